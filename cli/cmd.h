@@ -1,0 +1,107 @@
+/* cmd.h - one command line, parsed, and the verbs that carry it out. */
+#ifndef CLI_CMD_H
+#define CLI_CMD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/ctshard.h"
+#include "cli/labels.h"
+#include "cli/out.h"
+
+enum cmd_exit {
+	CMD_OK = 0,
+	CMD_FAILED = 1,
+	CMD_USAGE = 2,
+	CMD_NO_DAEMON = 3,
+	CMD_NOT_FOUND = 4,
+	CMD_INCOMPLETE = 5
+};
+
+#define CMD_ARGS 256
+
+struct word_verb;
+
+struct cmd_replay {
+	const char *table;
+	const char *events;
+	const char *expect;
+	const char *expect_events;
+	const char *stats;
+	uint32_t workers;
+	const char *set[CMD_ARGS]; /* KEY=VALUE for the daemon */
+	size_t n_set;
+};
+
+struct cmd {
+	const struct word_verb *verb;
+	const char *rundir;
+	struct ctshard_filter filter;
+	const struct out_format *format; /* NULL: by where stdout goes */
+	unsigned mods;
+	enum { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER } colour;
+	bool no_header;
+	const char *columns;
+	const char *sort;
+	const char *by;
+	uint64_t limit; /* -n; 0: none */
+	struct ctshard_watch_opts watch;
+	uint8_t uuid[16];
+	bool strict;
+	bool no_reconnect;
+	struct ctshard_update_opts update;
+	uint8_t labels_set[16];
+	uint8_t labels_clear[16];
+	bool deep;
+	bool bpf;
+	struct cmd_replay replay;
+	struct labels labels;
+	const char *arg[CMD_ARGS];
+	size_t args;
+	bool help;
+};
+
+/* X(name, letter, long name, groups, arguments, "what it does") */
+#define CMD_VERBS(X)                                                           \
+	X(list, 'L', "dump", FILTER | OUTPUT | LIST, "",                       \
+	  "matching connections")                                              \
+	X(get, 'G', "get", FILTER | OUTPUT | GET, "",                          \
+	  "one connection, by tuple or --id")                                  \
+	X(count, 'C', "count", FILTER | OUTPUT | COUNT, "",                    \
+	  "how many there are")                                                \
+	X(watch, 'E', "event", FILTER | OUTPUT | WATCH, "", "events")          \
+	X(stats, 'S', "stats", OUTPUT, "", "counters")                         \
+	X(show, 0, NULL, OUTPUT, "WHAT...",                                    \
+	  "workers shards subscribers config memory mirror version "           \
+	  "protocols, or a setting")                                           \
+	X(set, 0, NULL, 0, "KEY=VALUE...", "change settings")                  \
+	X(delete, 'D', "delete", FILTER | OUTPUT, "",                          \
+	  "forget matching connections")                                       \
+	X(flush, 'F', "flush", FLUSH, "", "forget all connections")            \
+	X(update, 'U', "update", FILTER | OUTPUT | UPDATE, "",                 \
+	  "change mark, labels, timeout")                                      \
+	X(check, 0, NULL, CHECK, "", "every invariant of the segments")        \
+	X(replay, 0, NULL, REPLAY | OUTPUT, "CAPTURE...",                      \
+	  "captures through a private daemon")                                 \
+	X(help, 0, NULL, 0, "[VERB]", "this, or a verb's options")
+
+#define X(name, ...) int cmd_##name(struct cmd *c);
+CMD_VERBS(X)
+#undef X
+
+/* "ctctl: ..." and a newline on stderr, cleaned */
+void cmd_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Say what went wrong with the daemon; the exit code for it. */
+int cmd_error(const struct ctshard *ct, int error);
+/* An open handle, or NULL with *code set and the reason said. */
+struct ctshard *cmd_open(const struct cmd *c, unsigned flags, int *code);
+/* An `out` on stdout as the options ask (malloc'd), NULL: *code is set. */
+struct out *cmd_out(const struct cmd *c, const struct out_format *piped,
+		    const struct out_format *tty, int *code);
+/* Ends `o`, frees it: `code`, or failure when a write failed. */
+int cmd_finish(struct out *o, int code);
+/* What -o proc has to know of the daemon (F300). */
+void cmd_proc(struct ctshard *ct, struct out *o);
+
+#endif

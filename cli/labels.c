@@ -1,0 +1,57 @@
+/* labels.c - names of label bits, from the file that iptables reads. */
+#include "cli/labels.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void labels_line(struct labels *l, const char *line)
+{
+	char name[sizeof(l->name[0])];
+	unsigned bit, i;
+
+	if (sscanf(line, "%u %31s", &bit, name) != 2 || bit >= LABELS_BITS)
+		return;
+	for (i = 0; name[i]; i++)
+		if (!isgraph((unsigned char)name[i]))
+			return;
+	snprintf(l->name[bit], sizeof(l->name[bit]), "%s", name);
+}
+
+void labels_load(struct labels *l, const char *path)
+{
+	char line[256];
+	FILE *f;
+
+	memset(l, 0, sizeof(*l));
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f))
+		labels_line(l, line);
+	fclose(f);
+}
+
+int labels_find(const struct labels *l, const char *word)
+{
+	unsigned long n;
+	unsigned i;
+	char *end;
+
+	for (i = 0; i < LABELS_BITS; i++)
+		if (l->name[i][0] && !strcmp(l->name[i], word))
+			return (int)i;
+	if (!isdigit((unsigned char)*word))
+		return -1;
+	n = strtoul(word, &end, 10);
+	return *end || n >= LABELS_BITS ? -1 : (int)n;
+}
+
+void labels_name(const struct labels *l, unsigned bit, char *to, size_t size)
+{
+	if (l->name[bit][0])
+		snprintf(to, size, "%s", l->name[bit]);
+	else
+		snprintf(to, size, "%u", bit);
+}

@@ -1,0 +1,282 @@
+/* out.c - the buffer, and what formats have in common. */
+#include "cli/out.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct out_format *const formats[] = {
+#define X(name) &out_##name,
+	OUT_FORMATS(X)
+#undef X
+};
+
+static const char *const mod_words[] = {
+#define X(name, word) [OUT_BIT_##name] = (word),
+	OUT_MODS(X)
+#undef X
+};
+
+static int out_parse_word(const char *w, const struct out_format **format,
+			  unsigned *mods)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (!strcmp(w, formats[i]->name)) {
+			*format = formats[i];
+			return 0;
+		}
+	}
+	for (i = 0; i < sizeof(mod_words) / sizeof(mod_words[0]); i++) {
+		if (!strcmp(w, mod_words[i])) {
+			*mods |= 1u << i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+int out_parse(const char *spec, const struct out_format **format,
+	      unsigned *mods, char *why, size_t size)
+{
+	char word[32];
+	size_t n;
+
+	do {
+		n = strcspn(spec, ",");
+		snprintf(word, sizeof(word), "%.*s", (int)n, spec);
+		if (n >= sizeof(word) || out_parse_word(word, format, mods)) {
+			snprintf(why, size, "%s", word);
+			return -1;
+		}
+		spec += n;
+	} while (*spec++);
+	return 0;
+}
+
+void out_init(struct out *o, const struct out_format *format, unsigned mods,
+	      int fd, const struct labels *labels)
+{
+	memset(o, 0, offsetof(struct out, buf));
+	o->format = format;
+	o->mods = mods;
+	o->fd = fd;
+	o->labels = labels;
+	o->header = true;
+	o->gre_timeout = 30;
+	o->gre_stream = 180;
+}
+
+void out_begin(struct out *o)
+{
+	o->begun = true;
+	if (o->format->begin)
+		o->format->begin(o);
+}
+
+void out_conn(struct out *o, const struct ctshard_conn *c)
+{
+	o->format->conn(o, c);
+	o->rows++;
+}
+
+void out_event(struct out *o, const struct ctshard_event *e)
+{
+	o->format->event(o, e);
+}
+
+void out_pause(struct out *o)
+{
+	if (o->format->pause)
+		o->format->pause(o);
+	out_flush(o);
+}
+
+int out_end(struct out *o)
+{
+	if (o->begun && o->format->end)
+		o->format->end(o);
+	o->begun = false;
+	return out_flush(o);
+}
+
+/* One write; a descriptor that others made non-blocking is waited for. */
+static ssize_t out_write(struct out *o, const char *p, size_t n)
+{
+	struct pollfd pfd = {.fd = o->fd, .events = POLLOUT};
+	ssize_t w = write(o->fd, p, n);
+
+	if (w >= 0)
+		return w;
+	if (errno == EAGAIN || errno == EWOULDBLOCK) {
+		poll(&pfd, 1, -1);
+		return 0;
+	}
+	if (errno == EINTR)
+		return 0;
+	o->error = errno;
+	return -1;
+}
+
+int out_flush(struct out *o)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (!o->error && done < o->len) {
+		n = out_write(o, o->buf + done, o->len - done);
+		if (n > 0)
+			done += (size_t)n;
+	}
+	o->len = 0;
+	return o->error;
+}
+
+void out_char(struct out *o, char ch)
+{
+	if (o->len == sizeof(o->buf))
+		out_flush(o);
+	o->buf[o->len++] = ch;
+}
+
+void out_mem(struct out *o, const char *s, size_t n)
+{
+	size_t part;
+
+	while (n) {
+		if (o->len == sizeof(o->buf))
+			out_flush(o);
+		part = sizeof(o->buf) - o->len;
+		if (part > n)
+			part = n;
+		memcpy(o->buf + o->len, s, part);
+		o->len += part;
+		s += part;
+		n -= part;
+	}
+}
+
+void out_str(struct out *o, const char *s)
+{
+	out_mem(o, s, strlen(s));
+}
+
+void out_u64(struct out *o, uint64_t v)
+{
+	char t[20], *p = t + sizeof(t);
+
+	do {
+		*--p = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	out_mem(o, p, (size_t)(t + sizeof(t) - p));
+}
+
+void out_word(struct out *o, const char *s)
+{
+	for (; *s; s++)
+		out_char(o, *s > ' ' && *s < 0x7f ? *s : '?');
+}
+
+void out_text(struct out *o, const char *s)
+{
+	for (; *s; s++)
+		out_char(o, *s >= ' ' && *s < 0x7f ? *s : '?');
+}
+
+void out_padded(struct out *o, const char *s, size_t width)
+{
+	size_t n = strlen(s);
+
+	out_word(o, s);
+	for (; n < width; n++)
+		out_char(o, ' ');
+}
+
+void out_addr(struct out *o, const uint8_t *addr, uint32_t l3)
+{
+	char t[INET6_ADDRSTRLEN];
+	int i;
+
+	if (l3 == 4) {
+		for (i = 0; i < 4; i++) {
+			if (i)
+				out_char(o, '.');
+			out_u64(o, addr[i]);
+		}
+		return;
+	}
+	if (inet_ntop(AF_INET6, addr, t, sizeof(t)))
+		out_str(o, t);
+}
+
+void out_labels(struct out *o, const uint8_t *labels, const char *sep,
+		const char *quote)
+{
+	char name[32];
+	const char *before = "";
+	unsigned i;
+
+	for (i = 0; i < LABELS_BITS; i++) {
+		if (!(labels[i / 8] >> i % 8 & 1))
+			continue;
+		labels_name(o->labels, i, name, sizeof(name));
+		out_str(o, before);
+		out_str(o, quote);
+		out_word(o, name);
+		out_str(o, quote);
+		before = sep;
+	}
+}
+
+const char *out_event_name(enum ctshard_event_type type)
+{
+	switch (type) {
+#define X(name, number, word)                                                  \
+	case CTSHARD_##name:                                                   \
+		return word;
+		CTSHARD_EVENTS(X)
+#undef X
+	}
+	return "?";
+}
+
+const char *out_l3(const struct ctshard_conn *c)
+{
+	return c->l3 == 4 ? "ipv4" : "ipv6";
+}
+
+/* AF_INET, AF_INET6 as Linux numbers them: part of the formats */
+unsigned out_l3num(const struct ctshard_conn *c)
+{
+	return c->l3 == 4 ? 2 : 10;
+}
+
+bool out_has_labels(const struct ctshard_conn *c)
+{
+	static const uint8_t none[sizeof(c->labels)];
+
+	return c->has & CTSHARD_CONN_LABELS &&
+	       memcmp(c->labels, none, sizeof(none)) != 0;
+}
+
+uint64_t out_seconds(const struct ctshard_conn *c)
+{
+	return c->has & CTSHARD_CONN_TIMEOUT ? c->timeout_ms / 1000 : 0;
+}
+
+uint64_t out_delta(const struct ctshard_conn *c)
+{
+	uint64_t end = c->now_ns ? c->now_ns : c->last_ns;
+
+	if (c->has & CTSHARD_CONN_STOP)
+		end = c->stop_ns;
+	/* whole seconds of each, as the library of conntrack subtracts */
+	end /= 1000000000;
+	return end > c->start_ns / 1000000000 ? end - c->start_ns / 1000000000
+					      : 0;
+}

@@ -1,0 +1,272 @@
+/*
+ * out_json.c - one object a connection or event: an array, or one a line.
+ *
+ * A key that does not apply is absent, never null.  Ids are strings, because
+ * readers round numbers over 2^53.
+ */
+#include "cli/out.h"
+
+#include <stdio.h>
+#include <time.h>
+
+void out_json_string(struct out *o, const char *s)
+{
+	char t[8];
+
+	out_char(o, '"');
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\') {
+			out_char(o, '\\');
+			out_char(o, *s);
+		} else if (*s >= ' ' && *s < 0x7f) {
+			out_char(o, *s);
+		} else if ((unsigned char)*s < ' ' || *s == 0x7f) {
+			snprintf(t, sizeof(t), "\\u%04x", *s & 0x7fu);
+			out_str(o, t);
+		} else {
+			/* no promise that it is UTF-8, which JSON must be */
+			out_str(o, "\\ufffd");
+		}
+	}
+	out_char(o, '"');
+}
+
+static void json_number(struct out *o, const char *key, uint64_t v)
+{
+	out_str(o, key);
+	out_u64(o, v);
+}
+
+static void json_string(struct out *o, const char *key, const char *s)
+{
+	out_str(o, key);
+	out_json_string(o, s);
+}
+
+static void json_id(struct out *o, const char *key, uint64_t id)
+{
+	out_str(o, key);
+	out_char(o, '"');
+	out_u64(o, id);
+	out_char(o, '"');
+}
+
+static void json_time(struct out *o, const char *key, const char *key_ns,
+		      uint64_t ns)
+{
+	time_t t = (time_t)(ns / 1000000000);
+	char text[64], frac[32];
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) &&
+	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm)) {
+		snprintf(frac, sizeof(frac), ".%09uZ",
+			 (unsigned)(ns % 1000000000));
+		out_str(o, key);
+		out_char(o, '"');
+		out_str(o, text);
+		out_str(o, frac);
+		out_char(o, '"');
+	}
+	json_number(o, key_ns, ns);
+}
+
+static void json_addr(struct out *o, const char *key,
+		      const struct ctshard_conn *c, const uint8_t *addr)
+{
+	out_str(o, key);
+	out_char(o, '"');
+	out_addr(o, addr, c->l3);
+	out_char(o, '"');
+}
+
+static void json_tuple(struct out *o, const char *key,
+		       const struct ctshard_conn *c,
+		       const struct ctshard_tuple *t)
+{
+	out_str(o, key);
+	json_addr(o, "{\"src\":", c, t->src);
+	json_addr(o, ",\"dst\":", c, t->dst);
+	if (t->has & CTSHARD_TUPLE_PORTS) {
+		json_number(o, ",\"sport\":", t->sport);
+		json_number(o, ",\"dport\":", t->dport);
+	}
+	if (t->has & CTSHARD_TUPLE_ICMP) {
+		json_number(o, ",\"type\":", t->type);
+		json_number(o, ",\"code\":", t->code);
+		json_number(o, ",\"id\":", t->icmp_id);
+	}
+	if (t->has & CTSHARD_TUPLE_GRE) {
+		json_number(o, ",\"srckey\":", t->srckey);
+		json_number(o, ",\"dstkey\":", t->dstkey);
+	}
+	if (t->has & CTSHARD_TUPLE_COUNTER) {
+		json_number(o, ",\"packets\":", t->packets);
+		json_number(o, ",\"bytes\":", t->bytes);
+	}
+	out_char(o, '}');
+}
+
+static void json_status(struct out *o, uint32_t status)
+{
+	const char *before = "";
+
+	out_str(o, ",\"status\":[");
+#define X(name, bit, word)                                                     \
+	if (status & CTSHARD_S_##name) {                                       \
+		out_str(o, before);                                            \
+		out_str(o, "\"" word "\"");                                    \
+		before = ",";                                                  \
+	}
+	CTSHARD_STATUS(X)
+#undef X
+	out_char(o, ']');
+}
+
+static void json_zones(struct out *o, const struct ctshard_conn *c)
+{
+	if (c->dir[0].has & CTSHARD_TUPLE_ZONE)
+		json_number(o, ",\"zone_orig\":", c->dir[0].zone);
+	if (c->dir[1].has & CTSHARD_TUPLE_ZONE)
+		json_number(o, ",\"zone_reply\":", c->dir[1].zone);
+	if (!((c->dir[0].has | c->dir[1].has) & CTSHARD_TUPLE_ZONE))
+		json_number(o, ",\"zone\":", c->zone);
+}
+
+static void json_detail(struct out *o, const struct ctshard_conn *c)
+{
+	size_t i;
+
+	out_str(o, ",\"detail\":{");
+	for (i = 0; i < c->n_detail; i++) {
+		if (i)
+			out_char(o, ',');
+		out_json_string(o, c->detail[i].key);
+		out_char(o, ':');
+		out_json_string(o, c->detail[i].value);
+	}
+	out_char(o, '}');
+}
+
+static void json_tail(struct out *o, const struct ctshard_conn *c)
+{
+	if (c->helper)
+		json_string(o, ",\"helper\":", c->helper);
+	if (c->has & CTSHARD_CONN_MASTER && c->master)
+		json_id(o, ",\"master\":", c->master);
+	if (out_has_labels(c)) {
+		out_str(o, ",\"labels\":[");
+		out_labels(o, c->labels, ",", "\"");
+		out_char(o, ']');
+	}
+	if (c->has & CTSHARD_CONN_START)
+		json_time(o, ",\"start\":", ",\"start_ns\":", c->start_ns);
+	if (c->has & CTSHARD_CONN_LAST)
+		json_time(o, ",\"last\":", ",\"last_ns\":", c->last_ns);
+	if (c->has & CTSHARD_CONN_STOP)
+		json_time(o, ",\"stop\":", ",\"stop_ns\":", c->stop_ns);
+	if (c->reason)
+		json_string(o, ",\"reason\":", c->reason);
+	if (o->mods & OUT_WIDE && c->has & CTSHARD_CONN_SHARD)
+		json_number(o, ",\"shard\":", c->shard);
+	if (o->mods & OUT_WIDE && c->n_detail)
+		json_detail(o, c);
+}
+
+/* The members of a connection, without braces. */
+void out_json_conn(struct out *o, const struct ctshard_conn *c)
+{
+	json_id(o, "\"id\":", c->id);
+	json_string(o, ",\"l3\":", out_l3(c));
+	json_string(o, ",\"proto\":", c->proto ? c->proto : "unknown");
+	json_number(o, ",\"protonum\":", c->protonum);
+	if (c->state)
+		json_string(o, ",\"state\":", c->state);
+	json_status(o, c->status);
+	if (c->has & CTSHARD_CONN_TIMEOUT)
+		json_number(o, ",\"timeout\":", out_seconds(c));
+	json_number(o, ",\"mark\":", c->mark);
+	json_zones(o, c);
+	json_tuple(o, ",\"original\":", c, &c->dir[0]);
+	json_tuple(o, ",\"reply\":", c, &c->dir[1]);
+	json_tail(o, c);
+}
+
+static void json_event(struct out *o, const struct ctshard_event *e)
+{
+	json_string(o, "{\"event\":", out_event_name(e->type));
+	if (e->type == CTSHARD_GAP) {
+		json_number(o, ",\"from\":", e->from);
+		json_number(o, ",\"to\":", e->to);
+		json_number(o, ",\"lost\":", e->lost);
+		json_string(o, ",\"source\":", e->source ? e->source : "");
+	} else {
+		json_number(o, ",\"seq\":", e->seq);
+	}
+	if (e->time_ns && e->type != CTSHARD_GAP)
+		json_time(o, ",\"time\":", ",\"time_ns\":", e->time_ns);
+	if (e->conn) {
+		out_char(o, ',');
+		out_json_conn(o, e->conn);
+	}
+	out_char(o, '}');
+}
+
+static void json_begin(struct out *o)
+{
+	out_char(o, '[');
+}
+
+/* between two objects of the array */
+static void json_next(struct out *o)
+{
+	out_str(o, o->table ? ",\n" : "\n");
+	o->table = o;
+}
+
+static void json_array_conn(struct out *o, const struct ctshard_conn *c)
+{
+	json_next(o);
+	out_char(o, '{');
+	out_json_conn(o, c);
+	out_char(o, '}');
+}
+
+static void json_array_event(struct out *o, const struct ctshard_event *e)
+{
+	json_next(o);
+	json_event(o, e);
+}
+
+static void json_end(struct out *o)
+{
+	out_str(o, o->table ? "\n]\n" : "]\n");
+	o->table = NULL;
+}
+
+const struct out_format out_json = {
+	.name = "json",
+	.begin = json_begin,
+	.conn = json_array_conn,
+	.event = json_array_event,
+	.end = json_end,
+};
+
+static void jsonl_conn(struct out *o, const struct ctshard_conn *c)
+{
+	out_char(o, '{');
+	out_json_conn(o, c);
+	out_str(o, "}\n");
+}
+
+static void jsonl_event(struct out *o, const struct ctshard_event *e)
+{
+	json_event(o, e);
+	out_char(o, '\n');
+}
+
+const struct out_format out_jsonl = {
+	.name = "jsonl",
+	.conn = jsonl_conn,
+	.event = jsonl_event,
+};

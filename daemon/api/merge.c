@@ -1,0 +1,432 @@
+/*
+ * merge.c - many rings, one log.
+ *
+ * Theory
+ *
+ * Order.  Events of one shard are numbered without holes over all producers,
+ * under the shard's lock.  So the merger needs no clock: it looks at the head
+ * of every ring and takes those whose number is the next one of their shard.
+ * The predecessor of a head that does not fit was published earlier, in
+ * another ring, hence the next look at that ring finds it.  Events of one
+ * connection stand in order in the log; NEW never follows DESTROY.
+ *
+ * Loss.  A producer never waits (but for captures), so a ring may be lapped.
+ * `intent` of its header is raised before cells are written again: a copy is
+ * good if afterwards `intent` is at most one ring ahead of the copied cell.
+ * Every event has an ordinal within its ring: how many were lost is a
+ * difference, never a guess.  After a lap the cursor jumps half a ring ahead
+ * (an edge would be lapped again at once), and the numbers of the shards
+ * whose next event may be among the lost are looked up anew: see resync().
+ *
+ * Commit.  Slots are filled behind `tail`, then tail moves, then the cursors
+ * follow, and `at_tail` last.  A slot tells ring, cell, ordinal, shard and
+ * number of its event, so after a kill the cursors are those of the header,
+ * raised by what the slots between `at_tail` and `tail` tell.  All values only
+ * grow, so a header of which half was stored does no harm: nothing is lost,
+ * nothing doubled.  A GAP slot is committed at once, because a jump changes
+ * numbers of shards that its slot does not name; killed in between, the heir
+ * finds the slot and looks them up again.
+ *
+ * GAP slots: cell.seq - 1 is the cursor behind the jump (cells = 0), ordinal
+ * the last one lost, id how many, more.master the ring's losses in all.
+ */
+#include "daemon/api/merge.h"
+
+#include <string.h>
+
+#include "shm/atomic.h"
+
+/* laps in one resync before it is left to the next pass */
+#define RESYNC_TRIES 8u
+
+struct record {
+	struct event_cell cell;
+	struct event_more more;
+};
+
+enum peek { PEEK_NONE, PEEK_RECORD, PEEK_LAPPED };
+
+uint64_t merge_oldest(const struct merge *m)
+{
+	uint64_t n = (uint64_t)m->t->log_mask + 1;
+
+	return m->tail > n ? m->tail - n : 0;
+}
+
+uint64_t merge_find(const struct merge *m, uint64_t gseq)
+{
+	uint64_t lo = merge_oldest(m), hi = m->tail;
+
+	while (lo < hi) {
+		uint64_t mid = lo + (hi - lo) / 2;
+
+		if (merge_at(m, mid)->cell.gseq > gseq)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
+/* ---- rings ---- */
+
+static inline uint64_t ring_cells(const struct event_ring *g)
+{
+	return (uint64_t)g->mask + 1;
+}
+
+static inline bool ring_lapped(const struct event_ring *g, uint64_t c)
+{
+	return shm_load(&g->hdr->intent) > c + ring_cells(g);
+}
+
+/* A record that no producer of ours writes is stepped over; its ordinal will
+ * be missed and counted. */
+static bool record_sane(const struct record *r, uint64_t c, uint64_t tail)
+{
+	const struct event_cell *e = &r->cell;
+
+	return e->seq == c + 1 && e->type >= EVENT_NEW &&
+	       e->type <= EVENT_DESTROY && (e->cells == 1 || e->cells == 2) &&
+	       c + e->cells <= tail;
+}
+
+/* One untorn copy of the record at `c`, which lies below `tail`. */
+static enum peek ring_copy(const struct event_ring *g, uint64_t c,
+			   uint64_t tail, struct record *r)
+{
+	uint64_t seq = shm_load_acquire(&g->cell[c & g->mask].seq);
+
+	memcpy(&r->cell, &g->cell[c & g->mask], sizeof(r->cell));
+	if (r->cell.cells == 2 && c + 1 < tail)
+		memcpy(&r->more, &g->cell[(c + 1) & g->mask], sizeof(r->more));
+	else
+		memset(&r->more, 0, sizeof(r->more));
+	r->cell.seq = seq;
+	shm_rmb();
+	return ring_lapped(g, c) ? PEEK_LAPPED : PEEK_RECORD;
+}
+
+/* The first record at or behind *c: moves *c over padding, over the second
+ * half of a record, and over what makes no sense. */
+static enum peek ring_peek(const struct event_ring *g, uint64_t *c,
+			   uint64_t tail, struct record *r)
+{
+	while (*c < tail) {
+		enum peek p = ring_copy(g, *c, tail, r);
+
+		if (p == PEEK_LAPPED || record_sane(r, *c, tail))
+			return p;
+		++*c;
+	}
+	return PEEK_NONE;
+}
+
+/* ---- slots ---- */
+
+static void slot_write(struct merge *m, uint32_t slot, const struct record *r,
+		       uint64_t gseq)
+{
+	struct event_slot *s = &m->t->log[m->tail & m->t->log_mask];
+
+	shm_store(&m->t->mlog->intent, m->tail + 1);
+	shm_wmb();
+	shm_store(&s->cell.gseq, 0);
+	shm_wmb();
+	memcpy(&s->cell, &r->cell, offsetof(struct event_cell, gseq));
+	s->more = r->more;
+	s->cell.source = (uint8_t)slot;
+	shm_store_release(&s->cell.gseq, gseq);
+	m->tail++;
+	m->gseq = gseq;
+}
+
+static void merge_commit(struct merge *m)
+{
+	struct mlog_header *h = m->t->mlog;
+	uint32_t i;
+
+	shm_store_release(&h->tail, m->tail);
+	shm_store(&h->gseq, m->gseq);
+	for (i = 0; i < NRING; i++) {
+		shm_store(&h->ordinal[i], m->ordinal[i]);
+		shm_store(&h->lost[i], m->lost[i]);
+	}
+	for (i = 0; i < m->t->nshard; i++)
+		shm_store(&h->next[i], m->next[i]);
+	/* producers of a capture wait by these */
+	for (i = 0; i < NRING; i++)
+		shm_store_release(&h->cursor[i], m->cursor[i]);
+	shm_store_release(&h->at_tail, m->tail);
+}
+
+static void gap_write(struct merge *m, uint32_t slot, uint32_t lost,
+		      uint64_t ts_ns)
+{
+	struct record r;
+
+	memset(&r, 0, sizeof(r));
+	m->ordinal[slot] += lost;
+	m->lost[slot] += lost;
+	r.cell.type = EVENT_GAP;
+	r.cell.seq = m->cursor[slot] + 1;
+	r.cell.ordinal = m->ordinal[slot];
+	r.cell.id = lost;
+	r.cell.ts_ns = ts_ns;
+	r.more.master = m->lost[slot];
+	slot_write(m, slot, &r, m->gseq + lost);
+}
+
+/* ---- loss ---- */
+
+/*
+ * The cursor of a lapped ring goes half a ring back from the tail, to the
+ * first whole record there; what lies before is lost, and told.  False: lapped
+ * again meanwhile.
+ */
+static bool ring_jump(struct merge *m, uint32_t slot)
+{
+	const struct event_ring *g = &m->t->ring[slot];
+	uint64_t tail = shm_load_acquire(&g->hdr->tail), c;
+	uint64_t half = ring_cells(g) / 2;
+	struct record r;
+	uint32_t lost;
+
+	c = tail > half ? tail - half : 0;
+	if (c < m->cursor[slot])
+		c = m->cursor[slot];
+	if (ring_peek(g, &c, tail, &r) != PEEK_RECORD)
+		return false;
+	m->cursor[slot] = c;
+	lost = r.cell.ordinal - 1 - m->ordinal[slot];
+	if (lost)
+		gap_write(m, slot, lost, r.cell.ts_ns);
+	return true;
+}
+
+/* For each shard the smallest number in the unread part of a ring; false: the
+ * ring was lapped while it was looked at. */
+static bool ring_smallest(const struct merge *m, uint32_t slot,
+			  uint64_t smallest[NSHARD])
+{
+	const struct event_ring *g = &m->t->ring[slot];
+	uint64_t tail = shm_load_acquire(&g->hdr->tail);
+	uint64_t c = m->cursor[slot];
+	struct record r;
+
+	for (;;) {
+		enum peek p = ring_peek(g, &c, tail, &r);
+		uint32_t sh;
+
+		if (p != PEEK_RECORD)
+			return p == PEEK_NONE;
+		sh = conn_id_shard(r.cell.id) % NSHARD;
+		if (r.cell.shard_seq < smallest[sh])
+			smallest[sh] = r.cell.shard_seq;
+		c += r.cell.cells;
+	}
+}
+
+/*
+ * After a loss: the next number of each shard is the smallest that is still
+ * unread.  Events up to the shard's `ev_seq` were published before it was
+ * read, so they are seen in the rings unless they were taken or lost; later
+ * ones may be seen without their predecessor, which is still to come, so
+ * they never move `next` beyond ev_seq + 1.  Nothing goes back: what is unread
+ * is newer than what was taken.
+ */
+static bool resync(struct merge *m)
+{
+	uint64_t ev_seq[NSHARD], smallest[NSHARD];
+	const struct table *t = m->t;
+	uint32_t i;
+
+	for (i = 0; i < t->nshard; i++) {
+		ev_seq[i] = shm_load_acquire(&t->shard[i].ev_seq);
+		smallest[i] = ev_seq[i] + 1;
+	}
+	for (; i < NSHARD; i++)
+		smallest[i] = 0;
+	for (i = 0; i < NRING; i++)
+		if (t->ring[i].hdr && !ring_smallest(m, i, smallest)) {
+			ring_jump(m, i);
+			return false;
+		}
+	for (i = 0; i < t->nshard; i++)
+		if (smallest[i] > m->next[i])
+			m->next[i] = smallest[i];
+	return true;
+}
+
+static void merge_lapped(struct merge *m, uint32_t slot)
+{
+	unsigned int try;
+
+	if (!ring_jump(m, slot))
+		return;
+	for (try = 0; try < RESYNC_TRIES && !resync(m); try++)
+		;
+	merge_commit(m);
+}
+
+void merge_unstick(struct merge *m)
+{
+	if (resync(m))
+		merge_commit(m);
+}
+
+/* ---- recovery ---- */
+
+/* Raises the state by what one slot tells; true for a GAP. */
+static bool slot_replay(struct merge *m, const struct event_cell *e,
+			uint64_t lost)
+{
+	uint32_t slot = e->source, sh = conn_id_shard(e->id) % NSHARD;
+	uint64_t cursor = e->seq - 1 + e->cells;
+
+	if (e->gseq > m->gseq)
+		m->gseq = e->gseq;
+	if (slot >= NRING)
+		return false;
+	if (cursor > m->cursor[slot])
+		m->cursor[slot] = cursor;
+	if ((int32_t)(e->ordinal - m->ordinal[slot]) > 0)
+		m->ordinal[slot] = e->ordinal;
+	if (e->type == EVENT_GAP) {
+		if (lost > m->lost[slot])
+			m->lost[slot] = lost;
+		return true;
+	}
+	if (e->shard_seq >= m->next[sh])
+		m->next[sh] = e->shard_seq + 1;
+	return false;
+}
+
+void merge_open(struct merge *m, struct table *t)
+{
+	const struct mlog_header *h = t->mlog;
+	bool gap = false;
+	uint64_t pos;
+	uint32_t i;
+
+	memset(m, 0, sizeof(*m));
+	m->t = t;
+	m->tail = shm_load_acquire(&h->tail);
+	memcpy(m->cursor, h->cursor, sizeof(m->cursor));
+	memcpy(m->ordinal, h->ordinal, sizeof(m->ordinal));
+	memcpy(m->lost, h->lost, sizeof(m->lost));
+	for (i = 0; i < NSHARD; i++)
+		m->next[i] = h->next[i] ? h->next[i] : 1;
+	/* one slot before, whose number the next event follows */
+	pos = h->at_tail < m->tail ? h->at_tail : m->tail;
+	if (pos < merge_oldest(m))
+		pos = merge_oldest(m);
+	if (pos)
+		m->gseq = merge_at(m, pos - 1)->cell.gseq;
+	for (; pos < m->tail; pos++) {
+		const struct event_slot *s = merge_at(m, pos);
+
+		if (slot_replay(m, &s->cell, s->more.master))
+			gap = true;
+	}
+	if (gap)
+		for (i = 0; i < RESYNC_TRIES && !resync(m); i++)
+			;
+	merge_commit(m);
+}
+
+/* ---- merging ---- */
+
+/* Takes what fits from one ring; returns the slots written. */
+static unsigned int ring_take(struct merge *m, uint32_t slot, unsigned int max)
+{
+	const struct event_ring *g = &m->t->ring[slot];
+	uint64_t tail = shm_load_acquire(&g->hdr->tail);
+	unsigned int n = 0;
+	struct record r;
+
+	while (n < max) {
+		enum peek p = ring_peek(g, &m->cursor[slot], tail, &r);
+		uint32_t sh, missed;
+
+		if (p == PEEK_LAPPED) {
+			merge_lapped(m, slot);
+			return n;
+		}
+		if (p == PEEK_NONE)
+			return n;
+		sh = conn_id_shard(r.cell.id) % NSHARD;
+		if (r.cell.shard_seq > m->next[sh]) {
+			m->held = true;
+			return n;
+		}
+		missed = r.cell.ordinal - 1 - m->ordinal[slot];
+		if (missed) {
+			gap_write(m, slot, missed, r.cell.ts_ns);
+			n++;
+			continue;
+		}
+		slot_write(m, slot, &r, m->gseq + 1);
+		m->cursor[slot] += r.cell.cells;
+		m->ordinal[slot] = r.cell.ordinal;
+		if (r.cell.shard_seq == m->next[sh])
+			m->next[sh]++;
+		n++;
+	}
+	return n;
+}
+
+static unsigned int merge_pass(struct merge *m, unsigned int max)
+{
+	unsigned int n = 0;
+	uint32_t i;
+
+	m->held = false;
+	for (i = 0; i < NRING && n < max; i++)
+		if (m->t->ring[i].hdr)
+			n += ring_take(m, i, max - n);
+	return n;
+}
+
+static unsigned int merge_room(const struct merge *m, unsigned int max,
+			       uint64_t limit)
+{
+	/* recovery must find all that was written since the last commit */
+	unsigned int quarter = m->t->log_mask / 4 + 1;
+
+	if (max > MERGE_BATCH)
+		max = MERGE_BATCH;
+	if (max > quarter)
+		max = quarter;
+	if (limit <= m->tail)
+		return 0;
+	return limit - m->tail < max ? (unsigned int)(limit - m->tail) : max;
+}
+
+unsigned int merge_step(struct merge *m, unsigned int max, uint64_t limit)
+{
+	unsigned int done = 0, room, n;
+
+	while (done < max) {
+		room = merge_room(m, max - done, limit);
+		n = room ? merge_pass(m, room) : 0;
+		if (!n)
+			break;
+		merge_commit(m);
+		done += n;
+	}
+	return done;
+}
+
+bool merge_pending(const struct merge *m)
+{
+	uint32_t i;
+
+	for (i = 0; i < NRING; i++) {
+		const struct event_ring *g = &m->t->ring[i];
+
+		if (g->hdr && shm_load_acquire(&g->hdr->tail) > m->cursor[i])
+			return true;
+	}
+	return false;
+}

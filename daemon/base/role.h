@@ -1,0 +1,138 @@
+/*
+ * role.h - what a process of ctshardd is, and how it starts.
+ *
+ * A role is a row: main.c has the table, role_run() is the only road into a
+ * role.  The supervisor executes the program again for each (fresh address
+ * space, an own title in ps) and hands over descriptors by number:
+ *
+ *	CTSHARDD_ROLE      name of the row
+ *	CTSHARDD_SLOT      process slot, for workers also their number
+ *	CTSHARDD_PARENT    pid of the supervisor
+ *	CTSHARDD_SEGMENTS  what region_export() wrote
+ *	CTSHARDD_FDS       "conf=4,options=5,ctl=6,...": enum role_fd
+ *
+ * role_run() then goes, in this order: log and title; descriptors, options,
+ * configuration; segments mapped; setup() with all privileges; privileges
+ * dropped for good; slot taken, what a predecessor left repaired; begin();
+ * PROC_READY and one byte to the supervisor; loop().
+ *
+ * A role that keeps privileges (`keeps`, the supervisor alone) makes the
+ * segments itself: it gets options and configuration and goes from there.
+ */
+#ifndef BASE_ROLE_H
+#define BASE_ROLE_H
+
+#include "daemon/base/conf.h"
+#include "daemon/base/options.h"
+#include "shm/atomic.h"
+#include "shm/region.h"
+
+/* descriptors handed to a role: FD(name, "meaning"); -1 = not given */
+#define ROLE_FDS(FD)                                                           \
+	FD(conf, "the configuration as `ctshardd -T` prints it")               \
+	FD(options, "the command line, words ended by a zero byte")            \
+	FD(ctl, "SOCK_SEQPACKET to the supervisor, not blocking")              \
+	FD(bell_api, "eventfd: workers and reaper have news for the api")      \
+	FD(bell_reaper, "eventfd: the api has commands for the reaper")        \
+	FD(listen, "api: api.sock, listening")                                 \
+	FD(control, "api: control.sock, listening")
+
+enum role_fd {
+#define FD(name, doc) ROLE_FD_##name,
+	ROLE_FDS(FD)
+#undef FD
+		ROLE_FD_COUNT
+};
+
+struct role;
+
+struct role_env {
+	const struct role *role;
+	struct table *t;	     /* mapped for the role, slot taken */
+	struct conf *conf;	     /* see conf.h */
+	const struct options *opt;   /* captures, ifaces, filter, hold, ... */
+	int fd[ROLE_FD_COUNT];	     /* by enum role_fd */
+	uint32_t slot;		     /* of the process; a worker's number */
+	const char *const *captures; /* paths, relative to the cwd; -r */
+	unsigned int ncaptures;
+	const char *const *ifaces; /* -i */
+	unsigned int nifaces;
+	const char *filter;	/* -F, or NULL */
+	bool live;		/* interfaces, not captures */
+	bool hold;		/* captures wait for mlog->started */
+	bool private_instance;	/* of `ctctl replay`: no line may be lost */
+	struct region region;	/* descriptors that `t` was mapped from */
+	void *priv;		/* the role's own, from setup() to loop() */
+};
+
+struct role {
+	const char *name;	 /* "worker", in CTSHARDD_ROLE and the log */
+	enum region_access access; /* what it maps, and how */
+	bool many;		 /* numbered: title "ctshardd: worker 0" */
+	bool keeps;		 /* privileges, and all that follows from it */
+	const char *user;	 /* runs as, when started by root */
+	uint32_t uid;		 /* and as, where there is no such user */
+	/* All but loop() may be NULL.  0, or an exit code of ctshardd: the
+	 * role has said why. */
+	int (*setup)(struct role_env *e); /* privileged: opens captures */
+	int (*begin)(struct role_env *e); /* slot is held; not yet ready */
+	int (*loop)(struct role_env *e);  /* until role_stopping() */
+};
+
+/* Runs one row in this process; `t` is its place in role_table.  Returns the
+ * exit code. */
+int role_run(const struct role *role);
+
+/* SIGTERM has come: leave loop() soon.  SIGINT, SIGHUP, SIGPIPE and SIGUSR2
+ * are ignored in roles that do not keep privileges. */
+extern volatile int role_stop;
+static inline bool role_stopping(void)
+{
+	return role_stop != 0;
+}
+/* readable (and stays so) once role_stopping(): for epoll */
+int role_stop_fd(void);
+
+/* The sign of life, once a turn of the loop and at least every 500 ms: a role
+ * whose beat stands for `stall_kill` is killed. */
+static inline void role_beat(struct role_env *e)
+{
+	struct proc_page *p = table_proc(e->t, e->slot);
+
+	shm_store(&p->beat, p->beat + 1);
+}
+
+/* Rings a bell (an eventfd); never blocks, errors do not matter: whoever
+ * sleeps on it looks again every 100 ms anyway. */
+void role_ring(int bell);
+/* Empties it. */
+void role_bell_clear(int bell);
+
+/*
+ * Messages on `ctl`, one a datagram of text:
+ *	role -> supervisor   "ready"
+ *	api  -> supervisor   "set KEY=VALUE": change a setting at run time;
+ *			     answered, in order, by "ok" or "error TEXT"
+ *	api  -> supervisor   "stop"
+ *	supervisor -> api    "config\nKEY = VALUE\n...": what is in force now,
+ *			     after a reload or a set (before the "ok");
+ *			     conf_read_text() reads it
+ */
+#define ROLE_MESSAGE_MAX 65536u
+/* 0 or -errno; -EPIPE: the supervisor is gone */
+int role_send(int ctl, const char *text);
+/* length of the text in buf (zero ended), 0: nothing there, -errno */
+int role_receive(int ctl, char *buf, size_t len);
+
+/* The rows, for the test of a role's name; ended by NULL; from main.c. */
+struct role_table {
+	const struct role *const *rows;
+	/* keys of rooms that base does not know, added before it is read */
+	int (*keys)(struct conf *c);
+};
+void role_table_set(const struct role_table *table);
+const struct role *role_find(const char *name);
+/* a configuration with all keys, at their defaults; NULL: no memory */
+struct conf *role_conf_new(void);
+
+#endif

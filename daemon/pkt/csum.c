@@ -1,0 +1,89 @@
+/*
+ * csum.c - the Internet checksum over layer 4 (RFC 1071).
+ *
+ * Theory.  One's complement addition does not care in which order words are
+ * added nor how wide they are, and a sum in the host's byte order is the sum
+ * in the wire's with its bytes swapped (RFC 1071 §2).  So bytes are added as
+ * 64-bit words of the host, carries counted, and folded once at the end;
+ * whether the result is "all ones" is the same question in either order.
+ */
+#include "daemon/pkt/pkt.h"
+
+#include <string.h>
+
+enum { PROTO_ICMP = 1 };
+
+static inline uint64_t add64(uint64_t sum, uint64_t word)
+{
+	sum += word;
+	return sum + (sum < word);
+}
+
+static uint64_t sum_bytes(const uint8_t *at, uint32_t len, uint64_t sum)
+{
+	uint64_t w[4];
+
+	for (; len >= 32; at += 32, len -= 32) {
+		memcpy(w, at, 32);
+		sum = add64(sum, w[0]);
+		sum = add64(sum, w[1]);
+		sum = add64(sum, w[2]);
+		sum = add64(sum, w[3]);
+	}
+	for (; len >= 8; at += 8, len -= 8) {
+		memcpy(w, at, 8);
+		sum = add64(sum, w[0]);
+	}
+	if (len) {
+		w[0] = 0;
+		memcpy(w, at, len);
+		sum = add64(sum, w[0]);
+	}
+	return sum;
+}
+
+static uint16_t sum_fold(uint64_t sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+/* Addresses, length and protocol; ICMP over IPv4 has none (RFC 792). */
+static uint64_t pseudo_header(const struct pkt *p, uint8_t proto)
+{
+	uint8_t tail[8] = {(uint8_t)(p->l4len >> 24),
+	                   (uint8_t)(p->l4len >> 16),
+	                   (uint8_t)(p->l4len >> 8),
+	                   (uint8_t)p->l4len,
+	                   0,
+	                   0,
+	                   0,
+	                   proto};
+	uint64_t sum;
+
+	if (p->l3proto == 4 && proto == PROTO_ICMP)
+		return 0;
+	sum = sum_bytes(p->src.b, p->l3proto == 4 ? 4 : 16, 0);
+	sum = sum_bytes(p->dst.b, p->l3proto == 4 ? 4 : 16, sum);
+	return sum_bytes(tail, sizeof(tail), sum);
+}
+
+uint16_t pkt_l4_checksum_part(const struct pkt *p, uint8_t proto,
+                              uint32_t cover, bool *known)
+{
+	const uint8_t *at = pkt_l4(p, 0, cover);
+
+	*known = at != NULL && p->reason == PKT_OK;
+	if (!*known)
+		return 0;
+	return (uint16_t)~sum_fold(
+		sum_bytes(at, cover, pseudo_header(p, proto)));
+}
+
+uint16_t pkt_l4_checksum(const struct pkt *p, uint8_t proto, bool *known)
+{
+	return pkt_l4_checksum_part(p, proto, p->l4len, known);
+}

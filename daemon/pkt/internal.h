@@ -1,0 +1,38 @@
+/*
+ * internal.h - what the files of this room say to each other.
+ */
+#ifndef PKT_INTERNAL_H
+#define PKT_INTERNAL_H
+
+#include "daemon/pkt/pkt.h"
+
+/* pcap-linktype(7); 12 and 14 are what some systems wrote for LINK_RAW */
+enum {
+	LINK_NULL = 0,
+	LINK_ETHERNET = 1,
+	LINK_RAW_12 = 12,
+	LINK_RAW_14 = 14,
+	LINK_RAW = 101,
+	LINK_LOOP = 108,
+	LINK_SLL = 113,
+	LINK_IPV4 = 228,
+	LINK_IPV6 = 229,
+	LINK_SLL2 = 276
+};
+
+enum {
+	ETHER_IPV4 = 0x0800,
+	ETHER_IPV6 = 0x86dd,
+	ETHER_LEN = 14,
+	IP4_LEN = 20,
+	IP6_LEN = 40
+};
+
+/* p->l3 is set, the layers behind it are not: IP header and what follows */
+enum pkt_reason pkt_ip4(struct pkt *p);
+enum pkt_reason pkt_ip6(struct pkt *p);
+
+/* any link header but plain Ethernet with IPv4 in it */
+enum pkt_reason pkt_link(struct pkt *p);
+
+#endif

@@ -1,0 +1,140 @@
+/*
+ * link.c - link headers: where IP begins, and in which VLAN.
+ *
+ * Theory.  Each link type answers two things: the Ethernet type of what it
+ * carries (or the IP version itself) and where that starts.  VLAN tags may
+ * stand behind Ethernet and behind both of Linux' cooked headers; they are
+ * stepped over up to `TAG_MAX` deep, and the innermost id is kept (F002).
+ *
+ * 802.3 frames with LLC, and SNAP in them, are not IP here: Linux does not
+ * hand them to IP either.
+ */
+#include "daemon/pkt/internal.h"
+
+enum {
+	SLL_LEN = 16,
+	SLL2_LEN = 20,
+	NULL_LEN = 4,
+	TAG_LEN = 4,
+	TAG_MAX = 8 /* more is a forgery: no switch stacks that many */
+};
+
+/* AF_INET is 2 everywhere, AF_INET6 is not (pcap-linktype(7)) */
+enum {
+	FAMILY_IPV4 = 2,
+	FAMILY_IPV6_LINUX = 10,
+	FAMILY_IPV6_BSD = 24,
+	FAMILY_IPV6_FREEBSD = 28,
+	FAMILY_IPV6_DARWIN = 30
+};
+
+static bool type_is_tag(uint16_t type)
+{
+	return type == 0x8100 || type == 0x88a8 || type == 0x9100 ||
+	       type == 0x9200;
+}
+
+/* `type` describes the bytes at `off` */
+static enum pkt_reason link_type(struct pkt *p, uint16_t type, uint32_t off)
+{
+	for (unsigned int depth = 0; type_is_tag(type); depth++) {
+		if (depth == TAG_MAX)
+			return PKT_TUNNEL;
+		if (p->caplen < off + TAG_LEN)
+			return PKT_LINK_SHORT;
+		p->vlan = get16(p->data + off) & 0x0fff;
+		type = get16(p->data + off + 2);
+		off += TAG_LEN;
+	}
+	p->l3 = off;
+	if (type == ETHER_IPV4)
+		return pkt_ip4(p);
+	if (type == ETHER_IPV6)
+		return pkt_ip6(p);
+	return PKT_NOT_IP;
+}
+
+static enum pkt_reason link_ether(struct pkt *p)
+{
+	if (p->caplen < ETHER_LEN)
+		return PKT_LINK_SHORT;
+	return link_type(p, get16(p->data + 12), ETHER_LEN);
+}
+
+static enum pkt_reason link_sll(struct pkt *p)
+{
+	if (p->caplen < SLL_LEN)
+		return PKT_LINK_SHORT;
+	return link_type(p, get16(p->data + 14), SLL_LEN);
+}
+
+static enum pkt_reason link_sll2(struct pkt *p)
+{
+	if (p->caplen < SLL2_LEN)
+		return PKT_LINK_SHORT;
+	return link_type(p, get16(p->data), SLL2_LEN);
+}
+
+/* LINK_NULL is in the byte order of the host that captured, LINK_LOOP should
+ * be in network order; a family is a small number, so its order shows. */
+static enum pkt_reason link_family(struct pkt *p)
+{
+	uint32_t family;
+
+	if (p->caplen < NULL_LEN)
+		return PKT_LINK_SHORT;
+	family = get32(p->data);
+	if (family > 0xffff)
+		family = __builtin_bswap32(family);
+	p->l3 = NULL_LEN;
+	switch (family) {
+	case FAMILY_IPV4:
+		return pkt_ip4(p);
+	case FAMILY_IPV6_LINUX:
+	case FAMILY_IPV6_BSD:
+	case FAMILY_IPV6_FREEBSD:
+	case FAMILY_IPV6_DARWIN:
+		return pkt_ip6(p);
+	default:
+		return PKT_NOT_IP;
+	}
+}
+
+static enum pkt_reason link_raw(struct pkt *p)
+{
+	if (p->caplen < 1)
+		return PKT_IP_SHORT;
+	switch (p->data[0] >> 4) {
+	case 4:
+		return pkt_ip4(p);
+	case 6:
+		return pkt_ip6(p);
+	default:
+		return PKT_IP_VERSION;
+	}
+}
+
+enum pkt_reason pkt_link(struct pkt *p)
+{
+	switch (p->linktype) {
+	case LINK_ETHERNET:
+		return link_ether(p);
+	case LINK_SLL:
+		return link_sll(p);
+	case LINK_SLL2:
+		return link_sll2(p);
+	case LINK_NULL:
+	case LINK_LOOP:
+		return link_family(p);
+	case LINK_RAW:
+	case LINK_RAW_12:
+	case LINK_RAW_14:
+		return link_raw(p);
+	case LINK_IPV4:
+		return pkt_ip4(p);
+	case LINK_IPV6:
+		return pkt_ip6(p);
+	default:
+		return PKT_LINK_TYPE;
+	}
+}

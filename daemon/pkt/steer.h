@@ -1,0 +1,43 @@
+/*
+ * steer.h - which shard a packet belongs to.
+ *
+ * One function in two forms: in C for the table and for replay, and as a
+ * classic BPF program that the kernel runs for PACKET_FANOUT_CBPF, so that a
+ * worker is given the packets of its own shards.  Correctness never depends
+ * on the kernel's form: a packet that comes to another worker is a stray,
+ * which costs cache misses.
+ */
+#ifndef PKT_STEER_H
+#define PKT_STEER_H
+
+#include <linux/filter.h>
+
+#include "daemon/pkt/pkt.h"
+
+#define STEER_KEYS 6u   /* secret words, chosen at random for each table */
+#define STEER_MAX  256u /* instructions of a program, at most */
+
+/* The shard of a tuple in either direction.  Addresses in network order,
+ * ports in host order; ports count only for protocols that have them. */
+uint8_t steer_tuple(const uint32_t key[STEER_KEYS], bool v6,
+                    const union pkt_addr *src, const union pkt_addr *dst,
+                    uint16_t sport, uint16_t dport, uint8_t l4proto);
+
+/* The shard of a parsed packet; of a fragment by its addresses.  A packet
+ * without IP has shard 0. */
+uint8_t steer_shard(const uint32_t key[STEER_KEYS], const struct pkt *p);
+
+static inline unsigned int steer_worker(uint8_t shard, unsigned int nworkers)
+{
+	return (shard * nworkers) >> 8;
+}
+
+/* TCP, UDP, DCCP, SCTP, UDP-Lite: the first four bytes are ports */
+bool steer_has_ports(uint8_t l4proto);
+
+/* Writes the program that returns the worker's number; returns its length, or
+ * -1 when `max` is too small or nworkers not within 1..256. */
+int steer_program(const uint32_t key[STEER_KEYS], unsigned int nworkers,
+                  struct sock_filter *out, unsigned int max);
+
+#endif

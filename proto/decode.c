@@ -1,0 +1,304 @@
+/*
+ * decode.c - messages of the daemon to the plain structs of ctshard.h.
+ *
+ * The daemon is trusted to speak the schema, not to be right: lengths of
+ * addresses, labels and tables are checked here, once, so that a printer may
+ * use every struct as it stands.
+ */
+#include "proto/client.h"
+
+#include <string.h>
+
+static int decode_addr(uint8_t to[16], const ProtobufCBinaryData *b,
+		       uint32_t l3)
+{
+	if (b->len != (l3 == 4 ? 4 : 16))
+		return -1;
+	memcpy(to, b->data, b->len);
+	return 0;
+}
+
+static int decode_tuple(struct ctshard_tuple *t, const Ctshard__Tuple *p,
+			uint32_t l3)
+{
+	t->has = 0;
+	if (!p || decode_addr(t->src, &p->src, l3) ||
+	    decode_addr(t->dst, &p->dst, l3))
+		return -1;
+	if (p->has_sport || p->has_dport)
+		t->has |= CTSHARD_TUPLE_PORTS;
+	if (p->has_type || p->has_code || p->has_icmp_id)
+		t->has |= CTSHARD_TUPLE_ICMP;
+	if (p->has_srckey || p->has_dstkey)
+		t->has |= CTSHARD_TUPLE_GRE;
+	if (p->has_packets || p->has_bytes)
+		t->has |= CTSHARD_TUPLE_COUNTER;
+	if (p->has_zone)
+		t->has |= CTSHARD_TUPLE_ZONE;
+	t->sport = p->sport;
+	t->dport = p->dport;
+	t->type = p->type;
+	t->code = p->code;
+	t->icmp_id = p->icmp_id;
+	t->srckey = p->srckey;
+	t->dstkey = p->dstkey;
+	t->zone = p->zone;
+	t->packets = p->packets;
+	t->bytes = p->bytes;
+	return 0;
+}
+
+static const char *decode_word(const char *s)
+{
+	return s && *s ? s : NULL;
+}
+
+static int decode_details(struct ctshard_conn *c, const Ctshard__Conn *p,
+			  struct frame_arena *a)
+{
+	struct ctshard_detail *d;
+	size_t i;
+
+	c->n_detail = 0;
+	c->detail = NULL;
+	if (!p->n_detail)
+		return 0;
+	d = arena_get(a, p->n_detail * sizeof(*d));
+	if (!d)
+		return -1;
+	for (i = 0; i < p->n_detail; i++) {
+		d[i].key = p->detail[i]->key ? p->detail[i]->key : "";
+		d[i].value = p->detail[i]->value ? p->detail[i]->value : "";
+	}
+	c->n_detail = p->n_detail;
+	c->detail = d;
+	return 0;
+}
+
+static uint32_t decode_has(const Ctshard__Conn *p)
+{
+	return (p->has_timeout_ms ? CTSHARD_CONN_TIMEOUT : 0) |
+	       (p->has_mark ? CTSHARD_CONN_MARK : 0) |
+	       (p->has_zone ? CTSHARD_CONN_ZONE : 0) |
+	       (p->has_master ? CTSHARD_CONN_MASTER : 0) |
+	       (p->has_start_ns ? CTSHARD_CONN_START : 0) |
+	       (p->has_last_ns ? CTSHARD_CONN_LAST : 0) |
+	       (p->has_stop_ns ? CTSHARD_CONN_STOP : 0) |
+	       (p->has_use ? CTSHARD_CONN_USE : 0) |
+	       (p->has_shard ? CTSHARD_CONN_SHARD : 0) |
+	       (p->has_version ? CTSHARD_CONN_VERSION : 0);
+}
+
+static int decode_labels(struct ctshard_conn *c, const Ctshard__Conn *p)
+{
+	if (!p->has_labels || !p->labels.len)
+		return 0;
+	if (p->labels.len != sizeof(c->labels))
+		return -1;
+	memcpy(c->labels, p->labels.data, sizeof(c->labels));
+	c->has |= CTSHARD_CONN_LABELS;
+	return 0;
+}
+
+static const char *decode_conn(struct ctshard_conn *c, const Ctshard__Conn *p,
+			       struct frame_arena *a, uint64_t now_ns)
+{
+	if (p->l3 != 4 && p->l3 != 6)
+		return "a connection of no known family";
+	c->has = decode_has(p);
+	c->id = p->id;
+	c->l3 = p->l3;
+	c->protonum = p->protonum;
+	c->proto = decode_word(p->proto);
+	c->state = decode_word(p->state);
+	c->status = p->status;
+	c->timeout_ms = p->timeout_ms;
+	c->mark = p->mark;
+	c->zone = p->zone;
+	c->helper = decode_word(p->helper);
+	c->master = p->master;
+	c->start_ns = p->start_ns;
+	c->last_ns = p->last_ns;
+	c->stop_ns = p->stop_ns;
+	c->reason = decode_word(p->reason);
+	c->use = p->use;
+	c->timestamp = p->timestamp;
+	c->shard = p->shard;
+	c->shard_seq = p->shard_seq;
+	c->version = p->version;
+	c->now_ns = now_ns;
+	if (decode_tuple(&c->dir[0], p->original, p->l3) ||
+	    decode_tuple(&c->dir[1], p->reply, p->l3))
+		return "a connection with a bad address";
+	if (decode_labels(c, p))
+		return "a connection with bad labels";
+	return decode_details(c, p, a) ? "too many details" : NULL;
+}
+
+static int decode_conns(const Ctshard__Response *r, struct frame_arena *a,
+			const struct ctshard_handler *h, const char **why)
+{
+	struct ctshard_conn c;
+	size_t i;
+
+	for (i = 0; h->conn && i < r->n_conn; i++) {
+		*why = decode_conn(&c, r->conn[i], a, r->now_ns);
+		if (*why)
+			return -1;
+		if (h->conn(h->arg, &c))
+			return 1;
+	}
+	return 0;
+}
+
+static const char *decode_event(struct ctshard_event *e,
+				struct ctshard_conn *c, const Ctshard__Event *p,
+				struct frame_arena *a, uint64_t now_ns)
+{
+	e->type = (enum ctshard_event_type)p->type;
+	e->seq = p->seq;
+	e->time_ns = p->time_ns;
+	e->bits = p->bits;
+	e->from = p->from;
+	e->to = p->to;
+	e->lost = p->lost;
+	e->source = decode_word(p->source);
+	e->conn = NULL;
+	if (p->type == CTSHARD__EVENT_TYPE__GAP ||
+	    p->type == CTSHARD__EVENT_TYPE__LIST_END)
+		return NULL;
+	if (!p->conn)
+		return "an event without its connection";
+	e->conn = c;
+	return decode_conn(c, p->conn, a, now_ns);
+}
+
+static int decode_events(const Ctshard__Response *r, struct frame_arena *a,
+			 const struct ctshard_handler *h, const char **why)
+{
+	struct ctshard_event e;
+	struct ctshard_conn c;
+	size_t i;
+	int type;
+
+	for (i = 0; h->event && i < r->n_event; i++) {
+		type = (int)r->event[i]->type;
+		/* a newer daemon may know more kinds */
+		if (type < CTSHARD_NEW || type > CTSHARD_GAP)
+			continue;
+		*why = decode_event(&e, &c, r->event[i], a, r->now_ns);
+		if (*why)
+			return -1;
+		if (h->event(h->arg, &e))
+			return 1;
+	}
+	return 0;
+}
+
+static int decode_counts(const Ctshard__Response *r,
+			 const struct ctshard_handler *h)
+{
+	struct ctshard_count row;
+	size_t i;
+
+	for (i = 0; h->count && i < r->n_count; i++) {
+		row.key = decode_word(r->count[i]->key);
+		row.count = r->count[i]->count;
+		if (h->count(h->arg, &row))
+			return 1;
+	}
+	return 0;
+}
+
+static int decode_scope(const Ctshard__Scope *s,
+			const struct ctshard_handler *h)
+{
+	struct ctshard_counter row;
+	size_t i;
+
+	row.total = !s->has_worker;
+	row.worker = s->worker;
+	for (i = 0; i < s->n_counter; i++) {
+		row.name = decode_word(s->counter[i]->name);
+		row.value = s->counter[i]->value;
+		if (row.name && h->counter(h->arg, &row))
+			return 1;
+	}
+	return 0;
+}
+
+static int decode_table(const Ctshard__Table *t,
+			const struct ctshard_handler *h)
+{
+	struct ctshard_table table;
+	struct ctshard_row row;
+	size_t i;
+
+	table.name = t->name ? t->name : "";
+	table.columns = t->n_column;
+	table.column = (const char *const *)t->column;
+	if (h->table && h->table(h->arg, &table))
+		return 1;
+	row.table = &table;
+	for (i = 0; h->row && i < t->n_row; i++) {
+		row.cells = t->row[i]->n_cell;
+		row.cell = (const char *const *)t->row[i]->cell;
+		if (h->row(h->arg, &row))
+			return 1;
+	}
+	return 0;
+}
+
+static int decode_rest(const Ctshard__Response *r,
+		       const struct ctshard_handler *h)
+{
+	size_t i;
+
+	for (i = 0; h->counter && i < r->n_scope; i++)
+		if (decode_scope(r->scope[i], h))
+			return 1;
+	for (i = 0; i < r->n_table; i++)
+		if (decode_table(r->table[i], h))
+			return 1;
+	for (i = 0; h->fault && i < r->n_fault; i++)
+		if (h->fault(h->arg, r->fault[i]->text ? r->fault[i]->text
+						       : ""))
+			return 1;
+	if (h->affected && r->has_affected)
+		return !!h->affected(h->arg, r->affected);
+	return 0;
+}
+
+int decode_response(const Ctshard__Response *r, struct frame_arena *a,
+		    const struct ctshard_handler *h, const char **why)
+{
+	int rc = decode_conns(r, a, h, why);
+
+	if (!rc)
+		rc = decode_events(r, a, h, why);
+	if (!rc)
+		rc = decode_counts(r, h);
+	if (!rc)
+		rc = decode_rest(r, h);
+	return rc;
+}
+
+int decode_error(const Ctshard__Error *e)
+{
+	switch (e->code) {
+	case CTSHARD__ERROR_CODE__OK:
+		return 0;
+	case CTSHARD__ERROR_CODE__BAD_REQUEST:
+		return CTSHARD_EREQUEST;
+	case CTSHARD__ERROR_CODE__DENIED:
+		return CTSHARD_EDENIED;
+	case CTSHARD__ERROR_CODE__NOT_FOUND:
+		return CTSHARD_ENOTFOUND;
+	case CTSHARD__ERROR_CODE__BUSY:
+		return CTSHARD_EBUSY;
+	case CTSHARD__ERROR_CODE__UNSUPPORTED:
+		return CTSHARD_EUNSUPPORTED;
+	default: /* FAILED, and codes of a newer daemon */
+		return CTSHARD_EFAILED;
+	}
+}

@@ -1,0 +1,320 @@
+/* request.c - option structs of ctshard.h to requests. */
+#include "proto/client.h"
+
+#include <string.h>
+
+/* The messages that a filter needs besides itself. */
+struct request_filter {
+	Ctshard__Filter f;
+#define X(name, member) Ctshard__Filter__Net member;
+	CTSHARD_FILTER_NETS(X)
+#undef X
+#define X(name, member) Ctshard__Filter__Range member;
+	CTSHARD_FILTER_RANGES(X)
+#undef X
+};
+
+/* protobuf-c's members are not const, though packing only reads them */
+static ProtobufCBinaryData request_bytes(const uint8_t *p, size_t len)
+{
+	ProtobufCBinaryData b = {.len = len};
+
+	memcpy(&b.data, &p, sizeof(p));
+	return b;
+}
+
+static char *request_text(const char *s)
+{
+	char *p;
+
+	memcpy(&p, &s, sizeof(p));
+	return p;
+}
+
+static void request_net(Ctshard__Filter__Net *to, const struct ctshard_net *n)
+{
+	ctshard__filter__net__init(to);
+	to->has_addr = 1;
+	to->addr = request_bytes(n->addr, n->len);
+	to->has_prefix = 1;
+	to->prefix = n->prefix;
+}
+
+static void request_range(Ctshard__Filter__Range *to,
+			  const struct ctshard_range *r)
+{
+	ctshard__filter__range__init(to);
+	to->has_from = 1;
+	to->from = r->from;
+	to->has_to = 1;
+	to->to = r->to;
+}
+
+static Ctshard__Filter *request_filter(struct request_filter *to,
+				       const struct ctshard_filter *f)
+{
+	if (!f)
+		return NULL;
+	ctshard__filter__init(&to->f);
+#define X(name, member, type)                                                  \
+	if (f->has & CTSHARD_FILTER_HAS(name)) {                               \
+		to->f.has_##member = 1;                                        \
+		to->f.member = f->member;                                      \
+	}
+	CTSHARD_FILTER_SCALARS(X)
+#undef X
+#define X(name, member)                                                        \
+	if (f->has & CTSHARD_FILTER_HAS(name)) {                               \
+		request_net(&to->member, &f->member);                          \
+		to->f.member = &to->member;                                    \
+	}
+	CTSHARD_FILTER_NETS(X)
+#undef X
+#define X(name, member)                                                        \
+	if (f->has & CTSHARD_FILTER_HAS(name)) {                               \
+		request_range(&to->member, &f->member);                        \
+		to->f.member = &to->member;                                    \
+	}
+	CTSHARD_FILTER_RANGES(X)
+#undef X
+	if (f->has & CTSHARD_FILTER_HAS(STATE))
+		to->f.state = request_text(f->state);
+	if (f->has & CTSHARD_FILTER_HAS(EXPRESSION))
+		to->f.expression = request_text(f->expression);
+	if (f->has & CTSHARD_FILTER_HAS(LABELS)) {
+		to->f.has_labels = 1;
+		to->f.labels = request_bytes(f->labels, sizeof(f->labels));
+	}
+	return &to->f;
+}
+
+int ctshard_list(struct ctshard *c, const struct ctshard_list_opts *o,
+		 const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__List m = CTSHARD__LIST__INIT;
+	struct request_filter f;
+
+	m.filter = request_filter(&f, o ? o->filter : NULL);
+	if (o && o->limit) {
+		m.has_limit = 1;
+		m.limit = o->limit;
+	}
+	r.body_case = CTSHARD__REQUEST__BODY_LIST;
+	r.list = &m;
+	return client_submit(c, &r, h, id);
+}
+
+int ctshard_get(struct ctshard *c, const struct ctshard_filter *filter,
+		const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Get m = CTSHARD__GET__INIT;
+	struct request_filter f;
+
+	m.filter = request_filter(&f, filter);
+	r.body_case = CTSHARD__REQUEST__BODY_GET;
+	r.get = &m;
+	return client_submit(c, &r, h, id);
+}
+
+int ctshard_count(struct ctshard *c, const struct ctshard_count_opts *o,
+		  const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Count m = CTSHARD__COUNT__INIT;
+	struct request_filter f;
+
+	m.filter = request_filter(&f, o ? o->filter : NULL);
+	if (o && o->by)
+		m.by = request_text(o->by);
+	r.body_case = CTSHARD__REQUEST__BODY_COUNT;
+	r.count = &m;
+	return client_submit(c, &r, h, id);
+}
+
+static void request_flag(protobuf_c_boolean *has, protobuf_c_boolean *to,
+			 int v)
+{
+	*has = *to = !!v;
+}
+
+int ctshard_watch(struct ctshard *c, const struct ctshard_watch_opts *o,
+		  const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Watch m = CTSHARD__WATCH__INIT;
+	struct request_filter f;
+
+	m.filter = request_filter(&f, o->filter);
+	if (o->types) {
+		m.has_types = 1;
+		m.types = o->types;
+	}
+	if (o->has_since) {
+		m.has_since = 1;
+		m.since = o->since;
+	}
+	if (o->uuid) {
+		m.has_uuid = 1;
+		m.uuid = request_bytes(o->uuid, 16);
+	}
+	request_flag(&m.has_from_start, &m.from_start, o->from_start);
+	request_flag(&m.has_snapshot, &m.snapshot, o->snapshot);
+	request_flag(&m.has_until_end, &m.until_end, o->until_end);
+	r.body_case = CTSHARD__REQUEST__BODY_WATCH;
+	r.watch = &m;
+	return client_submit(c, &r, h, id);
+}
+
+int ctshard_stats(struct ctshard *c, const struct ctshard_handler *h,
+		  uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Stats m = CTSHARD__STATS__INIT;
+
+	r.body_case = CTSHARD__REQUEST__BODY_STATS;
+	r.stats = &m;
+	return client_submit(c, &r, h, id);
+}
+
+/* A command line's worth: more is refused, and nothing is allocated. */
+#define REQUEST_WORDS 256
+
+int ctshard_show(struct ctshard *c, const char *const *what, size_t n,
+		 const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Show m = CTSHARD__SHOW__INIT;
+	char *word[REQUEST_WORDS];
+	size_t i;
+
+	if (n > REQUEST_WORDS)
+		return client_fail(c, CTSHARD_ETOOBIG, "%s", "too many words");
+	for (i = 0; i < n; i++)
+		word[i] = request_text(what[i]);
+	m.n_what = n;
+	m.what = word;
+	r.body_case = CTSHARD__REQUEST__BODY_SHOW;
+	r.show = &m;
+	return client_submit(c, &r, h, id);
+}
+
+int ctshard_set(struct ctshard *c, const struct ctshard_pair *item, size_t n,
+		const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Set m = CTSHARD__SET__INIT;
+	Ctshard__Set__Item items[REQUEST_WORDS], *p[REQUEST_WORDS];
+	size_t i;
+
+	if (n > REQUEST_WORDS)
+		return client_fail(c, CTSHARD_ETOOBIG, "%s", "too many keys");
+	for (i = 0; i < n; i++) {
+		ctshard__set__item__init(&items[i]);
+		items[i].key = request_text(item[i].key);
+		items[i].value = request_text(item[i].value);
+		p[i] = &items[i];
+	}
+	m.n_item = n;
+	m.item = p;
+	r.body_case = CTSHARD__REQUEST__BODY_SET;
+	r.set = &m;
+	return client_submit(c, &r, h, id);
+}
+
+int ctshard_delete(struct ctshard *c, const struct ctshard_filter *filter,
+		   const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Delete m = CTSHARD__DELETE__INIT;
+	struct request_filter f;
+
+	m.filter = request_filter(&f, filter);
+	r.body_case = CTSHARD__REQUEST__BODY_DELETE;
+	r.delete_ = &m;
+	return client_submit(c, &r, h, id);
+}
+
+int ctshard_flush(struct ctshard *c, uint32_t l3,
+		  const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Flush m = CTSHARD__FLUSH__INIT;
+
+	if (l3) {
+		m.has_l3 = 1;
+		m.l3 = l3;
+	}
+	r.body_case = CTSHARD__REQUEST__BODY_FLUSH;
+	r.flush = &m;
+	return client_submit(c, &r, h, id);
+}
+
+int ctshard_update(struct ctshard *c, const struct ctshard_update_opts *o,
+		   const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Update m = CTSHARD__UPDATE__INIT;
+	struct request_filter f;
+
+	m.filter = request_filter(&f, o->filter);
+	if (o->has_mark) {
+		m.has_mark = m.has_mark_mask = 1;
+		m.mark = o->mark;
+		m.mark_mask = o->mark_mask;
+	}
+	if (o->has_timeout) {
+		m.has_timeout_s = 1;
+		m.timeout_s = o->timeout_s;
+	}
+	if (o->labels_set) {
+		m.has_labels_set = 1;
+		m.labels_set = request_bytes(o->labels_set, 16);
+	}
+	if (o->labels_clear) {
+		m.has_labels_clear = 1;
+		m.labels_clear = request_bytes(o->labels_clear, 16);
+	}
+	if (o->status_set) {
+		m.has_status_set = 1;
+		m.status_set = o->status_set;
+	}
+	r.body_case = CTSHARD__REQUEST__BODY_UPDATE;
+	r.update = &m;
+	return client_submit(c, &r, h, id);
+}
+
+int ctshard_check(struct ctshard *c, int deep, const struct ctshard_handler *h,
+		  uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Check m = CTSHARD__CHECK__INIT;
+
+	request_flag(&m.has_deep, &m.deep, deep);
+	r.body_case = CTSHARD__REQUEST__BODY_CHECK;
+	r.check = &m;
+	return client_submit(c, &r, h, id);
+}
+
+int ctshard_start(struct ctshard *c, const struct ctshard_handler *h,
+		  uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Start m = CTSHARD__START__INIT;
+
+	r.body_case = CTSHARD__REQUEST__BODY_START;
+	r.start = &m;
+	return client_submit(c, &r, h, id);
+}
+
+int ctshard_wait_end(struct ctshard *c, const struct ctshard_handler *h,
+		     uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__WaitEnd m = CTSHARD__WAIT_END__INIT;
+
+	r.body_case = CTSHARD__REQUEST__BODY_WAIT_END;
+	r.wait_end = &m;
+	return client_submit(c, &r, h, id);
+}

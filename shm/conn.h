@@ -1,0 +1,153 @@
+/*
+ * conn.h - one connection in the table.
+ *
+ * Entries are type-stable: memory of an entry is only ever an entry, and is
+ * used again at once.  A reader copies it and looks at `seq` again; a writer
+ * makes `seq` odd, writes, and makes it even: that store is the commit (see
+ * ops.h for the order of everything else).
+ *
+ * One entry serves both directions.  `key` is canonical: its two endpoints
+ * are sorted, so a packet and its answer have the same key; CONN_ORIG1 in
+ * `status` says which endpoint sent first.  The original and the reply tuple
+ * are derived from both for output.
+ *
+ * Life: free -> (insert commits) -> confirmed -> (delete commits) -> free.
+ * A connection whose first packet is still being tried is in nobody's sight:
+ * the tracker works on a private candidate, see pipeline.c.
+ */
+#ifndef SHM_CONN_H
+#define SHM_CONN_H
+
+#include "shm/base.h"
+
+/* status: the bits of ctnetlink's CTA_STATUS (F090-F101) ... */
+#define CONN_EXPECTED      (1u << 0)
+#define CONN_SEEN_REPLY    (1u << 1)
+#define CONN_ASSURED       (1u << 2)
+#define CONN_CONFIRMED     (1u << 3)
+#define CONN_DYING         (1u << 9)
+#define CONN_FIXED_TIMEOUT (1u << 10)
+#define CONN_HELPER        (1u << 13)
+#define CONN_CTA_MASK      0x0000ffffu
+/* ... and two of ours */
+#define CONN_ORIG1 (1u << 30) /* endpoint 1 of the key sent first */
+#define CONN_LIVE  (1u << 31) /* the entry holds a connection */
+
+/* key flags: part of the compared key */
+#define KEY_V6   (1u << 0) /* addr[] are folds, the addresses are in addr6 */
+#define KEY_REQ1 (1u << 1) /* ICMP, ICMPv6: endpoint 1 asks */
+
+/*
+ * The canonical key, 16 bytes, no padding.  Addresses in network order as
+ * they are on the wire, ports in host order.  ICMP and ICMPv6: port[0] is the
+ * echo id, port[1] is request type << 8 | code.
+ */
+struct conn_key {
+	uint32_t addr[2];
+	uint16_t port[2];
+	uint8_t l4proto;
+	uint8_t flags;
+	uint16_t zone;
+};
+_Static_assert(sizeof(struct conn_key) == 16, "the key is hashed and compared");
+
+/* both addresses of an IPv6 connection, in the order of the key's endpoints */
+struct addr6 {
+	uint64_t a[2][2];
+};
+_Static_assert(sizeof(struct addr6) == 32, "addr6");
+
+/* bytes of an entry that belong to the protocol's tracker */
+#define CONN_PRIV 51u
+
+struct conn {
+	/* the seqlock and the incarnation, written by ops.c alone */
+	uint32_t seq;
+	uint32_t gen;
+	/* set at insert, never after */
+	struct conn_key key;
+	/* written inside the odd-seq window, covered by the undo image */
+	uint32_t status;
+	uint32_t deadline; /* ms tick, see tick.h */
+	uint64_t packets[2];
+	uint64_t bytes[2];
+	/* second line */
+	uint8_t priv[CONN_PRIV];
+	uint8_t state; /* the tracker's state, 0 = none */
+	uint32_t start;	/* ms tick of the first packet */
+	uint32_t ext;	/* live: record of labels, helper, master; free: next */
+	uint32_t mark;
+} __attribute__((aligned(128)));
+_Static_assert(sizeof(struct conn) == 128, "conn");
+_Static_assert(offsetof(struct conn, key) == 8, "conn.key");
+_Static_assert(offsetof(struct conn, status) == 24, "conn.status");
+_Static_assert(offsetof(struct conn, priv) == 64, "conn.priv");
+_Static_assert(offsetof(struct conn, start) == 116, "conn.start");
+_Static_assert(offsetof(struct conn, mark) == 124, "conn.mark");
+
+/* what the undo image of an entry covers: everything behind the key */
+#define CONN_UNDO_FROM offsetof(struct conn, status)
+#define CONN_UNDO_LEN  (sizeof(struct conn) - CONN_UNDO_FROM)
+_Static_assert(CONN_UNDO_LEN == 104, "undo image");
+
+/*
+ * A tracker keeps its data in priv through a struct of its own:
+ *	TRACKER_PRIV(struct tcp_priv, retrans);
+ * fails to compile when the struct's last member does not fit.  A struct may
+ * end in padding that overlaps `state`: never assign such a struct whole.
+ */
+#define TRACKER_PRIV(type, last)                                               \
+	_Static_assert(offsetof(type, last) + sizeof(((type *)0)->last) <=     \
+				CONN_PRIV,                                     \
+		       #type " does not fit in conn.priv");                    \
+	_Static_assert(_Alignof(type) <= 4, #type " wants too much alignment")
+
+/*
+ * Detail line: times, rates and quality, in an array beside the entries
+ * (`detail = off` leaves it out).  Same window, same undo image.
+ */
+struct conn_detail {
+	uint64_t start_ns; /* packet time of the first packet, since epoch */
+	uint64_t last_ns;  /* and of the last that was accepted */
+	uint32_t rtt_us[2];
+	uint32_t rate[2];
+	uint16_t retrans[2];
+	uint16_t disorder[2];
+	uint8_t zero_window[2];
+	uint8_t resets[2];
+	uint8_t repairs[4];
+	uint16_t dup[4];
+	uint16_t vlan;
+	uint16_t zone2;
+	uint8_t iface;
+	uint8_t policy;
+	uint8_t marks;
+	uint8_t dups;
+};
+_Static_assert(sizeof(struct conn_detail) == 64, "conn_detail");
+
+/*
+ * Identity for the world: never used again while the segment lives.
+ * gen << 32 | shard << 24 | index; conntrack-style output prints the low half.
+ */
+static inline uint64_t conn_id(uint32_t gen, uint32_t shard, uint32_t idx)
+{
+	return (uint64_t)gen << 32 | (uint64_t)shard << 24 | idx;
+}
+
+static inline uint32_t conn_id_shard(uint64_t id)
+{
+	return (uint32_t)id >> 24;
+}
+
+static inline uint32_t conn_id_idx(uint64_t id)
+{
+	return (uint32_t)id & 0xffffffu;
+}
+
+static inline uint32_t conn_id_gen(uint64_t id)
+{
+	return (uint32_t)(id >> 32);
+}
+
+#endif

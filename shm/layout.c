@@ -1,0 +1,117 @@
+/* layout.c - the layout hash, and names of what layout.h lists. */
+#include "shm/layout.h"
+
+#define OFF(type, field)                                                       \
+	(uint32_t)(offsetof(type, field) << 8 |                                \
+		   (uint8_t)sizeof(((type *)0)->field))
+#define SIZE(type) (uint32_t)sizeof(type)
+
+/* one number for every offset that a peer of another build would rely on */
+static const uint32_t layout_table[] = {
+	NSHARD,
+	NSLOT,
+	NRING,
+	NSOURCE,
+	LINE_SLOTS,
+	CTR_COUNT,
+	STATS_DECODE,
+	NPEND,
+	NCOMMAND,
+	REASON_COUNT,
+	RING_HEADER,
+	MLOG_HEADER,
+	SIZE(struct conn_key),
+	SIZE(struct conn),
+	OFF(struct conn, seq),
+	OFF(struct conn, gen),
+	OFF(struct conn, key),
+	OFF(struct conn, status),
+	OFF(struct conn, deadline),
+	OFF(struct conn, packets),
+	OFF(struct conn, bytes),
+	OFF(struct conn, priv),
+	OFF(struct conn, state),
+	OFF(struct conn, start),
+	OFF(struct conn, ext),
+	OFF(struct conn, mark),
+	SIZE(struct conn_detail),
+	OFF(struct conn_detail, rtt_us),
+	OFF(struct conn_detail, retrans),
+	OFF(struct conn_detail, repairs),
+	OFF(struct conn_detail, vlan),
+	OFF(struct conn_detail, iface),
+	SIZE(struct line),
+	SIZE(struct shard),
+	OFF(struct shard, op),
+	OFF(struct shard, op_pkt),
+	OFF(struct shard, op_owner),
+	OFF(struct shard, op_tail),
+	OFF(struct shard, op_ev),
+	OFF(struct shard, free_head),
+	OFF(struct shard, bump),
+	OFF(struct shard, count),
+	OFF(struct shard, ovf_free),
+	OFF(struct shard, addr6_ready),
+	OFF(struct shard, ev_seq),
+	OFF(struct shard, op_ordinal),
+	OFF(struct shard, op_from),
+	OFF(struct shard, undo),
+	OFF(struct shard, undo_detail),
+	SIZE(struct event_cell),
+	OFF(struct event_cell, shard_seq),
+	OFF(struct event_cell, type),
+	OFF(struct event_cell, key),
+	OFF(struct event_cell, addr6),
+	OFF(struct event_cell, status),
+	OFF(struct event_cell, start),
+	OFF(struct event_cell, gseq),
+	SIZE(struct event_more),
+	OFF(struct event_more, packets),
+	OFF(struct event_more, labels),
+	SIZE(struct tbl_header),
+	OFF(struct tbl_header, off),
+	OFF(struct tbl_header, t0_real_ns),
+	OFF(struct tbl_header, clock_ns),
+	OFF(struct tbl_header, budget),
+	SIZE(struct ring_header),
+	OFF(struct ring_header, cursor),
+	OFF(struct ring_header, pend_cursor),
+	OFF(struct ring_header, counter),
+	OFF(struct ring_header, answer),
+	SIZE(struct proc_page),
+	OFF(struct proc_page, beat),
+	OFF(struct proc_page, qs),
+	SIZE(struct policy),
+	OFF(struct policy, timeout),
+	OFF(struct policy, option),
+	SIZE(struct policy_segment),
+	SIZE(struct mlog_header),
+	OFF(struct mlog_header, cursor),
+	OFF(struct mlog_header, next),
+	OFF(struct mlog_header, command),
+	SIZE(struct command),
+	SIZE(struct command_answer),
+	SIZE(struct key_segment),
+};
+
+uint64_t layout_hash(void)
+{
+	const uint8_t *b = (const uint8_t *)layout_table;
+	uint64_t h = 0xcbf29ce484222325ull;
+	size_t i;
+
+	for (i = 0; i < sizeof(layout_table); i++)
+		h = (h ^ b[i]) * 0x100000001b3ull;
+	return h;
+}
+
+const char *counter_name(enum counter c)
+{
+	static const char *const names[] = {
+#define C(name, str, meaning) [CTR_##name] = str,
+		COUNTERS(C)
+#undef C
+	};
+
+	return (unsigned int)c < ARRAY_SIZE(names) ? names[c] : NULL;
+}

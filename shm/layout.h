@@ -1,0 +1,282 @@
+/*
+ * layout.h - the map of what processes share.
+ *
+ * Segments are files below `shm_dir` (or memfds, for a private table):
+ *
+ *	segment  what                                   who writes
+ *	tbl      header, shards, index lines, chk[],    workers, reaper;
+ *	         entries, details, IPv6 addresses       the api reads
+ *	proc     one page a process slot                each its own page
+ *	ev.N     ring of events, capture cursor,        workers, reaper (a
+ *	         counters of producer N                 repairer finishes for N)
+ *	mlog     merged log, subscribers' command ring  api
+ *	pol      policy blocks, RCU epoch               supervisor
+ *	key      hash key, steering key (0600)          supervisor, once
+ *
+ * No pointers, only indices, and whoever turns one into an address checks it
+ * against private copies of the geometry.  Every size and offset that two
+ * builds must agree on enters the layout hash (layout.c).
+ */
+#ifndef SHM_LAYOUT_H
+#define SHM_LAYOUT_H
+
+#include "shm/conn.h"
+#include "shm/event.h"
+#include "shm/policy.h"
+#include "shm/stats.h"
+
+#define TBL_MAGIC 0x31304448534354ull /* "TCSHD01" */
+#define LAYOUT_MAJOR 1u
+#define LAYOUT_MINOR 0u
+
+#define NSHARD	    256u
+#define NWORKER_MAX 64u
+#define SLOT_REAPER 64u
+#define SLOT_API    65u
+#define SLOT_SUPER  66u
+#define NSLOT	    68u
+#define NRING	    65u /* workers and the reaper */
+
+#define PAGE 4096u
+
+/* capture positions: one a source of a worker */
+#define NSOURCE 16u
+
+enum op { OP_IDLE, OP_UPDATE, OP_INSERT, OP_DELETE, OP_REBUILD };
+
+/* where an insert takes its index from; list or bump of either family */
+enum op_from { FROM_LIST4, FROM_LIST6, FROM_BUMP4, FROM_BUMP6 };
+
+#define LINE_SLOTS 15u
+/* op_lnext: the line to link comes from the bump, not from the free list */
+#define LINE_FROM_BUMP 0xffffffffu
+
+/* one line of the index: 15 x (8 bit tag, 24 bit index), overflow line */
+struct line {
+	uint32_t slot[LINE_SLOTS];
+	uint32_t next;
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct line) == 64, "line");
+
+#define SLOT_IDX 0x00ffffffu
+#define SLOT_TAG 0xff000000u
+
+struct shard {
+	/* line 0: lock and op record, written before the op's first store */
+	uint32_t lock; /* incarnation << 8 | slot + 1, 0 = free */
+	uint32_t op;
+	uint32_t op_idx;
+	uint32_t op_seq; /* the entry's even seq before the op */
+	uint64_t op_pkt; /* capture cursor after the op, 0 = leave it */
+	uint32_t op_owner;
+	uint32_t op_slot; /* line << 4 | i */
+	uint32_t op_line; /* line to link or to trim, 0 = none */
+	uint32_t op_prev;
+	uint32_t op_lnext;
+	uint32_t op_cnt;
+	uint64_t op_tail; /* ring position behind the op's event, 0 = none */
+	uint64_t op_ev;
+	/* line 1: the lock holder's */
+	uint32_t free_head[2]; /* FIFO lists by family: [0] IPv4, [1] IPv6 */
+	uint32_t free_tail[2];
+	uint32_t bump[2]; /* [0] up from 1, [1] down from cap - 1 */
+	uint32_t count;
+	uint32_t ovf_free;
+	uint32_t ovf_bump;
+	uint32_t addr6_ready; /* entries of addr6[] that have memory */
+	uint64_t ev_seq;
+	uint32_t op_ordinal;
+	uint16_t op_from;
+	uint16_t op_src;
+	uint32_t repairs;
+	uint32_t damaged; /* times rebuilt from the entries */
+	/* lines 2 to 4: pre-image of an entry behind its key, and of its detail */
+	uint8_t undo[CONN_UNDO_LEN];
+	struct conn_detail undo_detail;
+	uint8_t pad[24];
+	/* line 5 */
+	uint32_t spare[16];
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct shard) == 384, "shard");
+_Static_assert(offsetof(struct shard, free_head) == 64, "shard line 1");
+_Static_assert(offsetof(struct shard, undo) == 128, "shard line 2");
+_Static_assert(offsetof(struct shard, spare) == 320, "shard line 5");
+
+/* areas of the table segment: AREA(name, type, count) */
+enum area { AREA_SHARD, AREA_LINE, AREA_CHK, AREA_CONN, AREA_DETAIL,
+	    AREA_ADDR6, AREA_COUNT };
+
+enum seg_state { SEG_INIT, SEG_READY };
+enum clock_mode { CLOCK_LIVE, CLOCK_CAPTURE };
+
+struct tbl_header {
+	/* what two builds must agree on */
+	uint64_t magic;
+	uint32_t major, minor;
+	uint64_t layout; /* hash of the layout */
+	uint32_t endian; /* 0x01020304 */
+	uint32_t page;
+	uint8_t boot_id[16];
+	uint8_t uuid[16];
+	/* geometry, never changed */
+	uint64_t size;
+	uint32_t nshard;
+	uint32_t cap;	  /* entries a shard, index 0 unused */
+	uint32_t nbucket; /* main lines a shard */
+	uint32_t nline;	  /* and with overflow lines */
+	uint32_t max;	  /* connections that the room was made for */
+	uint32_t detail;  /* detail lines are there */
+	uint32_t hash_id;
+	uint32_t sparse;    /* private memory: pages come when touched */
+	uint32_t nworker;   /* changed by the supervisor before roles start */
+	uint32_t ring_cells; /* of each ring, a power of two */
+	uint32_t log_slots;  /* of the merged log, a power of two */
+	uint32_t clock_mode; /* enum clock_mode */
+	uint64_t off[AREA_COUNT];
+	uint64_t t0_real_ns; /* tick 0; capture: set by the first frame */
+	uint64_t t0_mono_ns;
+	uint64_t source_id; /* of the captures (device, inode, size), or 0 */
+	uint64_t sum;	    /* FNV-1a of all above */
+	/* written while running, each on a line of its own */
+	uint32_t state __attribute__((aligned(64)));
+	uint32_t generation; /* starts of the daemon */
+	uint64_t clock_ns __attribute__((aligned(64))); /* capture: now */
+	uint64_t budget __attribute__((aligned(64)));	/* connections drawn */
+	uint32_t pressure __attribute__((aligned(64)));
+	uint32_t generation_clean; /* generation that ended cleanly */
+};
+_Static_assert(sizeof(struct tbl_header) <= PAGE, "header page");
+
+struct pend_item {
+	uint64_t value;
+	uint32_t counter;
+	uint32_t pad;
+};
+#define NPEND 12u
+
+/* Commands from the api to the reaper: a ring in mlog, because the api writes
+ * there alone; answers stand in the reaper's ring header, likewise. */
+#define NCOMMAND 64u
+
+struct command {
+	uint64_t number; /* + 1 when filled: number + 1 */
+	uint32_t kind;	 /* enum command_kind */
+	uint32_t uid;	 /* of the peer that asked */
+	uint64_t id;	 /* of the connection */
+	uint32_t value, mask;
+	uint64_t seconds;
+	uint64_t labels[4];
+	uint32_t bits;
+	uint32_t pid;
+};
+_Static_assert(sizeof(struct command) == 80, "command");
+
+enum command_kind {
+	COMMAND_NONE,
+	COMMAND_DELETE, /* id; value = enum conn_reason */
+	COMMAND_UPDATE, /* id; bits = COMMAND_F_*, value/mask, seconds, ... */
+	COMMAND_CHECK	/* shard `value`, under its lock */
+};
+#define COMMAND_F_MARK	  1u
+#define COMMAND_F_TIMEOUT 2u
+#define COMMAND_F_STATUS  4u
+#define COMMAND_F_LABELS  8u
+
+struct command_answer {
+	uint64_t number; /* of the command + 1 */
+	uint64_t affected;
+	int32_t error; /* -errno */
+	uint32_t faults;
+	char text[104];
+};
+_Static_assert(sizeof(struct command_answer) == 128, "command_answer");
+
+/* header of a ring segment; the cells follow behind RING_HEADER */
+struct ring_header {
+	/* the producer's; a repairer stores tail and ordinal for it */
+	uint64_t intent; /* cells below intent - ncells are being overwritten */
+	uint64_t tail;	 /* cells published */
+	uint32_t ordinal; /* events published, modulo 2^32 */
+	uint32_t ncells;
+	uint32_t credit;  /* of the connection budget, not used up */
+	uint32_t spare;
+	uint64_t cursor[NSOURCE] __attribute__((aligned(64)));
+	/* Counters that belong to the packet with cursor `pend_cursor`: written
+	 * before the cursor moves, applied after.  Recovery applies them iff
+	 * the cursor did move. */
+	uint64_t pend_cursor __attribute__((aligned(64)));
+	uint32_t pend_src;
+	uint32_t npend;
+	struct pend_item pend[NPEND];
+	uint64_t counter[STATS_SLOTS] __attribute__((aligned(64)));
+	/* figures of the source, absolute: base of dead predecessors + own */
+	uint64_t drop_kernel, drop_interface, received;
+	uint64_t base_kernel, base_interface, base_received;
+	uint32_t ended;	 /* capture: 1 every frame worked off, 2 broken file */
+	uint32_t commands_done; /* reaper: answers given, modulo 2^32 */
+	uint64_t done;	 /* capture: last frame looked at */
+	char error[256]; /* what was wrong with the capture */
+	struct command_answer answer[NCOMMAND] __attribute__((aligned(64)));
+};
+#define RING_HEADER (3 * PAGE)
+_Static_assert(sizeof(struct ring_header) <= RING_HEADER, "ring header");
+
+/* one page a process; its own page is the only one that a process may write,
+ * but for the supervisor, who clears what the dead left */
+struct proc_page {
+	uint32_t token;	      /* robust futex: TID, or |FUTEX_OWNER_DIED */
+	uint32_t incarnation; /* + 1 at each attach */
+	uint32_t role;
+	uint32_t pid;
+	uint64_t start_ns;
+	uint32_t beat;	/* + 1 each turn of the loop */
+	uint32_t state; /* enum proc_state */
+	/* waiting longer than 20 ms for a shard: which, and the lock word */
+	uint32_t blocked_shard, blocked_lock;
+	uint32_t sleeping; /* api: wants the doorbell */
+	/* RCU reader: 0 = offline, else the epoch seen; on a line of its own */
+	uint64_t qs __attribute__((aligned(64)));
+};
+_Static_assert(sizeof(struct proc_page) <= PAGE, "proc page");
+
+enum proc_state { PROC_NONE, PROC_STARTING, PROC_READY };
+
+#define POLICY_BLOCKS 8u
+#define RETIRED_NO ~0ull
+
+struct policy_segment {
+	uint64_t epoch;
+	uint32_t current;
+	uint32_t version;
+	uint64_t retired[POLICY_BLOCKS]; /* 0 free, RETIRED_NO in use */
+	struct policy block[POLICY_BLOCKS] __attribute__((aligned(64)));
+};
+
+/* merged log: header, then log_slots slots */
+struct mlog_header {
+	uint64_t tail;	/* slots written */
+	uint64_t gseq;	/* number of the newest event */
+	uint64_t intent; /* slots below intent - log_slots are going */
+	uint64_t at_tail; /* tail that the cursors below belong to */
+	uint64_t cursor[NRING];	 /* cells taken from each ring */
+	uint32_t ordinal[NRING]; /* events taken or known lost */
+	uint64_t next[NSHARD];	 /* next shard_seq wanted */
+	uint64_t lost[NRING];	 /* events lost by ring */
+	uint32_t started; /* capture held back: workers may begin */
+	uint32_t lossless; /* capture: producers wait for the log */
+	uint64_t ncommand; /* commands written */
+	struct command command[NCOMMAND] __attribute__((aligned(64)));
+};
+#define MLOG_HEADER (4 * PAGE)
+_Static_assert(sizeof(struct mlog_header) <= MLOG_HEADER, "mlog header");
+
+struct key_segment {
+	uint64_t hash[2];
+	uint32_t steer[6];
+	uint32_t fold[4];
+};
+
+/* FNV-1a over sizes and offsets of all of the above */
+uint64_t layout_hash(void);
+
+#endif

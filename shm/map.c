@@ -1,0 +1,281 @@
+/* map.c - segments handed over exec, and mapped by a role.  See region.h. */
+#include "shm/segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* ---- over exec ---- */
+
+static bool seg_writable(enum region_access access, unsigned int s)
+{
+	switch (access) {
+	case REGION_WORKER:
+	case REGION_REAPER:
+		return s == SEG_TBL || s == SEG_PROC || s >= SEG_RING0;
+	case REGION_API:
+		return s == SEG_PROC || s == SEG_MLOG;
+	case REGION_SUPERVISOR:
+		return s == SEG_PROC || s == SEG_POL;
+	default:
+		return true;
+	}
+}
+
+int region_export(const struct region *r, enum region_access access, char *buf,
+		  size_t len)
+{
+	unsigned int s;
+	size_t n = 0;
+
+	buf[0] = 0;
+	for (s = 0; s < SEG_COUNT; s++) {
+		int fd = seg_writable(access, s) ? r->fd[s] : r->fd_ro[s];
+		char name[16];
+		int k;
+
+		if (fd < 0)
+			continue;
+		if (fcntl(fd, F_SETFD, 0))
+			return -errno;
+		region_seg_name(s, name, sizeof(name));
+		k = snprintf(buf + n, len - n, "%s%s=%d", n ? "," : "", name,
+			     fd);
+		if (k < 0 || (size_t)k >= len - n)
+			return -ENOSPC;
+		n += (size_t)k;
+	}
+	return 0;
+}
+
+int region_import(struct region *r, const char *text)
+{
+	region_init(r);
+	while (*text) {
+		char name[16], want[16];
+		struct stat st;
+		unsigned int s;
+		int fd, n = 0;
+
+		if (sscanf(text, "%15[a-z0-9.]=%d%n", name, &fd, &n) != 2)
+			return -EINVAL;
+		for (s = 0; s < SEG_COUNT; s++) {
+			region_seg_name(s, want, sizeof(want));
+			if (!strcmp(name, want))
+				break;
+		}
+		if (s == SEG_COUNT || fstat(fd, &st))
+			return -EBADF;
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+		r->fd[s] = fd;
+		r->size[s] = (uint64_t)st.st_size;
+		text += n;
+		if (*text == ',')
+			text++;
+	}
+	return 0;
+}
+
+/* ---- mapping ---- */
+
+static void *seg_map(const struct region *r, unsigned int s, bool rw,
+		     struct region_error *err)
+{
+	void *m;
+	char name[16];
+
+	m = mmap(NULL, r->size[s], rw ? PROT_READ | PROT_WRITE : PROT_READ,
+		 MAP_SHARED | MAP_NORESERVE, r->fd[s], 0);
+	if (m != MAP_FAILED)
+		return m;
+	region_seg_name(s, name, sizeof(name));
+	region_refuse(err, -errno, 1, "mapping segment %s: %s", name, strerror(errno));
+	return NULL;
+}
+
+static int map_table(const struct region *r, struct table *t, bool rw,
+		     struct region_error *err)
+{
+	char *m = seg_map(r, SEG_TBL, rw, err);
+	const struct tbl_header *h;
+
+	if (!m)
+		return -ENOMEM;
+	t->hdr = (struct tbl_header *)(void *)m;
+	h = t->hdr;
+	t->nshard = h->nshard;
+	t->cap = h->cap;
+	t->nbucket = h->nbucket;
+	t->nline = h->nline;
+	t->max = h->max;
+	t->nworker = h->nworker;
+	t->log_mask = h->log_slots - 1;
+	t->sparse = h->sparse;
+	t->addr6_off = h->off[AREA_ADDR6];
+	t->tbl_fd = r->fd[SEG_TBL];
+	t->shard = (struct shard *)(void *)(m + h->off[AREA_SHARD]);
+	t->line = (struct line *)(void *)(m + h->off[AREA_LINE]);
+	t->chk = (uint32_t *)(void *)(m + h->off[AREA_CHK]);
+	t->conn = (struct conn *)(void *)(m + h->off[AREA_CONN]);
+	if (h->detail)
+		t->detail =
+			(struct conn_detail *)(void *)(m + h->off[AREA_DETAIL]);
+	t->addr6 = (struct addr6 *)(void *)(m + h->off[AREA_ADDR6]);
+	return 0;
+}
+
+static int map_proc(const struct region *r, struct table *t,
+		    enum region_access access, uint32_t slot,
+		    struct region_error *err)
+{
+	bool all = access == REGION_SUPERVISOR || access == REGION_ALL;
+	char *m = seg_map(r, SEG_PROC, all, err);
+
+	if (!m)
+		return -ENOMEM;
+	t->proc = (struct proc_page *)(void *)m;
+	t->me = slot;
+	if (all)
+		return 0;
+	if (mmap(m + (size_t)slot * PAGE, PAGE, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, r->fd[SEG_PROC],
+		 (off_t)slot * PAGE) == MAP_FAILED)
+		return region_refuse(err, -errno, 1, "mapping segment proc: %s",
+			      strerror(errno));
+	return 0;
+}
+
+static int map_rings(const struct region *r, struct table *t, bool rw,
+		     struct region_error *err)
+{
+	unsigned int i;
+
+	for (i = 0; i < NRING; i++) {
+		char *m;
+
+		if (r->fd[SEG_RING0 + i] < 0)
+			continue;
+		m = seg_map(r, SEG_RING0 + i, rw, err);
+		if (!m)
+			return -ENOMEM;
+		t->ring[i].hdr = (struct ring_header *)(void *)m;
+		t->ring[i].cell =
+			(struct event_cell *)(void *)(m + RING_HEADER);
+		t->ring[i].mask = t->hdr->ring_cells - 1;
+		if (r->size[SEG_RING0 + i] <
+		    RING_HEADER + (uint64_t)t->hdr->ring_cells *
+					  sizeof(struct event_cell))
+			return region_refuse(err, -EINVAL, 4, "ring %u is cut short",
+				      i);
+	}
+	return 0;
+}
+
+int region_map(const struct region *r, struct table *t,
+	       enum region_access access, uint32_t slot,
+	       struct region_error *err)
+{
+	void *m;
+	int e;
+
+	memset(t, 0, sizeof(*t));
+	e = map_table(r, t, seg_writable(access, SEG_TBL), err);
+	if (!e)
+		e = map_proc(r, t, access, slot, err);
+	if (!e)
+		e = map_rings(r, t, seg_writable(access, SEG_RING0), err);
+	if (e)
+		return e;
+	m = seg_map(r, SEG_MLOG, seg_writable(access, SEG_MLOG), err);
+	if (!m)
+		return -ENOMEM;
+	t->mlog = m;
+	t->log = (struct event_slot *)(void *)((char *)m + MLOG_HEADER);
+	m = seg_map(r, SEG_POL, seg_writable(access, SEG_POL), err);
+	if (!m)
+		return -ENOMEM;
+	t->policy = m;
+	if (r->fd[SEG_KEY] < 0)
+		return 0;
+	m = seg_map(r, SEG_KEY, false, err);
+	if (!m)
+		return -ENOMEM;
+	memcpy(&t->key, m, sizeof(t->key));
+	munmap(m, r->size[SEG_KEY]);
+	return 0;
+}
+
+void region_unmap(struct table *t)
+{
+	uint64_t ring = RING_HEADER, log = MLOG_HEADER;
+	unsigned int i;
+
+	if (!t->hdr)
+		return;
+	ring += (uint64_t)t->hdr->ring_cells * sizeof(struct event_cell);
+	log += (uint64_t)t->hdr->log_slots * sizeof(struct event_slot);
+	for (i = 0; i < NRING; i++)
+		if (t->ring[i].hdr)
+			munmap(t->ring[i].hdr, ring);
+	if (t->mlog)
+		munmap(t->mlog, log);
+	if (t->policy)
+		munmap(t->policy, (sizeof(struct policy_segment) + PAGE - 1) /
+					  PAGE * PAGE);
+	if (t->proc)
+		munmap(t->proc, (size_t)NSLOT * PAGE);
+	munmap(t->hdr, t->hdr->size);
+	memset(t, 0, sizeof(*t));
+}
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+uint64_t region_collapse(struct table *t)
+{
+	const uint64_t step = 2u << 20;
+	uint64_t len = t->addr6_off / step * step, at, got = 0;
+	char *m = (char *)t->hdr;
+
+	for (at = 0; at < len; at += step)
+		if (!madvise(m + at, step, MADV_COLLAPSE))
+			got += step;
+	return got;
+}
+
+struct table *region_memory(const struct region_params *p)
+{
+	struct region_params q = *p;
+	struct region_error err;
+	struct table *t = calloc(1, sizeof(*t));
+	struct region r;
+
+	q.dir = NULL;
+	if (!t)
+		return NULL;
+	if (region_create(&r, &q, &err)) {
+		free(t);
+		return NULL;
+	}
+	if (region_map(&r, t, REGION_ALL, 0, &err)) {
+		free(t);
+		t = NULL;
+	} else {
+		t->tbl_fd = -1;
+	}
+	region_close(&r);
+	return t;
+}
+
+void region_memory_free(struct table *t)
+{
+	if (!t)
+		return;
+	region_unmap(t);
+	free(t);
+}

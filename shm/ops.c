@@ -1,0 +1,570 @@
+/* ops.c - insert, update, delete.  Theory and promises: ops.h. */
+#include "shm/ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "shm/atomic.h"
+#include "shm/hash.h"
+#include "shm/tick.h"
+
+/* A bucket is its main line and at most this many overflow lines: 75
+ * connections, as the kernel's chain limit of 50 to 80 (F046). */
+#define CHAIN_MAX 4u
+/* memory of addr6[] comes in steps */
+#define ADDR6_STEP 2048u
+
+uint32_t conn_find(struct table *t, const struct conn_lookup *k, uint32_t *slot,
+		   uint64_t *searched)
+{
+	uint32_t tag = hash_tag(k->hash), li = hash_bucket(t, k->hash), hop;
+
+	for (hop = 0; hop <= CHAIN_MAX; hop++) {
+		const struct line *l = table_line(t, k->shard, li);
+		uint32_t i;
+
+		for (i = 0; i < LINE_SLOTS; i++) {
+			uint32_t w = l->slot[i], idx = w & SLOT_IDX;
+			const struct conn *c;
+
+			if ((w & SLOT_TAG) != tag || !idx || idx >= t->cap)
+				continue;
+			c = table_conn(t, k->shard, idx);
+			if (key_equal(&c->key, &k->key) &&
+			    (!(k->key.flags & KEY_V6) ||
+			     !memcmp(table_addr6(t, k->shard, idx), &k->addr6,
+				     sizeof(k->addr6)))) {
+				if (slot)
+					*slot = li << 4 | i;
+				return idx;
+			}
+			if (searched)
+				++*searched;
+		}
+		li = l->next;
+		if (!li || li >= t->nline)
+			break;
+	}
+	return 0;
+}
+
+/* ---- events ---- */
+
+static void cell_fill(struct event_cell *r, struct table *t, uint32_t sh,
+		      uint32_t idx, const struct op_event *ev, uint8_t ncell)
+{
+	const struct conn *c = table_conn(t, sh, idx);
+	const struct shard *q = &t->shard[sh];
+
+	r->id = conn_id(c->gen, sh, idx);
+	r->ts_ns = ev->ts_ns;
+	r->shard_seq = q->ev_seq + 1;
+	r->ver = q->op_seq + 2;
+	r->ordinal = t->ring[t->me].hdr->ordinal + 1;
+	r->type = ev->type;
+	r->cells = ncell;
+	r->state = c->state;
+	r->reason = ev->reason;
+	r->bits = ev->bits;
+	r->helper = ev->helper;
+	r->source = 0;
+	r->key = c->key;
+	if (c->key.flags & KEY_V6)
+		r->addr6 = *table_addr6(t, sh, idx);
+	else
+		memset(&r->addr6, 0, sizeof(r->addr6));
+	r->status = c->status;
+	r->left_ms = ev->left_ms;
+	r->mark = c->mark;
+	r->start = c->start;
+	r->len = (uint32_t)c->bytes[0];
+	r->vlan = ev->vlan;
+	r->iface = ev->iface;
+	r->flags = ev->flags;
+	r->gseq = 0;
+}
+
+static void more_fill(struct event_more *m, struct table *t, uint32_t sh,
+		      uint32_t idx, const struct op_event *ev)
+{
+	const struct conn *c = table_conn(t, sh, idx);
+
+	if (t->detail)
+		m->detail = *table_detail(t, sh, idx);
+	else
+		memset(&m->detail, 0, sizeof(m->detail));
+	memcpy(m->packets, c->packets, sizeof(m->packets));
+	memcpy(m->bytes, c->bytes, sizeof(m->bytes));
+	m->master = ev->master;
+	memcpy(m->labels, ev->labels, sizeof(m->labels));
+}
+
+/*
+ * Fills the cells beyond the tail and notes in the op record where the tail
+ * will be (promise D).  Nothing here is seen before the tail moves; consumers
+ * that lag a whole ring behind see `intent` first.
+ */
+static void event_prepare(struct table *t, uint32_t sh, uint32_t idx,
+			  const struct op_event *ev)
+{
+	struct event_ring *g = &t->ring[t->me];
+	struct shard *q = &t->shard[sh];
+	uint8_t n = ev->type != EVENT_NEW || ev->more ? 2 : 1;
+	uint64_t tail = g->hdr->tail, at = tail, end, i;
+	struct event_cell *r;
+
+	if (n == 2 && (tail & g->mask) == g->mask)
+		at++;
+	end = at + n;
+	shm_store(&g->hdr->intent, end);
+	shm_wmb();
+	for (i = tail; i < end; i++)
+		shm_store(&g->cell[i & g->mask].seq, 0);
+	shm_wmb();
+	if (at != tail) {
+		r = &g->cell[tail & g->mask];
+		memset((char *)r + 8, 0, sizeof(*r) - 8);
+		r->type = EVENT_PAD;
+		r->cells = 1;
+		shm_store_release(&r->seq, tail + 1);
+	}
+	r = &g->cell[at & g->mask];
+	cell_fill(r, t, sh, idx, ev, n);
+	if (n == 2) {
+		struct event_more *m = (struct event_more *)(void *)&g
+					       ->cell[(at + 1) & g->mask];
+
+		more_fill(m, t, sh, idx, ev);
+		shm_store_release(&m->seq, EVENT_CONT | (at + 2));
+	}
+	shm_store_release(&r->seq, at + 1);
+	q->op_ev = q->ev_seq + 1;
+	q->op_ordinal = g->hdr->ordinal + 1;
+	shm_store(&q->op_tail, end);
+}
+
+/* ---- the op record ---- */
+
+static inline void op_begin(struct table *t, uint32_t sh, uint32_t idx,
+			    enum op op)
+{
+	struct shard *q = &t->shard[sh];
+	const struct conn *c = table_conn(t, sh, idx);
+
+	q->op_idx = idx;
+	q->op_seq = c->seq;
+	q->op_pkt = 0;
+	q->op_src = 0;
+	q->op_owner = t->me;
+	q->op_tail = 0;
+	q->op_cnt = q->count;
+	if (op == OP_UPDATE) {
+		memcpy(q->undo, (const char *)c + CONN_UNDO_FROM,
+		       CONN_UNDO_LEN);
+		if (t->detail)
+			q->undo_detail = *table_detail(t, sh, idx);
+	}
+	shm_store_release(&q->op, (uint32_t)op);
+}
+
+static inline void op_window_open(struct conn *c)
+{
+	shm_wmb();
+	shm_store(&c->seq, c->seq + 1);
+	shm_wmb();
+}
+
+static inline void op_cursor_note(struct shard *q, struct op_cursor cur)
+{
+	q->op_src = (uint16_t)cur.src;
+	shm_store(&q->op_pkt, cur.pkt);
+}
+
+/* behind the tail of its family's list (FIFO: an id comes back late) */
+static void index_push(struct table *t, uint32_t sh, uint32_t idx)
+{
+	struct shard *q = &t->shard[sh];
+	struct conn *c = table_conn(t, sh, idx);
+	unsigned int f = c->key.flags & KEY_V6 ? 1 : 0;
+
+	if (!q->free_head[f]) {
+		shm_store(&c->ext, 0);
+		shm_store(&q->free_tail[f], idx);
+		shm_store(&q->free_head[f], idx);
+	} else if (q->free_tail[f] != idx) {
+		shm_store(&c->ext, 0);
+		shm_store(&table_conn(t, sh, q->free_tail[f])->ext, idx);
+		shm_store(&q->free_tail[f], idx);
+	}
+}
+
+static void delete_finish(struct table *t, uint32_t sh)
+{
+	struct shard *q = &t->shard[sh];
+	uint32_t idx = q->op_idx;
+
+	shm_store_release(
+		&table_line(t, sh, q->op_slot >> 4)->slot[q->op_slot & 15], 0);
+	if (q->op_line) {
+		struct line *l = table_line(t, sh, q->op_line);
+
+		shm_store_release(&table_line(t, sh, q->op_prev)->next, 0);
+		shm_store_release(&l->next, q->op_lnext);
+		shm_store(&q->ovf_free, q->op_line);
+	}
+	shm_store(table_chk(t, sh, idx), 0);
+	index_push(t, sh, idx);
+	shm_store(&q->count, q->op_cnt - 1);
+}
+
+void op_finish(struct table *t, uint32_t sh)
+{
+	struct shard *q = &t->shard[sh];
+	struct ring_header *h = t->ring[q->op_owner].hdr;
+
+	if (q->op_tail) {
+		shm_store_release(&h->tail, q->op_tail);
+		shm_store(&h->ordinal, q->op_ordinal);
+		shm_store_release(&q->ev_seq, q->op_ev);
+	}
+	if (q->op == OP_INSERT)
+		shm_store(&q->count, q->op_cnt + 1);
+	else if (q->op == OP_DELETE)
+		delete_finish(t, sh);
+	if (q->op_pkt)
+		shm_store(&h->cursor[q->op_src], q->op_pkt);
+	shm_store_release(&q->op, OP_IDLE);
+}
+
+/* An index that was taken goes back to the head, where it came from; an index
+ * from the bump goes to the head of the list too. */
+static void insert_undo_index(struct table *t, uint32_t sh)
+{
+	struct shard *q = &t->shard[sh];
+	uint32_t idx = q->op_idx;
+	unsigned int f = q->op_from & 1;
+	bool taken;
+
+	if (q->op_from == FROM_BUMP4)
+		taken = idx < q->bump[0];
+	else if (q->op_from == FROM_BUMP6)
+		taken = idx > q->bump[1];
+	else
+		taken = true;
+	if (!taken || q->free_head[f] == idx)
+		return;
+	shm_store(&table_conn(t, sh, idx)->ext, q->free_head[f]);
+	if (!q->free_head[f])
+		shm_store(&q->free_tail[f], idx);
+	shm_store(&q->free_head[f], idx);
+}
+
+static void insert_undo(struct table *t, uint32_t sh)
+{
+	struct shard *q = &t->shard[sh];
+	struct conn *c = table_conn(t, sh, q->op_idx);
+
+	shm_store_release(
+		&table_line(t, sh, q->op_slot >> 4)->slot[q->op_slot & 15], 0);
+	if (q->op_line) {
+		struct line *l = table_line(t, sh, q->op_line);
+
+		shm_store_release(&table_line(t, sh, q->op_prev)->next, 0);
+		if (q->op_lnext == LINE_FROM_BUMP) {
+			shm_store(&q->ovf_bump, q->op_line);
+		} else {
+			shm_store(&l->next, q->op_lnext);
+			shm_store(&q->ovf_free, q->op_line);
+		}
+	}
+	shm_store(table_chk(t, sh, q->op_idx), 0);
+	if (c->seq == q->op_seq + 1)
+		shm_store(&c->status, 0);
+	insert_undo_index(t, sh);
+}
+
+void op_undo(struct table *t, uint32_t sh)
+{
+	struct shard *q = &t->shard[sh];
+	struct conn *c = table_conn(t, sh, q->op_idx);
+
+	if (q->op == OP_INSERT) {
+		insert_undo(t, sh);
+	} else if (c->seq == q->op_seq + 1) {
+		memcpy((char *)c + CONN_UNDO_FROM, q->undo, CONN_UNDO_LEN);
+		if (t->detail)
+			*table_detail(t, sh, q->op_idx) = q->undo_detail;
+	}
+	if (c->seq == q->op_seq + 1)
+		shm_store_release(&c->seq, q->op_seq + 4);
+	shm_store_release(&q->op, OP_IDLE);
+}
+
+bool op_sane(const struct table *t, uint32_t sh)
+{
+	const struct shard *q = &t->shard[sh];
+	const struct ring_header *h;
+
+	if (q->op > OP_DELETE || q->op_owner >= NRING ||
+	    !t->ring[q->op_owner].hdr)
+		return false;
+	h = t->ring[q->op_owner].hdr;
+	if (!q->op_idx || q->op_idx >= t->cap || q->op_src >= NSOURCE)
+		return false;
+	if (q->op_tail &&
+	    (q->op_tail < h->tail || q->op_tail > h->tail + 3))
+		return false;
+	if (q->op == OP_UPDATE)
+		return true;
+	return q->op_slot >> 4 < t->nline && (q->op_slot & 15) < LINE_SLOTS &&
+	       (!q->op_line ||
+		(q->op_line >= t->nbucket && q->op_line < t->nline &&
+		 q->op_prev < t->nline &&
+		 (q->op_lnext == LINE_FROM_BUMP || q->op_lnext < t->nline))) &&
+	       q->free_head[0] < t->cap && q->free_head[1] < t->cap &&
+	       q->free_tail[0] < t->cap && q->free_tail[1] < t->cap &&
+	       q->op_from <= FROM_BUMP6;
+}
+
+/* ---- plans: read only but for the record, which nobody reads while idle ---- */
+
+/* first free slot of the chain, else a new line behind its end */
+static bool slot_plan(struct table *t, uint32_t sh, uint32_t bucket)
+{
+	struct shard *q = &t->shard[sh];
+	uint32_t li = bucket, hop, n;
+
+	for (hop = 0;; hop++) {
+		const struct line *l = table_line(t, sh, li);
+		uint32_t i;
+
+		for (i = 0; i < LINE_SLOTS; i++)
+			if (!l->slot[i]) {
+				q->op_slot = li << 4 | i;
+				q->op_line = 0;
+				return true;
+			}
+		if (hop == CHAIN_MAX)
+			return false;
+		if (!l->next || l->next >= t->nline)
+			break;
+		li = l->next;
+	}
+	n = q->ovf_free;
+	if (n >= t->nbucket && n < t->nline) {
+		q->op_lnext = table_line(t, sh, n)->next;
+	} else {
+		n = q->ovf_bump;
+		q->op_lnext = LINE_FROM_BUMP;
+		if (n < t->nbucket || n >= t->nline)
+			return false;
+	}
+	q->op_line = n;
+	q->op_prev = li;
+	q->op_slot = n << 4;
+	return true;
+}
+
+/* the chain's last line is unlinked if this delete leaves it empty */
+static void trim_plan(struct table *t, uint32_t sh, uint32_t bucket,
+		      uint32_t slot)
+{
+	struct shard *q = &t->shard[sh];
+	uint32_t li = bucket, prev = bucket, hop, i;
+	const struct line *l = table_line(t, sh, li);
+
+	q->op_line = 0;
+	for (hop = 0; hop < CHAIN_MAX && l->next && l->next < t->nline; hop++) {
+		prev = li;
+		li = l->next;
+		l = table_line(t, sh, li);
+	}
+	if (li == bucket)
+		return;
+	for (i = 0; i < LINE_SLOTS; i++)
+		if (l->slot[i] && (li << 4 | i) != slot)
+			return;
+	q->op_line = li;
+	q->op_prev = prev;
+	q->op_lnext = q->ovf_free;
+}
+
+/* memory for the addresses of entry `idx`; false: there is none to be had */
+static bool addr6_room(struct table *t, uint32_t sh, uint32_t idx)
+{
+	struct shard *q = &t->shard[sh];
+	uint32_t want = t->cap - idx, have;
+	uint64_t at;
+
+	if (likely(want <= q->addr6_ready))
+		return true;
+	if (t->sparse) {
+		shm_store(&q->addr6_ready, t->cap);
+		return true;
+	}
+	have = (want + ADDR6_STEP - 1) / ADDR6_STEP * ADDR6_STEP;
+	if (have > t->cap)
+		have = t->cap;
+	at = t->addr6_off + (uint64_t)sh * t->cap * sizeof(struct addr6);
+	if (t->tbl_fd < 0 ||
+	    posix_fallocate(t->tbl_fd, (off_t)at,
+			    (off_t)have * (off_t)sizeof(struct addr6)))
+		return false;
+	shm_store(&q->addr6_ready, have);
+	return true;
+}
+
+/* own list, then the bump, then the other family's list; 0 = none left */
+static uint32_t index_plan(struct table *t, uint32_t sh, unsigned int f)
+{
+	struct shard *q = &t->shard[sh];
+	uint32_t idx;
+
+	if (q->free_head[f]) {
+		idx = q->free_head[f];
+		q->op_from = (uint16_t)(FROM_LIST4 + f);
+	} else if (q->bump[0] <= q->bump[1]) {
+		idx = q->bump[f];
+		q->op_from = (uint16_t)(FROM_BUMP4 + f);
+	} else {
+		idx = q->free_head[!f];
+		q->op_from = (uint16_t)(FROM_LIST4 + !f);
+	}
+	if (!idx || idx >= t->cap)
+		return 0;
+	if (f && !addr6_room(t, sh, idx))
+		return 0;
+	return idx;
+}
+
+/* ---- operations ---- */
+
+static void index_take(struct table *t, uint32_t sh, uint32_t idx)
+{
+	struct shard *q = &t->shard[sh];
+
+	switch (q->op_from) {
+	case FROM_BUMP4:
+		shm_store(&q->bump[0], idx + 1);
+		break;
+	case FROM_BUMP6:
+		shm_store(&q->bump[1], idx - 1);
+		break;
+	default:
+		shm_store(&q->free_head[q->op_from & 1],
+			  table_conn(t, sh, idx)->ext);
+	}
+}
+
+static void line_link(struct table *t, uint32_t sh)
+{
+	struct shard *q = &t->shard[sh];
+
+	memset(table_line(t, sh, q->op_line), 0, sizeof(struct line));
+	shm_wmb();
+	if (q->op_lnext == LINE_FROM_BUMP)
+		shm_store(&q->ovf_bump, q->op_line + 1);
+	else
+		shm_store(&q->ovf_free, q->op_lnext);
+	shm_store_release(&table_line(t, sh, q->op_prev)->next, q->op_line);
+}
+
+uint32_t op_insert(struct table *t, const struct conn_lookup *k,
+		   const struct conn *init, const struct conn_detail *x,
+		   const struct op_event *ev, struct op_cursor cur,
+		   enum op_refusal *why)
+{
+	uint32_t sh = k->shard, idx;
+	struct shard *q = &t->shard[sh];
+	struct conn *c;
+
+	idx = index_plan(t, sh, k->key.flags & KEY_V6 ? 1 : 0);
+	if (!idx) {
+		*why = OP_NO_INDEX;
+		return 0;
+	}
+	if (!slot_plan(t, sh, hash_bucket(t, k->hash))) {
+		*why = OP_CHAIN_FULL;
+		return 0;
+	}
+	*why = OP_DONE;
+	c = table_conn(t, sh, idx);
+	op_begin(t, sh, idx, OP_INSERT);
+	index_take(t, sh, idx);
+	op_window_open(c);
+	c->gen++;
+	c->key = k->key;
+	if (k->key.flags & KEY_V6)
+		*table_addr6(t, sh, idx) = k->addr6;
+	memcpy((char *)c + CONN_UNDO_FROM, (const char *)init + CONN_UNDO_FROM,
+	       CONN_UNDO_LEN);
+	c->status |= CONN_LIVE;
+	if (t->detail && x)
+		*table_detail(t, sh, idx) = *x;
+	else if (t->detail)
+		memset(table_detail(t, sh, idx), 0, sizeof(*x));
+	shm_store(table_chk(t, sh, idx), c->deadline ? c->deadline : 1);
+	if (q->op_line)
+		line_link(t, sh);
+	shm_store_release(
+		&table_line(t, sh, q->op_slot >> 4)->slot[q->op_slot & 15],
+		hash_tag(k->hash) | idx);
+	if (ev && ev->type)
+		event_prepare(t, sh, idx, ev);
+	op_cursor_note(q, cur);
+	shm_store_release(&c->seq, c->seq + 1); /* commit */
+	op_finish(t, sh);
+	return idx;
+}
+
+void op_update_begin(struct table *t, uint32_t sh, uint32_t idx)
+{
+	op_begin(t, sh, idx, OP_UPDATE);
+	op_window_open(table_conn(t, sh, idx));
+}
+
+void op_update_commit(struct table *t, uint32_t sh, uint32_t idx,
+		      const struct op_event *ev, struct op_cursor cur)
+{
+	struct conn *c = table_conn(t, sh, idx);
+	uint32_t *chk = table_chk(t, sh, idx);
+
+	/* the reaper must look again, if the deadline moved forward in time:
+	 * early is harmless, late is not, so this is before the commit */
+	if (unlikely(tick_left(c->deadline, *chk) < 0))
+		shm_store(chk, c->deadline ? c->deadline : 1);
+	if (ev && ev->type)
+		event_prepare(t, sh, idx, ev);
+	op_cursor_note(&t->shard[sh], cur);
+	shm_store_release(&c->seq, c->seq + 1); /* commit */
+	op_finish(t, sh);
+}
+
+void op_delete_commit(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
+		      const struct op_event *ev, struct op_cursor cur)
+{
+	struct shard *q = &t->shard[sh];
+	struct conn *c = table_conn(t, sh, idx);
+	uint64_t h = hash_key(t->key.hash, &c->key,
+			      c->key.flags & KEY_V6 ? table_addr6(t, sh, idx)
+						    : NULL);
+
+	/* plan, then turn the update under way into a delete: both are taken
+	 * back by the same undo image */
+	q->op_slot = slot;
+	trim_plan(t, sh, hash_bucket(t, h), slot);
+	shm_store_release(&q->op, OP_DELETE);
+	if (ev && ev->type)
+		event_prepare(t, sh, idx, ev);
+	op_cursor_note(q, cur);
+	shm_store(&c->status, 0);
+	shm_store_release(&c->seq, c->seq + 1); /* commit */
+	op_finish(t, sh);
+}
+
+void op_cursor_set(struct table *t, struct op_cursor cur)
+{
+	if (cur.pkt)
+		shm_store(&t->ring[t->me].hdr->cursor[cur.src], cur.pkt);
+}

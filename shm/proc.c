@@ -1,0 +1,223 @@
+/* proc.c - see proc.h. */
+#include "shm/proc.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shm/atomic.h"
+#include "shm/ops.h"
+#include "shm/repair.h"
+
+/* turns of a busy wait before the holder is looked at */
+#define LOCK_SPINS 200u
+/* a waiter names a holder that has not moved for so long */
+#define LOCK_NAME_NS (20 * NS_PER_MS)
+
+bool proc_alive(const struct table *t, uint32_t slot)
+{
+	uint32_t v;
+
+	if (slot >= NSLOT)
+		return false;
+	v = shm_load_acquire(&table_proc(t, slot)->token);
+	return v && !(v & FUTEX_OWNER_DIED);
+}
+
+bool proc_word_dead(const struct table *t, uint32_t word)
+{
+	uint32_t slot = (word & 0xff) - 1;
+
+	if (!proc_alive(t, slot))
+		return true;
+	return (shm_load(&table_proc(t, slot)->incarnation) & 0xffffff) !=
+	       word >> 8;
+}
+
+/* The one entry of this thread's robust list.  glibc's own list, which it
+ * registers at thread start, is replaced: nobody here uses robust mutexes. */
+static __thread struct robust_list_head robust;
+static __thread struct robust_list robust_node;
+
+static int token_take(uint32_t *token)
+{
+	uint32_t tid = (uint32_t)syscall(SYS_gettid);
+	uint32_t v = shm_load_acquire(token);
+
+	if (v && !(v & FUTEX_OWNER_DIED))
+		return -EBUSY;
+	robust_node.next = &robust.list;
+	robust.list.next = &robust_node;
+	robust.futex_offset = (char *)token - (char *)&robust_node;
+	robust.list_op_pending = NULL;
+	if (syscall(SYS_set_robust_list, &robust, sizeof(robust)))
+		return -errno;
+	if (shm_cas(token, v, tid) != v)
+		return -EBUSY;
+	return 0;
+}
+
+static void pend_apply(struct ring_header *h)
+{
+	uint32_t i, n = h->npend < NPEND ? h->npend : NPEND;
+
+	for (i = 0; i < n; i++)
+		if (h->pend[i].counter < STATS_SLOTS)
+			shm_store(&h->counter[h->pend[i].counter],
+				  h->pend[i].value);
+	shm_store(&h->pend_cursor, 0);
+}
+
+/* what a predecessor counted but did not apply counts iff its cursor moved */
+static void pend_settle(struct ring_header *h)
+{
+	uint64_t pkt = h->pend_cursor;
+
+	if (pkt && h->pend_src < NSOURCE && h->cursor[h->pend_src] == pkt)
+		pend_apply(h);
+	else
+		shm_store(&h->pend_cursor, 0);
+}
+
+static bool shard_left(const struct table *t, uint32_t sh)
+{
+	const struct shard *q = &t->shard[sh];
+	uint32_t word = shm_load_acquire(&q->lock);
+
+	if ((word & 0xff) == t->me + 1 && word != t->word)
+		return true;
+	/* somebody repairs what the predecessor left: wait for the end, or an
+	 * event would be prepared in a ring that repair is about to publish */
+	return shm_load_acquire(&q->op) != OP_IDLE &&
+	       shm_load(&q->op_owner) == t->me;
+}
+
+int proc_attach(struct table *t, uint32_t slot, uint32_t role)
+{
+	struct proc_page *p = table_proc(t, slot);
+	uint32_t sh;
+	int r;
+
+	r = token_take(&p->token);
+	if (r)
+		return r;
+	shm_store_release(&p->incarnation, p->incarnation + 1);
+	shm_store(&p->state, PROC_STARTING);
+	p->role = role;
+	p->pid = (uint32_t)getpid();
+	p->blocked_lock = 0;
+	p->sleeping = 0;
+	shm_store(&p->qs, 0);
+	t->me = slot;
+	t->word = p->incarnation << 8 | (slot + 1);
+	if (slot >= NRING || !t->ring[slot].hdr)
+		return 0;
+	for (sh = 0; sh < t->nshard; sh++)
+		if (shard_left(t, sh)) {
+			shard_lock(t, sh);
+			shard_unlock(t, sh);
+		}
+	pend_settle(t->ring[slot].hdr);
+	return 0;
+}
+
+void proc_detach(struct table *t)
+{
+	struct proc_page *p = table_proc(t, t->me);
+
+	shm_store(&p->state, PROC_NONE);
+	shm_store(&p->qs, 0);
+	shm_store_release(&p->token, 0);
+}
+
+static uint64_t mono_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+/* one bounded wait; the holder `word` is named once it has stood for long */
+static void lock_wait(struct table *t, uint32_t sh, uint32_t word,
+		      uint64_t *since)
+{
+	const struct timespec nap = {0, 50000};
+	uint64_t now = mono_now();
+	struct proc_page *p = table_proc(t, t->me);
+
+	if (!*since)
+		*since = now;
+	if (now - *since > LOCK_NAME_NS) {
+		p->blocked_shard = sh;
+		shm_store(&p->blocked_lock, word);
+		nanosleep(&nap, NULL);
+	} else {
+		sched_yield();
+	}
+}
+
+static __attribute__((noinline)) void shard_lock_slow(struct table *t,
+						      uint32_t sh)
+{
+	uint32_t *lock = &t->shard[sh].lock, word, seen = 0, spins;
+	uint64_t since = 0;
+
+	for (;;) {
+		for (spins = 0; spins < LOCK_SPINS; spins++) {
+			word = shm_load(lock);
+			if (!word && shm_cas(lock, 0, t->word) == 0)
+				goto taken;
+			shm_relax();
+		}
+		if (word && proc_word_dead(t, word) &&
+		    shm_cas(lock, word, t->word) == word) {
+			shard_repair(t, sh);
+			goto taken;
+		}
+		if (word != seen)
+			since = 0;
+		seen = word;
+		lock_wait(t, sh, word, &since);
+		t->waited++;
+	}
+taken:
+	if (since)
+		shm_store(&table_proc(t, t->me)->blocked_lock, 0);
+}
+
+void shard_lock(struct table *t, uint32_t sh)
+{
+	if (unlikely(shm_cas(&t->shard[sh].lock, 0, t->word) != 0))
+		shard_lock_slow(t, sh);
+}
+
+void shard_unlock(struct table *t, uint32_t sh)
+{
+	shm_store_release(&t->shard[sh].lock, 0);
+}
+
+void counters_prepare(struct table *t, const struct counters *cs, uint64_t pkt,
+		      uint32_t src)
+{
+	struct ring_header *h = t->ring[t->me].hdr;
+	uint32_t i;
+
+	for (i = 0; i < cs->n; i++) {
+		h->pend[i].counter = cs->item[i].counter;
+		h->pend[i].value =
+			h->counter[cs->item[i].counter] + cs->item[i].add;
+	}
+	h->npend = cs->n;
+	h->pend_src = src;
+	shm_store(&h->pend_cursor, pkt);
+}
+
+void counters_commit(struct table *t)
+{
+	shm_barrier();
+	pend_apply(t->ring[t->me].hdr);
+}

@@ -1,0 +1,132 @@
+/* repair.c - see repair.h. */
+#include "shm/repair.h"
+
+#include <string.h>
+
+#include "shm/atomic.h"
+#include "shm/hash.h"
+#include "shm/ops.h"
+
+void shard_repair(struct table *t, uint32_t sh)
+{
+	struct shard *q = &t->shard[sh];
+
+	if (q->op == OP_IDLE)
+		return;
+	q->repairs++;
+	if (!op_sane(t, sh))
+		shard_rebuild(t, sh);
+	else if (table_conn(t, sh, q->op_idx)->seq == q->op_seq + 2)
+		op_finish(t, sh);
+	else
+		op_undo(t, sh);
+}
+
+/* an entry that a rebuild keeps: live, and its key is at home here */
+static bool entry_valid(const struct table *t, uint32_t sh, uint32_t idx)
+{
+	const struct conn *c = table_conn(t, sh, idx);
+
+	return c->status & CONN_LIVE && !(c->seq & 1) &&
+	       !(c->key.flags & ~(KEY_V6 | KEY_REQ1));
+}
+
+/* puts the word of entry `idx` into the index; false: chain full or the key
+ * is there already */
+static bool rebuild_link(struct table *t, uint32_t sh, uint32_t idx)
+{
+	struct shard *q = &t->shard[sh];
+	struct conn *c = table_conn(t, sh, idx);
+	uint64_t h = hash_key(t->key.hash, &c->key, table_addr6(t, sh, idx));
+	uint32_t li = hash_bucket(t, h), i;
+
+	for (;;) {
+		struct line *l = table_line(t, sh, li);
+
+		for (i = 0; i < LINE_SLOTS; i++) {
+			uint32_t w = l->slot[i];
+
+			if (!w) {
+				l->slot[i] = hash_tag(h) | idx;
+				return true;
+			}
+			if ((w & SLOT_TAG) == hash_tag(h) &&
+			    key_equal(&table_conn(t, sh, w & SLOT_IDX)->key,
+				      &c->key) &&
+			    (!(c->key.flags & KEY_V6) ||
+			     !memcmp(table_addr6(t, sh, w & SLOT_IDX),
+				     table_addr6(t, sh, idx),
+				     sizeof(struct addr6))))
+				return false;
+		}
+		if (!l->next) {
+			if (q->ovf_bump >= t->nline)
+				return false;
+			l->next = q->ovf_bump++;
+		}
+		li = l->next;
+	}
+}
+
+static void rebuild_free(struct table *t, uint32_t sh, uint32_t idx)
+{
+	struct shard *q = &t->shard[sh];
+	struct conn *c = table_conn(t, sh, idx);
+	unsigned int f = idx > q->bump[1] ? 1 : 0;
+
+	c->status = 0;
+	c->seq = (c->seq | 1) + 1;
+	*table_chk(t, sh, idx) = 0;
+	c->ext = q->free_head[f];
+	if (!q->free_head[f])
+		q->free_tail[f] = idx;
+	q->free_head[f] = idx;
+}
+
+uint32_t shard_rebuild(struct table *t, uint32_t sh)
+{
+	struct shard *q = &t->shard[sh];
+	uint32_t idx, dropped = 0, n = 0;
+
+	q->damaged++;
+	if (q->bump[0] < 1 || q->bump[0] > t->cap || q->bump[1] >= t->cap ||
+	    q->bump[0] > q->bump[1] + 1) {
+		/* the bounds are gone too: every entry may have been used */
+		q->bump[0] = t->cap;
+		q->bump[1] = t->cap - 1;
+	}
+	if (q->addr6_ready > t->cap)
+		q->addr6_ready = 0;
+	/* a torn update has its pre-image; a torn insert was never there */
+	if (q->op == OP_UPDATE && q->op_idx && q->op_idx < t->cap &&
+	    table_conn(t, sh, q->op_idx)->seq == q->op_seq + 1) {
+		struct conn *c = table_conn(t, sh, q->op_idx);
+
+		memcpy((char *)c + CONN_UNDO_FROM, q->undo, CONN_UNDO_LEN);
+		shm_store_release(&c->seq, q->op_seq + 4);
+	}
+	/* from here on a second repair starts the rebuild over */
+	shm_store_release(&q->op, OP_REBUILD);
+	memset(table_line(t, sh, 0), 0, t->nline * sizeof(struct line));
+	q->ovf_free = 0;
+	q->ovf_bump = t->nbucket;
+	q->free_head[0] = q->free_head[1] = 0;
+	q->free_tail[0] = q->free_tail[1] = 0;
+	for (idx = 1; idx < t->cap; idx++) {
+		struct conn *c = table_conn(t, sh, idx);
+
+		if (!shard_used(t, q, idx))
+			continue;
+		if (entry_valid(t, sh, idx) && rebuild_link(t, sh, idx)) {
+			shm_store(table_chk(t, sh, idx),
+				  c->deadline ? c->deadline : 1);
+			n++;
+			continue;
+		}
+		dropped += c->status & CONN_LIVE ? 1 : 0;
+		rebuild_free(t, sh, idx);
+	}
+	shm_store(&q->count, n);
+	shm_store_release(&q->op, OP_IDLE);
+	return dropped;
+}

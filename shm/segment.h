@@ -1,0 +1,17 @@
+/* segment.h - what region.c and map.c share. */
+#ifndef SHM_SEGMENT_H
+#define SHM_SEGMENT_H
+
+#include "shm/region.h"
+
+/* fills err and returns r */
+int region_refuse(struct region_error *err, int r, int exit_code,
+		  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* "tbl", "ev.3" */
+void region_seg_name(enum segment s, char *buf, size_t len);
+
+/* no descriptors */
+void region_init(struct region *r);
+
+#endif

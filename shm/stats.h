@@ -1,0 +1,58 @@
+/*
+ * stats.h - the counters, once: C(NAME, "name in JSON with dots", "meaning").
+ *
+ * Each producer (worker, reaper) has a block of them in its ring's segment and
+ * writes it alone.  What a packet adds is part of the packet: see `pend` in
+ * layout.h.  Names, order and meaning are the interface.
+ */
+#ifndef SHM_STATS_H
+#define SHM_STATS_H
+
+#include "shm/base.h"
+
+#define COUNTERS(C)                                                            \
+	C(FRAMES, "frames", "frames taken from the source")                    \
+	C(NEW_PKT, "packets.new", "class NEW (F062)")                          \
+	C(ESTABLISHED, "packets.established", "class ESTABLISHED, original")   \
+	C(ESTABLISHED_REPLY, "packets.established_reply",                      \
+	  "class ESTABLISHED, reply")                                          \
+	C(RELATED, "packets.related", "class RELATED, original")               \
+	C(RELATED_REPLY, "packets.related_reply", "class RELATED, reply")      \
+	C(INVALID, "packets.invalid", "no connection, and not untracked")      \
+	C(UNTRACKED, "packets.untracked", "never tracked (F033)")              \
+	C(SEARCHED, "searched", "entries compared and unequal (F270)")         \
+	C(FOUND, "found", "look-ups that hit (F260)")                          \
+	C(NEW, "new", "connections made that nobody expected (F270)")          \
+	C(INSERT, "insert", "connections made (F262)")                         \
+	C(INSERT_FAILED, "insert_failed", "chain too long (F263, F046)")       \
+	C(DELETE, "delete", "connections ended")                               \
+	C(DROP, "drop", "no room for a new connection (F264)")                 \
+	C(EARLY_DROP, "early_drop", "ended early for a new one (F265)")        \
+	C(ERROR, "error", "bad ICMP, or about nothing known (F266)")           \
+	C(EXPECT_NEW, "expect_new", "expectations that matched (F267)")        \
+	C(EXPECT_CREATE, "expect_create", "expectations made (F267)")          \
+	C(EXPECT_DELETE, "expect_delete", "expectations unlinked (F267)")      \
+	C(EVENT_NEW, "events.new", "NEW events")                               \
+	C(EVENT_UPDATE, "events.update", "UPDATE events")                      \
+	C(EVENT_DESTROY, "events.destroy", "DESTROY events")                   \
+	C(FRAG_RECEIVED, "fragments.received", "fragments seen")               \
+	C(FRAG_REASSEMBLED, "fragments.reassembled", "datagrams completed")    \
+	C(FRAG_TIMEOUT, "fragments.timeout", "datagrams given up (F009)")      \
+	C(FRAG_DROPPED, "fragments.dropped", "fragments refused (F007, F008)") \
+	C(TABLE_FULL, "drops.table_full", "packets without room (F234)")       \
+	C(STRAY, "stray", "packets of another worker's shards")
+
+enum counter {
+#define C(name, str, meaning) CTR_##name,
+	COUNTERS(C)
+#undef C
+		CTR_COUNT
+};
+
+/* behind the counters of the list: skips by enum pkt_reason */
+#define STATS_DECODE 24u
+#define STATS_SLOTS  (CTR_COUNT + STATS_DECODE)
+
+const char *counter_name(enum counter c);
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * table.h - a process's handle on the segments.
+ *
+ * Geometry is copied here at attach and never read from shared memory again:
+ * whoever else may write there cannot make this process walk out of bounds.
+ */
+#ifndef SHM_TABLE_H
+#define SHM_TABLE_H
+
+#include "shm/layout.h"
+
+struct event_ring {
+	struct ring_header *hdr;
+	struct event_cell *cell;
+	uint32_t mask; /* cells - 1 */
+};
+
+struct table {
+	struct tbl_header *hdr;
+	struct shard *shard;
+	struct line *line;
+	uint32_t *chk;
+	struct conn *conn;
+	struct conn_detail *detail; /* NULL with detail = off */
+	struct addr6 *addr6;
+	struct proc_page *proc; /* NSLOT pages, PAGE bytes apart */
+	struct event_ring ring[NRING]; /* hdr NULL: not mapped */
+	struct mlog_header *mlog;
+	struct event_slot *log;
+	struct policy_segment *policy;
+	struct key_segment key;
+	/* private copies */
+	uint32_t nshard, cap, nbucket, nline, max, nworker, log_mask;
+	bool sparse;
+	int tbl_fd; /* for posix_fallocate, or -1 */
+	uint64_t addr6_off;
+	/* this process */
+	uint32_t me;   /* slot */
+	uint32_t word; /* of a lock that it holds: incarnation << 8 | me + 1 */
+	/* what the caller has spun for (statistics) */
+	uint64_t waited;
+};
+
+/* the canonical key of a packet or a query, and all that follows from it */
+struct conn_lookup {
+	struct conn_key key;
+	struct addr6 addr6;
+	uint64_t hash;
+	uint8_t shard;
+	uint8_t sender; /* endpoint of the key that sent, or would be src */
+};
+
+static inline struct line *table_line(const struct table *t, uint32_t sh,
+				      uint32_t li)
+{
+	return &t->line[(size_t)sh * t->nline + li];
+}
+
+static inline struct conn *table_conn(const struct table *t, uint32_t sh,
+				      uint32_t idx)
+{
+	return &t->conn[(size_t)sh * t->cap + idx];
+}
+
+static inline struct conn_detail *table_detail(const struct table *t,
+					       uint32_t sh, uint32_t idx)
+{
+	return &t->detail[(size_t)sh * t->cap + idx];
+}
+
+/* IPv6 entries come from the top of a shard, so their addresses are dense */
+static inline struct addr6 *table_addr6(const struct table *t, uint32_t sh,
+					uint32_t idx)
+{
+	return &t->addr6[(size_t)sh * t->cap + (t->cap - 1 - idx)];
+}
+
+static inline uint32_t *table_chk(const struct table *t, uint32_t sh,
+				  uint32_t idx)
+{
+	return &t->chk[(size_t)sh * t->cap + idx];
+}
+
+static inline struct proc_page *table_proc(const struct table *t, uint32_t slot)
+{
+	return (struct proc_page *)(void *)((char *)t->proc + slot * PAGE);
+}
+
+static inline uint32_t hash_bucket(const struct table *t, uint64_t h)
+{
+	return (uint32_t)(((h & 0xffffffffu) * t->nbucket) >> 32);
+}
+
+static inline uint32_t hash_tag(uint64_t h)
+{
+	return (uint32_t)(h >> 56) << 24;
+}
+
+/* indices in [1, bump[0]) and (bump[1], cap) have been used */
+static inline bool shard_used(const struct table *t, const struct shard *q,
+			      uint32_t idx)
+{
+	return idx && idx < t->cap &&
+	       (idx < q->bump[0] || idx > q->bump[1]);
+}
+
+static inline bool key_equal(const struct conn_key *a, const struct conn_key *b)
+{
+	uint64_t x[2], y[2];
+
+	__builtin_memcpy(x, a, 16);
+	__builtin_memcpy(y, b, 16);
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]));
+}
+
+#endif

@@ -1,0 +1,50 @@
+#!/bin/bash
+# The Debian packages that the project needs, once.  As root it installs what
+# is missing; otherwise it prints the line to run and fails.  With everything
+# there it does nothing, and neither does it on another system, where the
+# compiler will say what it misses.
+#
+#	tests/deps.sh [--check] [build|test]
+set -eu
+
+build="gcc make liburcu-dev libpcap-dev libprotobuf-c-dev
+	protobuf-c-compiler libevent-dev libconfuse-dev libsmartcols-dev
+	libseccomp-dev libcap-ng-dev libncurses-dev zlib1g-dev libzstd-dev"
+test="libcmocka-dev bats jq iproute2 procps psmisc python3"
+# Only what .ci/run and the comparison with the kernel add.
+ci="clang clang-tidy clang-format cppcheck mandoc conntrack nftables tcpreplay
+	ethtool"
+
+check=
+if [ "${1-}" = --check ]; then
+	check=1
+	shift
+fi
+case "${1-test}" in
+build) want=$build ;;
+test) want="$build $test" ;;
+ci) want="$build $test $ci" ;;
+*)
+	echo "deps.sh: no such group: $1" >&2
+	exit 2
+	;;
+esac
+
+command -v dpkg-query >/dev/null || exit 0
+missing=
+for p in $want; do
+	s=$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null || :)
+	[ "$s" = installed ] || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+
+if [ -n "$check" ] || [ "$(id -u)" -ne 0 ]; then
+	echo "missing packages; as root run:" >&2
+	echo "  apt-get update && apt-get install -y$missing" >&2
+	exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+echo "installing:$missing"
+apt-get -qq update
+# shellcheck disable=SC2086
+apt-get -qq install -y --no-install-recommends $missing >/dev/null
