@@ -29,7 +29,9 @@
 #define CONN_FIXED_TIMEOUT (1u << 10)
 #define CONN_HELPER        (1u << 13)
 #define CONN_CTA_MASK      0x0000ffffu
-/* ... and two of ours */
+/* ... and ours */
+#define CONN_TIMESTAMP (1u << 28) /* made with timestamp=1 (F109) */
+#define CONN_ACCT (1u << 29) /* made with acct=1: counters are meant (F109) */
 #define CONN_ORIG1 (1u << 30) /* endpoint 1 of the key sent first */
 #define CONN_LIVE  (1u << 31) /* the entry holds a connection */
 

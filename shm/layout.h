@@ -39,8 +39,10 @@
 
 #define PAGE 4096u
 
-/* capture positions: one a source of a worker */
-#define NSOURCE 16u
+/* capture positions: one a source of a worker; the last counts operations that
+ * belong to no packet (expiry, victims, commands) */
+#define NSOURCE	   16u
+#define SOURCE_OPS 15u
 
 enum op { OP_IDLE, OP_UPDATE, OP_INSERT, OP_DELETE, OP_REBUILD };
 
@@ -215,6 +217,7 @@ struct ring_header {
 	uint32_t ended;	 /* capture: 1 every frame worked off, 2 broken file */
 	uint32_t commands_done; /* reaper: answers given, modulo 2^32 */
 	uint64_t done;	 /* capture: last frame looked at */
+	uint64_t clock_ns; /* capture: its clock before the batch under way */
 	char error[256]; /* what was wrong with the capture */
 	struct command_answer answer[NCOMMAND] __attribute__((aligned(64)));
 };

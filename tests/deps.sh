@@ -4,16 +4,16 @@
 # there it does nothing, and neither does it on another system, where the
 # compiler will say what it misses.
 #
-#	tests/deps.sh [--check] [build|test]
+#	tests/deps.sh [--check] [build|test|kernel|fuzz|ci]
 set -eu
 
 build="gcc make liburcu-dev libpcap-dev libprotobuf-c-dev
 	protobuf-c-compiler libevent-dev libconfuse-dev libsmartcols-dev
 	libseccomp-dev libcap-ng-dev libncurses-dev zlib1g-dev libzstd-dev"
 test="libcmocka-dev bats jq iproute2 procps psmisc python3"
-# Only what .ci/run and the comparison with the kernel add.
-ci="clang clang-tidy clang-format cppcheck mandoc conntrack nftables tcpreplay
-	ethtool"
+kernel="conntrack nftables procps"
+fuzz="clang"
+ci="$kernel $fuzz clang-tidy clang-format cppcheck mandoc"
 
 check=
 if [ "${1-}" = --check ]; then
@@ -23,6 +23,8 @@ fi
 case "${1-test}" in
 build) want=$build ;;
 test) want="$build $test" ;;
+kernel) want="$build $test $kernel" ;;
+fuzz) want="$build $test $fuzz" ;;
 ci) want="$build $test $ci" ;;
 *)
 	echo "deps.sh: no such group: $1" >&2

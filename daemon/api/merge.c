@@ -262,6 +262,8 @@ static void merge_lapped(struct merge *m, uint32_t slot)
 {
 	unsigned int try;
 
+	/* what jumps leave in the log must not add up with what is there */
+	merge_commit(m);
 	if (!ring_jump(m, slot))
 		return;
 	for (try = 0; try < RESYNC_TRIES && !resync(m); try++)
@@ -284,8 +286,6 @@ static bool slot_replay(struct merge *m, const struct event_cell *e,
 	uint32_t slot = e->source, sh = conn_id_shard(e->id) % NSHARD;
 	uint64_t cursor = e->seq - 1 + e->cells;
 
-	if (e->gseq > m->gseq)
-		m->gseq = e->gseq;
 	if (slot >= NRING)
 		return false;
 	if (cursor > m->cursor[slot])
@@ -317,12 +317,11 @@ void merge_open(struct merge *m, struct table *t)
 	memcpy(m->lost, h->lost, sizeof(m->lost));
 	for (i = 0; i < NSHARD; i++)
 		m->next[i] = h->next[i] ? h->next[i] : 1;
-	/* one slot before, whose number the next event follows */
+	if (m->tail)
+		m->gseq = merge_at(m, m->tail - 1)->cell.gseq;
 	pos = h->at_tail < m->tail ? h->at_tail : m->tail;
 	if (pos < merge_oldest(m))
 		pos = merge_oldest(m);
-	if (pos)
-		m->gseq = merge_at(m, pos - 1)->cell.gseq;
 	for (; pos < m->tail; pos++) {
 		const struct event_slot *s = merge_at(m, pos);
 
@@ -376,7 +375,7 @@ static unsigned int ring_take(struct merge *m, uint32_t slot, unsigned int max)
 	return n;
 }
 
-static unsigned int merge_pass(struct merge *m, unsigned int max)
+static void merge_pass(struct merge *m, unsigned int max)
 {
 	unsigned int n = 0;
 	uint32_t i;
@@ -385,7 +384,6 @@ static unsigned int merge_pass(struct merge *m, unsigned int max)
 	for (i = 0; i < NRING && n < max; i++)
 		if (m->t->ring[i].hdr)
 			n += ring_take(m, i, max - n);
-	return n;
 }
 
 static unsigned int merge_room(const struct merge *m, unsigned int max,
@@ -405,15 +403,18 @@ static unsigned int merge_room(const struct merge *m, unsigned int max,
 
 unsigned int merge_step(struct merge *m, unsigned int max, uint64_t limit)
 {
-	unsigned int done = 0, room, n;
+	uint64_t from = m->tail, before;
+	unsigned int done = 0, room;
 
 	while (done < max) {
+		before = m->tail;
 		room = merge_room(m, max - done, limit);
-		n = room ? merge_pass(m, room) : 0;
-		if (!n)
+		if (room)
+			merge_pass(m, room);
+		if (m->tail == before)
 			break;
 		merge_commit(m);
-		done += n;
+		done = (unsigned int)(m->tail - from);
 	}
 	return done;
 }

@@ -1,7 +1,7 @@
 /*
  * conf.h - the configuration: one table of keys, and everything from it.
  *
- * A key is a row of struct conf_key.  The rows of `base` stand in conf_keys.h;
+ * A key is a row of struct conf_key.  The rows of `base` stand in defaults.h;
  * main.c adds those of the trackers, so this room knows no protocol.  The file,
  * -s, -T, run-time settings and the policy block are all made from the rows.
  *

@@ -79,8 +79,8 @@ struct role {
 	int (*loop)(struct role_env *e);  /* until role_stopping() */
 };
 
-/* Runs one row in this process; `t` is its place in role_table.  Returns the
- * exit code. */
+/* Runs one row in this process, to its exit code; for the roles of the
+ * supervisor that is the end of the process. */
 int role_run(const struct role *role);
 
 /* SIGTERM has come: leave loop() soon.  SIGINT, SIGHUP, SIGPIPE and SIGUSR2

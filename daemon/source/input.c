@@ -60,9 +60,12 @@ static bool arena_room(struct arena *a, size_t len)
 	return true;
 }
 
+/* libpcap takes the 32-bit seconds of a classic capture for signed, which
+ * they are not: they last until 2106. */
 static uint64_t frame_time(const struct input *in, const struct pcap_pkthdr *h)
 {
-	uint64_t sec = h->ts.tv_sec < 0 ? 0 : (uint64_t)h->ts.tv_sec;
+	int64_t t = h->ts.tv_sec;
+	uint64_t sec = t < 0 ? (uint32_t)t : (uint64_t)t;
 	uint64_t ns = h->ts.tv_usec < 0 ? 0 : (uint64_t)h->ts.tv_usec;
 
 	if (in->micro)

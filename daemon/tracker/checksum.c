@@ -20,9 +20,8 @@ bool checksum_wrong(const struct trk_ctx *c, uint8_t proto, uint32_t cover)
 /* CRC32c (RFC 9260 appendix A, reflected 0x1edc6f41), a nibble at a time: SCTP
  * is rare enough that 64 bytes of table serve better than a kilobyte. */
 static const uint32_t crc32c_nibble[16] = {
-	0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1,
-	0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
-	0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
+	0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
+	0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
 	0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75};
 
 static uint32_t crc32c_add(uint32_t crc, const uint8_t *b, uint32_t len)

@@ -25,14 +25,14 @@
 /* X(NAME, key, seconds, meaning); seconds by RFC 4340: MSL is 2 minutes, a
  * Request is given up after 4 (section 8.1.1), PARTOPEN after 8 (8.1.5), and
  * 64 s is the longest backoff between two Close or CloseReq (8.3) */
-#define DCCP_STATES(X)                                                         \
-	X(NONE, NULL, 0, "no connection")                                      \
-	X(REQUEST, "dccp_timeout_request", 240, "Request seen")                \
-	X(RESPOND, "dccp_timeout_respond", 480, "Response seen")               \
-	X(PARTOPEN, "dccp_timeout_partopen", 480, "the client's Ack seen")     \
-	X(OPEN, "dccp_timeout_open", 43200, "the server's data or Ack seen")   \
-	X(CLOSEREQ, "dccp_timeout_closereq", 64, "the server wants to close")  \
-	X(CLOSING, "dccp_timeout_closing", 64, "Close seen")                   \
+#define DCCP_STATES(X)                                                        \
+	X(NONE, NULL, 0, "no connection")                                     \
+	X(REQUEST, "dccp_timeout_request", 240, "Request seen")               \
+	X(RESPOND, "dccp_timeout_respond", 480, "Response seen")              \
+	X(PARTOPEN, "dccp_timeout_partopen", 480, "the client's Ack seen")    \
+	X(OPEN, "dccp_timeout_open", 43200, "the server's data or Ack seen")  \
+	X(CLOSEREQ, "dccp_timeout_closereq", 64, "the server wants to close") \
+	X(CLOSING, "dccp_timeout_closing", 64, "Close seen")                  \
 	X(TIMEWAIT, "dccp_timeout_timewait", 240, "Reset seen: it is over")
 
 enum dccp_state {
@@ -59,22 +59,22 @@ enum { DCCP_LOOSE };
 
 static const struct trk_option dccp_options[] = {
 	{"dccp_loose", DCCP_LOOSE, 1, 0, 1,
-	 "pick up without a Request: no packet type allows it, so either "
-	 "value does the same (F172)"},
+         "pick up without a Request: no packet type allows it, so either "
+         "value does the same (F172)"},
 };
 
 /* packet types (RFC 4340 section 5.1): X(NAME, bytes behind the generic header
  * that the type always has, with 48 bit numbers) */
-#define DCCP_TYPES(X)                                                          \
-	X(REQUEST, 4)                                                          \
-	X(RESPONSE, 12)                                                        \
-	X(DATA, 0)                                                             \
-	X(ACK, 8)                                                              \
-	X(DATAACK, 8)                                                          \
-	X(CLOSEREQ, 8)                                                         \
-	X(CLOSE, 8)                                                            \
-	X(RESET, 12)                                                           \
-	X(SYNC, 8)                                                             \
+#define DCCP_TYPES(X)   \
+	X(REQUEST, 4)   \
+	X(RESPONSE, 12) \
+	X(DATA, 0)      \
+	X(ACK, 8)       \
+	X(DATAACK, 8)   \
+	X(CLOSEREQ, 8)  \
+	X(CLOSE, 8)     \
+	X(RESET, 12)    \
+	X(SYNC, 8)      \
 	X(SYNCACK, 8)
 
 enum dccp_type {
@@ -102,7 +102,7 @@ enum {
 	CG = DCCP_CLOSING,
 	TW = DCCP_TIMEWAIT,
 	IG = DCCP_NSTATES, /* not ours to judge: let through, no refresh */
-	IV		   /* invalid */
+	IV                 /* invalid */
 };
 
 // clang-format off
@@ -138,23 +138,23 @@ static const uint8_t dccp_grid[2][DCCP_NTYPES][DCCP_NSTATES] = {
 
 static const struct trk_note dccp_notes[] = {
 	{CLIENT, TYPE_CLOSE, CG, IV,
-	 "a client's Close sent again ought to keep CLOSING as the server's "
-	 "does; the kernel's table says invalid, and we follow it (F171)"},
+         "a client's Close sent again ought to keep CLOSING as the server's "
+         "does; the kernel's table says invalid, and we follow it (F171)"},
 	{SERVER, TYPE_RESET, TW, TW,
-	 "F173: refreshes, where the client's Reset is ignored; a slip in the "
-	 "kernel's table that users have come to see"},
+         "F173: refreshes, where the client's Reset is ignored; a slip in the "
+         "kernel's table that users have come to see"},
 	{CLIENT, TYPE_RESET, TW, IG, "the connection is over already"},
 	{SERVER, TYPE_REQUEST, TW, RQ,
-	 "F174: opens in the other direction, with the roles exchanged"},
+         "F174: opens in the other direction, with the roles exchanged"},
 	{CLIENT, TYPE_REQUEST, OP, IG,
-	 "perhaps we are out of step: wait for the Response (F174)"},
+         "perhaps we are out of step: wait for the Response (F174)"},
 	{SERVER, TYPE_RESPONSE, RS, RS, "the answer to a Request sent again"},
 	{CLIENT, TYPE_RESPONSE, RQ, IG,
-	 "the Response to a Request of the other side that was ignored"},
+         "the Response to a Request of the other side that was ignored"},
 	{CLIENT, TYPE_DATA, PO, IV,
-	 "RFC 4340 8.1.5: in PARTOPEN a client acknowledges with all it sends"},
+         "RFC 4340 8.1.5: in PARTOPEN a client acknowledges with all it sends"},
 	{SERVER, TYPE_ACK, CR, IV,
-	 "RFC 4340 8.3: a server that sent CloseReq sends nothing else"},
+         "RFC 4340 8.3: a server that sent CloseReq sends nothing else"},
 	{SERVER, TYPE_CLOSEREQ, CG, CR, "sent again: the Close was lost"},
 	{CLIENT, TYPE_CLOSEREQ, OP, IV, "only servers send CloseReq"},
 	{CLIENT, TYPE_SYNC, OP, IG, "proves nothing about the connection"},
@@ -227,12 +227,12 @@ static enum trk_verdict dccp_check(struct trk_ctx *c)
 
 	if (p->l4len < DCCP_HEADER)
 		return trk_invalid(c,
-				   "nf_ct_dccp: truncated/malformed packet ");
+		                   "nf_ct_dccp: truncated/malformed packet ");
 	if (h == NULL)
 		return TRK_ACCEPT;
 	if (h[4] * 4u < DCCP_HEADER || h[4] * 4u > p->l4len)
 		return trk_invalid(c,
-				   "nf_ct_dccp: truncated/malformed packet ");
+		                   "nf_ct_dccp: truncated/malformed packet ");
 	if (dccp_coverage(p, h) > p->l4len)
 		return trk_invalid(c, "nf_ct_dccp: bad checksum coverage ");
 	if (checksum_wrong(c, PROTO_DCCP, dccp_coverage(p, h)))
@@ -243,7 +243,7 @@ static enum trk_verdict dccp_check(struct trk_ctx *c)
 	if (!(h[8] & 1) && type != TYPE_DATA && type != TYPE_ACK &&
 	    type != TYPE_DATAACK)
 		return trk_invalid(c, "nf_ct_dccp: type lacks 48bit sequence "
-				      "numbers");
+		                      "numbers");
 	return TRK_ACCEPT;
 }
 
@@ -278,7 +278,7 @@ static uint64_t dccp_response(const struct dccp_priv *d)
 /* F174: a Response to a Request that we ignored tells us that the peers have
  * begun anew, and who the client is. */
 static bool dccp_resync(const struct trk_ctx *c, struct dccp_priv *d,
-			const struct dccp_header *h)
+                        const struct dccp_header *h)
 {
 	if (h->type != TYPE_RESPONSE || d->last_type != TYPE_REQUEST ||
 	    d->last_dir == c->dir)
@@ -290,7 +290,7 @@ static bool dccp_resync(const struct trk_ctx *c, struct dccp_priv *d,
 
 /* What the step from one state to the next does beside the state. */
 static void dccp_step(const struct trk_ctx *c, struct conn *conn,
-		      const struct dccp_header *h, uint8_t role, uint8_t to)
+                      const struct dccp_header *h, uint8_t role, uint8_t to)
 {
 	struct dccp_priv *d = (void *)conn->priv;
 	uint8_t from = conn->state;
@@ -306,7 +306,7 @@ static void dccp_step(const struct trk_ctx *c, struct conn *conn,
 }
 
 static enum trk_verdict dccp_move(struct trk_ctx *c, struct conn *conn,
-				  const struct dccp_header *h)
+                                  const struct dccp_header *h)
 {
 	struct dccp_priv *d = (void *)conn->priv;
 	uint8_t role = c->dir == d->client ? CLIENT : SERVER;
@@ -337,7 +337,7 @@ static enum trk_verdict dccp_packet(struct trk_ctx *c, struct conn *conn)
 
 	if (!dccp_parse(c->pkt, &h))
 		return trk_invalid(c,
-				   "nf_ct_dccp: truncated/malformed packet ");
+		                   "nf_ct_dccp: truncated/malformed packet ");
 	if (c->first && !dccp_begin((void *)conn->priv, h.type))
 		return trk_invalid(c, "nf_ct_dccp: invalid state transition ");
 	/* F173: nobody ever answered, there is nothing to close gently */
@@ -355,11 +355,11 @@ static int dccp_describe(const struct conn *conn, char *buf, size_t len)
 {
 	const struct dccp_priv *d = (const void *)conn->priv;
 
-	return trk_printed(snprintf(buf, len, "client=%s handshake_seq=%llu",
-				    d->client == DIR_ORIGINAL ? "original"
-							      : "reply",
-				    (unsigned long long)dccp_response(d)),
-			   len);
+	return trk_printed(
+		snprintf(buf, len, "client=%s handshake_seq=%llu",
+	                 d->client == DIR_ORIGINAL ? "original" : "reply",
+	                 (unsigned long long)dccp_response(d)),
+		len);
 }
 
 const struct tracker tracker_dccp = {

@@ -15,10 +15,10 @@
 
 #include "daemon/tracker/common.h"
 
-#define PROTO_GRE      47u
-#define GRE_BASE       4u /* flags and protocol */
-#define GRE_PPTP       8u /* up to and with the call id */
-#define GRE_VERSION    0x0007u
+#define PROTO_GRE         47u
+#define GRE_BASE          4u /* flags and protocol */
+#define GRE_PPTP          8u /* up to and with the call id */
+#define GRE_VERSION       0x0007u
 #define GRE_ETHERTYPE_PPP 0x880bu
 
 enum { GRE_UNREPLIED, GRE_REPLIED };
@@ -81,9 +81,9 @@ static int gre_describe(const struct conn *conn, char *buf, size_t len)
 	const struct gre_priv *g = (const void *)conn->priv;
 
 	return trk_printed(snprintf(buf, len, "timeout=%u stream_timeout=%u",
-				    g->timeout[GRE_UNREPLIED],
-				    g->timeout[GRE_REPLIED]),
-			   len);
+	                            g->timeout[GRE_UNREPLIED],
+	                            g->timeout[GRE_REPLIED]),
+	                   len);
 }
 
 static const struct trk_timeout gre_timeouts[] = {

@@ -32,10 +32,8 @@ static const struct icmp_type {
 	[11] = {ERROR, 0},     /* time exceeded */
 	[12] = {ERROR, 0},     /* parameter problem */
 	[13] = {QUESTION, 13}, /* timestamp */
-	[14] = {ANSWER, 13},
-	[15] = {QUESTION, 15}, /* information */
-	[16] = {ANSWER, 15},
-	[17] = {QUESTION, 17}, /* address mask */
+	[14] = {ANSWER, 13},   [15] = {QUESTION, 15}, /* information */
+	[16] = {ANSWER, 15},   [17] = {QUESTION, 17}, /* address mask */
 	[18] = {ANSWER, 17},
 };
 

@@ -13,12 +13,12 @@
  */
 #include "daemon/tracker/common.h"
 
-#define PROTO_ICMPV6	58u
-#define ICMPV6_HEADER	8u
-#define REDIRECT	137u
+#define PROTO_ICMPV6    58u
+#define ICMPV6_HEADER   8u
+#define REDIRECT        137u
 #define REDIRECT_HEADER 40u /* with target and destination */
-#define OPT_HEADER	8u  /* of the redirected header option, RFC 4861 4.6.3 */
-#define OPT_REDIRECTED	4u
+#define OPT_HEADER      8u /* of the redirected header option, RFC 4861 4.6.3 */
+#define OPT_REDIRECTED  4u
 
 enum { ICMPV6_TIMEOUT };
 
@@ -72,11 +72,11 @@ static bool icmpv6_tuple(const struct pkt *p, struct trk_tuple *t)
 static bool icmpv6_request(struct trk_tuple *t, bool *requester_is_dst)
 {
 	uint32_t type = t->dst >> 8;
-	const struct icmpv6_query *q;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(icmpv6_queries); i++) {
-		q = &icmpv6_queries[i];
+		const struct icmpv6_query *q = &icmpv6_queries[i];
+
 		if (type != q->request && type != q->answer)
 			continue;
 		*requester_is_dst = type == q->answer;

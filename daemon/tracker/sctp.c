@@ -32,22 +32,22 @@
 #define SCTP_HEADER  12u
 #define CHUNK_HEADER 4u
 #define INIT_BODY    16u /* up to the optional parameters */
-#define CHUNK_FLAG_T 1u	 /* the tag is the sender's own */
+#define CHUNK_FLAG_T 1u  /* the tag is the sender's own */
 
 /* X(NAME, key, seconds, meaning) */
-#define SCTP_STATES(X)                                                         \
-	X(NONE, NULL, 0, "no connection")                                      \
-	X(CLOSED, "sctp_timeout_closed", 10, "INIT seen, or all is over")      \
-	X(COOKIE_WAIT, "sctp_timeout_cookie_wait", 3, "INIT ACK seen")         \
-	X(COOKIE_ECHOED, "sctp_timeout_cookie_echoed", 3, "COOKIE ECHO seen")  \
-	X(ESTABLISHED, "sctp_timeout_established", 210, "COOKIE ACK seen")     \
-	X(SHUTDOWN_SENT, "sctp_timeout_shutdown_sent", 3,                      \
-	  "SHUTDOWN by the side that began the connection")                    \
-	X(SHUTDOWN_RECD, "sctp_timeout_shutdown_recd", 3,                      \
-	  "SHUTDOWN by the other side")                                        \
-	X(SHUTDOWN_ACK_SENT, "sctp_timeout_shutdown_ack_sent", 3,              \
-	  "SHUTDOWN ACK seen")                                                 \
-	X(HEARTBEAT_SENT, "sctp_timeout_heartbeat_sent", 30,                   \
+#define SCTP_STATES(X)                                                        \
+	X(NONE, NULL, 0, "no connection")                                     \
+	X(CLOSED, "sctp_timeout_closed", 10, "INIT seen, or all is over")     \
+	X(COOKIE_WAIT, "sctp_timeout_cookie_wait", 3, "INIT ACK seen")        \
+	X(COOKIE_ECHOED, "sctp_timeout_cookie_echoed", 3, "COOKIE ECHO seen") \
+	X(ESTABLISHED, "sctp_timeout_established", 210, "COOKIE ACK seen")    \
+	X(SHUTDOWN_SENT, "sctp_timeout_shutdown_sent", 3,                     \
+	  "SHUTDOWN by the side that began the connection")                   \
+	X(SHUTDOWN_RECD, "sctp_timeout_shutdown_recd", 3,                     \
+	  "SHUTDOWN by the other side")                                       \
+	X(SHUTDOWN_ACK_SENT, "sctp_timeout_shutdown_ack_sent", 3,             \
+	  "SHUTDOWN ACK seen")                                                \
+	X(HEARTBEAT_SENT, "sctp_timeout_heartbeat_sent", 30,                  \
 	  "HEARTBEAT on a path that showed no INIT")
 
 enum sctp_state {
@@ -71,17 +71,17 @@ static const struct trk_timeout sctp_timeouts[] = {
 };
 
 /* chunk types (RFC 9260 section 3.2) that move the state: X(NAME, type) */
-#define SCTP_EVENTS(X)                                                         \
-	X(INIT, 1)                                                             \
-	X(INIT_ACK, 2)                                                         \
-	X(HEARTBEAT, 4)                                                        \
-	X(HEARTBEAT_ACK, 5)                                                    \
-	X(ABORT, 6)                                                            \
-	X(SHUTDOWN, 7)                                                         \
-	X(SHUTDOWN_ACK, 8)                                                     \
-	X(ERROR, 9)                                                            \
-	X(COOKIE_ECHO, 10)                                                     \
-	X(COOKIE_ACK, 11)                                                      \
+#define SCTP_EVENTS(X)      \
+	X(INIT, 1)          \
+	X(INIT_ACK, 2)      \
+	X(HEARTBEAT, 4)     \
+	X(HEARTBEAT_ACK, 5) \
+	X(ABORT, 6)         \
+	X(SHUTDOWN, 7)      \
+	X(SHUTDOWN_ACK, 8)  \
+	X(ERROR, 9)         \
+	X(COOKIE_ECHO, 10)  \
+	X(COOKIE_ACK, 11)   \
 	X(SHUTDOWN_COMPLETE, 14)
 
 enum sctp_chunk_type {
@@ -94,20 +94,19 @@ enum sctp_chunk_type {
 
 #define BIT(type) (1u << (type))
 /* what the grid has a row for */
-#define CHUNKS_CONTROL                                                         \
-	(BIT(CHUNK_INIT) | BIT(CHUNK_INIT_ACK) | BIT(CHUNK_HEARTBEAT) |        \
-	 BIT(CHUNK_HEARTBEAT_ACK) | BIT(CHUNK_ABORT) | BIT(CHUNK_SHUTDOWN) |   \
-	 BIT(CHUNK_SHUTDOWN_ACK) | BIT(CHUNK_ERROR) |                          \
-	 BIT(CHUNK_COOKIE_ECHO) | BIT(CHUNK_COOKIE_ACK) |                      \
-	 BIT(CHUNK_SHUTDOWN_COMPLETE))
+enum {
+#define X(name, type) | BIT(type)
+	CHUNKS_CONTROL = 0 SCTP_EVENTS(X)
+#undef X
+};
 /* must be alone, may only be the first (F163, RFC 9260 sections 6.10, 5.1) */
-#define CHUNKS_ALONE                                                           \
+#define CHUNKS_ALONE \
 	(BIT(CHUNK_INIT) | BIT(CHUNK_INIT_ACK) | BIT(CHUNK_SHUTDOWN_COMPLETE))
 #define CHUNKS_HEARTBEAT (BIT(CHUNK_HEARTBEAT) | BIT(CHUNK_HEARTBEAT_ACK))
-#define CHUNKS_LEADING (BIT(CHUNK_COOKIE_ECHO) | BIT(CHUNK_COOKIE_ACK))
+#define CHUNKS_LEADING   (BIT(CHUNK_COOKIE_ECHO) | BIT(CHUNK_COOKIE_ACK))
 /* out of the blue these end or answer something: no beginning (F164) */
-#define CHUNKS_NOT_FIRST                                                       \
-	(BIT(CHUNK_ABORT) | BIT(CHUNK_SHUTDOWN_COMPLETE) |                     \
+#define CHUNKS_NOT_FIRST                                   \
+	(BIT(CHUNK_ABORT) | BIT(CHUNK_SHUTDOWN_COMPLETE) | \
 	 BIT(CHUNK_COOKIE_ACK))
 /* packets with any of these are excused from the plain tag test (F166) */
 #define CHUNKS_OWN_TAG_RULE                                                    \
@@ -168,37 +167,37 @@ static const uint8_t sctp_grid[2][CHUNK_TYPES][SCTP_NSTATES] = {
 
 static const struct trk_note sctp_notes[] = {
 	{DIR_ORIGINAL, CHUNK_INIT, NO, CL,
-	 "F162: an INIT alone may be anybody's, so it gets the short time of "
-	 "CLOSED until an INIT ACK answers"},
+         "F162: an INIT alone may be anybody's, so it gets the short time of "
+         "CLOSED until an INIT ACK answers"},
 	{DIR_ORIGINAL, CHUNK_INIT, SS, CL,
-	 "who asked for the shutdown begins anew"},
+         "who asked for the shutdown begins anew"},
 	{DIR_ORIGINAL, CHUNK_SHUTDOWN_ACK, NO, SA,
-	 "RFC 9260 8.4 (5): out of the blue it is answered by SHUTDOWN "
-	 "COMPLETE, which belongs to this entry"},
+         "RFC 9260 8.4 (5): out of the blue it is answered by SHUTDOWN "
+         "COMPLETE, which belongs to this entry"},
 	{DIR_ORIGINAL, CHUNK_HEARTBEAT, NO, HS,
-	 "a second path of an association whose INIT went another way"},
+         "a second path of an association whose INIT went another way"},
 	{DIR_REPLY, CHUNK_HEARTBEAT_ACK, HS, ES,
-	 "F165: the peer confirms the path, which is all a handshake does"},
+         "F165: the peer confirms the path, which is all a handshake does"},
 	{DIR_ORIGINAL, CHUNK_HEARTBEAT_ACK, HS, HS,
-	 "one's own acknowledgement proves nothing about the other side"},
+         "one's own acknowledgement proves nothing about the other side"},
 	{DIR_REPLY, CHUNK_ERROR, CE, CL,
-	 "RFC 9260 5.2.6: an error in answer to COOKIE ECHO is a stale cookie"},
+         "RFC 9260 5.2.6: an error in answer to COOKIE ECHO is a stale cookie"},
 	{DIR_REPLY, CHUNK_INIT, CL, CL,
-	 "collision: both ask, the INIT ACK decides (F168)"},
+         "collision: both ask, the INIT ACK decides (F168)"},
 	{DIR_ORIGINAL, CHUNK_ABORT, ES, CL,
-	 "the entry stays for 10 s: retransmissions may still be on their way"},
+         "the entry stays for 10 s: retransmissions may still be on their way"},
 	{DIR_ORIGINAL, CHUNK_SHUTDOWN_COMPLETE, SA, CL,
-	 "only behind SHUTDOWN ACK does it end anything"},
+         "only behind SHUTDOWN ACK does it end anything"},
 	{DIR_REPLY, CHUNK_ABORT, HS, IV,
-	 "behind a HEARTBEAT of unknown origin nothing but its "
-	 "acknowledgement is believed"},
+         "behind a HEARTBEAT of unknown origin nothing but its "
+         "acknowledgement is believed"},
 };
 
 enum { INIT_ORIGINAL = 1u << DIR_ORIGINAL, INIT_REPLY = 1u << DIR_REPLY };
 
 struct sctp_priv {
 	uint32_t vtag[2]; /* host order; 0 = not known */
-	uint8_t init;	  /* bit dir: INIT seen, handshake not over */
+	uint8_t init;     /* bit dir: INIT seen, handshake not over */
 	uint8_t foreign;  /* 1 + direction of a heartbeat with a wrong tag */
 	uint8_t pending;  /* EVB_* of a packet that ended as INVALID */
 };
@@ -278,10 +277,12 @@ static enum trk_verdict sctp_check(struct trk_ctx *c)
 static bool sctp_chunks_ok(struct trk_ctx *c, uint32_t *map)
 {
 	struct sctp_chunk k;
-	bool more, misplaced, alone = false;
+	bool more, alone = false;
 
 	*map = 0;
 	for (more = chunk_first(&k, c->pkt); more; more = chunk_next(&k)) {
+		bool misplaced;
+
 		alone = alone || chunk_in(&k, CHUNKS_ALONE);
 		misplaced = alone || chunk_in(&k, CHUNKS_LEADING);
 		if (k.len == 0 || (k.count > 0 && misplaced)) {
@@ -300,7 +301,7 @@ static bool sctp_chunks_ok(struct trk_ctx *c, uint32_t *map)
 /* F164: may the packet begin a connection, and which tags does it teach?
  * Every chunk is judged as if it were the first. */
 static bool sctp_begin(struct trk_ctx *c, struct sctp_priv *s, uint32_t tag,
-		       uint32_t map)
+                       uint32_t map)
 {
 	struct sctp_chunk k;
 	bool more;
@@ -325,7 +326,7 @@ static bool sctp_begin(struct trk_ctx *c, struct sctp_priv *s, uint32_t tag,
 
 /* The plain test: no chunk has a rule of its own (F166). */
 static bool sctp_tag_matches(struct trk_ctx *c, const struct sctp_priv *s,
-			     uint32_t tag, uint32_t map)
+                             uint32_t tag, uint32_t map)
 {
 	static const char *const why[] = {
 		"verification tag check failed %x vs %x for dir 0",
@@ -346,8 +347,8 @@ static bool sctp_tag_matches(struct trk_ctx *c, const struct sctp_priv *s,
  * but neither moves nor refreshes anything.
  */
 static enum trk_verdict sctp_heartbeat(const struct trk_ctx *c,
-				       struct sctp_priv *s, uint8_t type,
-				       uint32_t tag, bool strict)
+                                       struct sctp_priv *s, uint8_t type,
+                                       uint32_t tag, bool strict)
 {
 	uint8_t here = c->dir + 1;
 
@@ -375,7 +376,7 @@ static enum trk_verdict sctp_heartbeat(const struct trk_ctx *c,
 
 /* RFC 9260 section 8.5.1, rules A to D */
 static bool sctp_tag_ok(const struct trk_ctx *c, const struct sctp_priv *s,
-			const struct sctp_chunk *k, uint32_t tag)
+                        const struct sctp_chunk *k, uint32_t tag)
 {
 	switch (k->type) {
 	case CHUNK_INIT:
@@ -393,7 +394,7 @@ static bool sctp_tag_ok(const struct trk_ctx *c, const struct sctp_priv *s,
 }
 
 static bool sctp_init(const struct trk_ctx *c, struct sctp_priv *s,
-		      const struct sctp_chunk *k)
+                      const struct sctp_chunk *k)
 {
 	uint8_t here = (uint8_t)(1u << c->dir);
 	uint32_t tag;
@@ -409,7 +410,7 @@ static bool sctp_init(const struct trk_ctx *c, struct sctp_priv *s,
 }
 
 static bool sctp_init_ack(const struct trk_ctx *c, struct sctp_priv *s,
-			  const struct sctp_chunk *k)
+                          const struct sctp_chunk *k)
 {
 	uint32_t known = s->vtag[!c->dir], tag;
 	bool asked = s->init & (1u << !c->dir);
@@ -428,7 +429,7 @@ static bool sctp_init_ack(const struct trk_ctx *c, struct sctp_priv *s,
 
 /* What an accepted chunk teaches beyond the state. */
 static bool sctp_learn(const struct trk_ctx *c, struct sctp_priv *s,
-		       const struct sctp_chunk *k)
+                       const struct sctp_chunk *k)
 {
 	if (k->type == CHUNK_INIT)
 		return sctp_init(c, s, k);
@@ -462,8 +463,8 @@ static bool sctp_why_state(struct trk_ctx *c, uint8_t from, uint8_t type)
 
 /* One chunk; *ignore is set when the packet shall not refresh. */
 static bool sctp_chunk(struct trk_ctx *c, struct conn *conn,
-		       const struct sctp_chunk *k, uint32_t tag, uint32_t map,
-		       bool *ignore)
+                       const struct sctp_chunk *k, uint32_t tag, uint32_t map,
+                       bool *ignore)
 {
 	struct sctp_priv *s = (void *)conn->priv;
 	uint8_t from = conn->state, to;
@@ -535,8 +536,8 @@ static int sctp_describe(const struct conn *conn, char *buf, size_t len)
 	const struct sctp_priv *s = (const void *)conn->priv;
 
 	return trk_printed(snprintf(buf, len, "vtag_original=%u vtag_reply=%u",
-				    s->vtag[DIR_ORIGINAL], s->vtag[DIR_REPLY]),
-			   len);
+	                            s->vtag[DIR_ORIGINAL], s->vtag[DIR_REPLY]),
+	                   len);
 }
 
 const struct tracker tracker_sctp = {

@@ -14,7 +14,7 @@
 #define UDP_STREAM_MS 2000
 
 struct udp_priv {
-	uint32_t first; /* tick of the first packet */
+	uint32_t first;  /* tick of the first packet */
 	uint8_t lasting; /* a packet came later than UDP_STREAM_MS */
 };
 TRACKER_PRIV(struct udp_priv, lasting);
@@ -55,9 +55,9 @@ static enum trk_verdict udp_packet(struct trk_ctx *c, struct conn *conn)
 
 static const struct trk_timeout udp_timeouts[] = {
 	{"udp_timeout", UDP_UNREPLIED, 30,
-	 "no stream (yet): unanswered, or not older than 2 s"},
+         "no stream (yet): unanswered, or not older than 2 s"},
 	{"udp_timeout_stream", UDP_REPLIED, 120,
-	 "answered, and still talking after 2 s"},
+         "answered, and still talking after 2 s"},
 };
 
 const struct tracker tracker_udp = {

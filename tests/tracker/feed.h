@@ -61,7 +61,7 @@ static inline union pkt_addr feed_addr(const struct feed *f, uint8_t side)
 /* Fills f->pkt; the copy has exactly `caplen` bytes, so that a sanitizer sees
  * every read behind it.  The caller frees it by feed_drop(). */
 static inline void feed_load(struct feed *f, uint8_t dir, const uint8_t *l4,
-			     uint32_t caplen, uint32_t l4len)
+                             uint32_t caplen, uint32_t l4len)
 {
 	uint8_t *copy = malloc(caplen ? caplen : 1);
 
@@ -91,7 +91,7 @@ static inline void feed_drop(struct feed *f)
 }
 
 static inline enum trk_verdict feed_apply(struct feed *f, struct conn *conn,
-					  enum trk_verdict v)
+                                          enum trk_verdict v)
 {
 	if (v == TRK_ACCEPT || v == TRK_KILL) {
 		conn->packets[f->c.dir]++;
@@ -136,8 +136,8 @@ static inline enum trk_verdict feed_judge(struct feed *f)
 
 /* A packet of which only `caplen` bytes were captured. */
 static inline enum trk_verdict feed_cut(struct feed *f, uint8_t dir,
-					const uint8_t *l4, uint32_t caplen,
-					uint32_t l4len)
+                                        const uint8_t *l4, uint32_t caplen,
+                                        uint32_t l4len)
 {
 	enum trk_verdict v;
 
@@ -148,13 +148,13 @@ static inline enum trk_verdict feed_cut(struct feed *f, uint8_t dir,
 }
 
 static inline enum trk_verdict feed(struct feed *f, uint8_t dir,
-				    const uint8_t *l4, uint32_t len)
+                                    const uint8_t *l4, uint32_t len)
 {
 	return feed_cut(f, dir, l4, len, len);
 }
 
 static inline bool feed_tuple(struct feed *f, const uint8_t *l4, uint32_t len,
-			      struct trk_tuple *t)
+                              struct trk_tuple *t)
 {
 	bool found;
 
@@ -168,14 +168,14 @@ static inline bool feed_tuple(struct feed *f, const uint8_t *l4, uint32_t len,
 #define assert_conn(f, name, seconds)                                          \
 	do {                                                                   \
 		assert_true((f)->live);                                        \
-		assert_string_equal(tracker_state_name((f)->pkt.l4proto,       \
-						       (f)->conn.state),       \
-				    name);                                     \
+		assert_string_equal(                                           \
+			tracker_state_name((f)->pkt.l4proto, (f)->conn.state), \
+			name);                                                 \
 		assert_int_equal((f)->timeout, seconds);                       \
 	} while (0)
 
-#define assert_assured(f) assert_true((f)->conn.status & CONN_ASSURED)
-#define assert_not_assured(f) assert_false((f)->conn.status & CONN_ASSURED)
+#define assert_assured(f)     assert_true((f)->conn.status &CONN_ASSURED)
+#define assert_not_assured(f) assert_false((f)->conn.status &CONN_ASSURED)
 
 static inline void put16(uint8_t *b, uint32_t v)
 {
@@ -201,8 +201,8 @@ static inline uint32_t feed_sum(const uint8_t *b, uint32_t len)
 
 /* Writes the checksum of the first `cover` bytes at `at`. */
 static inline void feed_checksum(const struct feed *f, uint8_t *l4,
-				 uint32_t len, uint32_t cover, uint32_t at,
-				 uint32_t proto)
+                                 uint32_t len, uint32_t cover, uint32_t at,
+                                 uint32_t proto)
 {
 	union pkt_addr a = feed_addr(f, A), b = feed_addr(f, B);
 	uint32_t sum;

@@ -18,7 +18,7 @@ static void test_ospf(void **state)
 	assert_true(feed_tuple(&f, l4, 0, &t));
 	for (i = 0; i < 6; i++) {
 		assert_int_equal(feed(&f, i & 1 ? B : A, l4, sizeof(l4)),
-				 TRK_ACCEPT);
+		                 TRK_ACCEPT);
 		assert_int_equal(f.timeout, 600);
 	}
 	assert_not_assured(&f);

@@ -5,8 +5,8 @@
 #define PROTO 47
 
 static const uint8_t plain[] = {0x20, 0, 8, 0, 0, 0, 0, 77};
-static const uint8_t pptp[] = {0x30, 1, 0x88, 0x0b, 0, 4, 0x22, 0x11,
-			       0, 0, 0, 1};
+static const uint8_t pptp[] = {0x30, 1,    0x88, 0x0b, 0, 4,
+                               0x22, 0x11, 0,    0,    0, 1};
 
 static void test_tuple(void **state)
 {

@@ -87,7 +87,7 @@ static void test_first(void **state)
 		feed_open(&f, 4, PROTO);
 		build(l4, (uint8_t)type);
 		assert_int_equal(feed(&f, A, l4, 8),
-				 good ? TRK_ACCEPT : TRK_INVALID);
+		                 good ? TRK_ACCEPT : TRK_INVALID);
 		assert_int_equal(f.live, good);
 	}
 }
@@ -125,8 +125,8 @@ static void test_error(void **state)
 		build(l4, (uint8_t)type);
 		feed(&f, A, l4, 8);
 		assert_int_equal(f.error, type > 18        ? -1
-					  : is_error(type) ? 8
-							   : 0);
+		                          : is_error(type) ? 8
+		                                           : 0);
 		if (type > 18)
 			assert_string_equal(f.c.why, "invalid icmp type");
 	}
@@ -160,12 +160,9 @@ static void test_checksum(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tuple),
-		cmocka_unit_test(test_request),
-		cmocka_unit_test(test_first),
-		cmocka_unit_test(test_talk),
-		cmocka_unit_test(test_error),
-		cmocka_unit_test(test_checksum),
+		cmocka_unit_test(test_tuple), cmocka_unit_test(test_request),
+		cmocka_unit_test(test_first), cmocka_unit_test(test_talk),
+		cmocka_unit_test(test_error), cmocka_unit_test(test_checksum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
  * F033, F149, F155) */
 #include "tests/tracker/feed.h"
 
-#define PROTO	 58
+#define PROTO    58
 #define REDIRECT 137
 
 static void build(uint8_t *l4, uint8_t type)
@@ -132,7 +132,7 @@ static void test_checksum(void **state)
 
 /* what error() says about a redirect from `first two bytes` of source */
 static int redirect(struct feed *f, uint8_t ttl, uint16_t source,
-		    const uint8_t *l4, uint32_t len)
+                    const uint8_t *l4, uint32_t len)
 {
 	int off;
 

@@ -2,7 +2,7 @@
  * test_seq.c - runs the scripts in tests/seq: packets, and what is known of
  * the connection after each.
  *
- *	test_seq [FILE...]	without arguments: tests/seq/(star).seq
+ *	test_seq [FILE...]	without arguments: tests/seq, all *.seq
  *
  * One statement a line; `#` begins a comment.  A and B are two hosts,
  * 10.0.0.1 port 1024 and 10.0.1.1 port 80 (fd00::1 and fd01::1 after `ip6`);
@@ -11,11 +11,10 @@
  *	reset			nothing tracked, defaults, time 0
  *	ip6			the next packets are IPv6
  *	set KEY VALUE		timeout or option by its sysctl's name
- *	+2.2			this many seconds pass; may stand before a packet
- *	A> FLAGS SEQ[/ACK] [len N] [win N] [<OPTIONS>] [cap N] [doff N] [badsum]
- *				a TCP segment of A: letters of F S R P A U E C, or
- *				`0`; window 65535 unless given; options as
- *				mss N, wscale N, sackok, sack L-R, nop, eol, with
+ *	+2.2			this many seconds pass; may stand before a
+ *packet A> FLAGS SEQ[/ACK] [len N] [win N] [<OPTIONS>] [cap N] [doff N]
+ *[badsum] a TCP segment of A: letters of F S R P A U E C, or `0`; window 65535
+ *unless given; options as mss N, wscale N, sackok, sack L-R, nop, eol, with
  *				commas between; cap: bytes of layer 4 captured;
  *				doff: a false header length, in words
  *	B> udp N		a datagram with N bytes, likewise for `A>`
@@ -30,9 +29,9 @@
  *		from A		who is ORIGINAL
  *		pkts N/M	packets of the original and reply direction
  *		bytes N/M
- *		ev X,Y		events of the last packet, in order: NEW, DESTROY,
- *				UPDATE; `ev -` for none
- *		why TEXT	the log line has TEXT in it; ends the statement
+ *		ev X,Y		events of the last packet, in order: NEW,
+ *DESTROY, UPDATE; `ev -` for none why TEXT	the log line has TEXT in it;
+ *ends the statement
  */
 #include <errno.h>
 #include <glob.h>
@@ -58,6 +57,7 @@ struct run {
 	struct mini m;
 	struct packet b;
 	char *words; /* what strtok_r() has left */
+	char *opts;  /* what stood between < and >, or NULL */
 };
 
 static void bad(const struct run *r, const char *fmt, ...)
@@ -65,8 +65,8 @@ static void bad(const struct run *r, const char *fmt, ...)
 
 static void bad(const struct run *r, const char *fmt, ...)
 {
-	const char *state = tracker_state_name(r->m.conn.key.l4proto,
-					       r->m.conn.state);
+	const char *state =
+		tracker_state_name(r->m.conn.key.l4proto, r->m.conn.state);
 	char text[256];
 	va_list ap;
 
@@ -74,12 +74,12 @@ static void bad(const struct run *r, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	fail_msg("%s:%u: %s (%s, state %s, %lld ms left, verdict %d, class %d, "
-		 "why: %s)",
-		 r->path, r->line, text, r->m.alive ? "live" : "gone",
-		 state ? state : "-",
-		 (long long)tick_left(r->m.conn.deadline, r->m.now),
-		 r->m.verdict, r->m.class, r->m.why ? r->m.why : "-");
-	abort(); /* fail_msg() does not return, but does not say so */
+	         "why: %s)",
+	         r->path, r->line, text, r->m.alive ? "live" : "gone",
+	         state ? state : "-",
+	         (long long)tick_left(r->m.conn.deadline, r->m.now),
+	         r->m.verdict, r->m.class, r->m.why ? r->m.why : "-");
+	abort(); /* fail_msg() does not return, but its type says it may */
 }
 
 static char *word(struct run *r)
@@ -182,7 +182,7 @@ struct extras {
 
 static struct extras extras_of(struct run *r)
 {
-	struct extras x = {.win = 65535, .cap = UINT32_MAX};
+	struct extras x = {.win = 65535, .cap = UINT32_MAX, .doff = UINT32_MAX};
 	char *w;
 
 	while ((w = word(r))) {
@@ -215,8 +215,7 @@ static void ip_header(struct run *r, uint8_t side)
 		packet_ip4(&r->b, v4[side], v4[!side]);
 }
 
-static void tcp_segment(struct run *r, uint8_t side, const char *flags,
-			char *opts)
+static void tcp_segment(struct run *r, uint8_t side, const char *flags)
 {
 	static const uint16_t port[2] = {1024, 80};
 	uint32_t nums[2];
@@ -226,11 +225,11 @@ static void tcp_segment(struct run *r, uint8_t side, const char *flags,
 	pair(r, word_must(r, flags), nums);
 	x = extras_of(r);
 	h = packet_tcp(&r->b, port[side], port[!side], nums[0], nums[1],
-		       flags_of(r, flags), (uint16_t)x.win);
-	if (opts)
-		options(r, opts);
+	               flags_of(r, flags), (uint16_t)x.win);
+	if (r->opts)
+		options(r, r->opts);
 	packet_fill(&r->b, 'd', x.len);
-	if (x.doff)
+	if (x.doff < 16)
 		h[12] = (uint8_t)(x.doff << 4);
 	packet_end(&r->b);
 	if (x.badsum)
@@ -251,30 +250,302 @@ static void datagram(struct run *r, uint8_t side)
 static void packet(struct run *r, const char *who)
 {
 	uint8_t side = *who == 'B';
-	char *flags, *opts, *end;
+	char *flags = word_must(r, who);
 	struct pkt p;
 
-	opts = strchr(r->words, '<');
-	if (opts) {
-		*opts++ = ' ';
-		end = strchr(opts, '>');
-		if (!end)
-			bad(r, "options without an end");
-		*end = 0;
-		/* keep what follows them, drop them from the words */
-		opts = strdup(opts);
-		memset(r->words + strcspn(r->words, "\0"), 0, 1);
-	}
-	flags = word_must(r, who);
 	ip_header(r, side);
 	if (!strcmp(flags, "udp"))
 		datagram(r, side);
 	else
-		tcp_segment(r, side, flags, opts);
-	free(opts);
+		tcp_segment(r, side, flags);
 	packet_pkt(&r->b, &p);
 	if (pkt_parse(&p) != PKT_OK)
 		bad(r, "the frame cannot be parsed: %s",
 		    pkt_reason_name(p.reason));
 	mini_packet(&r->m, &p, side);
+}
+
+/* ---- what must be true ---- */
+
+static const struct {
+	const char *name;
+	enum ctinfo class;
+} classes[] = {
+	{"new", CTINFO_NEW},
+	{"est", CTINFO_ESTABLISHED},
+	{"reply", CTINFO_ESTABLISHED_REPLY},
+	{"related", CTINFO_RELATED},
+	{"invalid", CTINFO_INVALID},
+};
+
+static const struct {
+	const char *name;
+	uint32_t bit;
+	bool set;
+} flags[] = {
+	{"assured", CONN_ASSURED, true},
+	{"unassured", CONN_ASSURED, false},
+	{"replied", CONN_SEEN_REPLY, true},
+	{"unreplied", CONN_SEEN_REPLY, false},
+};
+
+static bool want_class(const struct run *r, const char *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(classes); i++) {
+		if (strcmp(w, classes[i].name))
+			continue;
+		if (r->m.class != classes[i].class)
+			bad(r, "class is not %s", w);
+		return true;
+	}
+	return false;
+}
+
+static bool want_flag(const struct run *r, const char *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (strcmp(w, flags[i].name))
+			continue;
+		if (!!(r->m.conn.status & flags[i].bit) != flags[i].set)
+			bad(r, "not %s", w);
+		return true;
+	}
+	return false;
+}
+
+static void want_left(const struct run *r, const char *w)
+{
+	int64_t left = tick_left(r->m.conn.deadline, r->m.now);
+
+	if (!r->m.alive || left / TICK_PER_S != number(r, w, NULL))
+		bad(r, "not %s seconds left", w);
+}
+
+static void want_state(const struct run *r, const char *w)
+{
+	const char *name =
+		tracker_state_name(r->m.conn.key.l4proto, r->m.conn.state);
+
+	if (!name || strcmp(name, w))
+		bad(r, "state is not %s", w);
+}
+
+static void want_counts(struct run *r, const char *w, const uint64_t have[2])
+{
+	uint32_t want[2];
+
+	pair(r, word_must(r, w), want);
+	if (have[0] != want[0] || have[1] != want[1])
+		bad(r, "%s are %llu/%llu", w, (unsigned long long)have[0],
+		    (unsigned long long)have[1]);
+}
+
+static void want_events(struct run *r)
+{
+	const char *want = word_must(r, "ev");
+	char have[64] = "";
+	unsigned int i;
+
+	for (i = 0; i < r->m.nevents; i++) {
+		if (i)
+			strcat(have, ",");
+		strcat(have, r->m.event[i] & EVB_NEW       ? "NEW"
+		             : r->m.event[i] & EVB_DESTROY ? "DESTROY"
+		                                           : "UPDATE");
+	}
+	if (strcmp(want, *have ? have : "-"))
+		bad(r, "events are %s, not %s", *have ? have : "-", want);
+}
+
+static void want_why(struct run *r)
+{
+	const char *want = r->words + strspn(r->words, " \t");
+	char have[256] = "";
+
+	if (!*want)
+		bad(r, "a text must follow `why`");
+	if (r->m.why)
+	/* the tracker's text is a format for two numbers */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		snprintf(have, sizeof(have), r->m.why, r->m.why_arg[0],
+		         r->m.why_arg[1]);
+#pragma GCC diagnostic pop
+	if (!strstr(have, want))
+		bad(r, "the log line is `%s`", have);
+	*r->words = 0;
+}
+
+static void want(struct run *r, const char *w)
+{
+	r->checks++;
+	if (want_class(r, w) || want_flag(r, w))
+		return;
+	if (*w >= '0' && *w <= '9')
+		want_left(r, w);
+	else if (*w >= 'A' && *w <= 'Z')
+		want_state(r, w);
+	else if (!strcmp(w, "gone") || !strcmp(w, "live")) {
+		if (r->m.alive != (*w == 'l'))
+			bad(r, "not %s", w);
+	} else if (!strcmp(w, "ignored")) {
+		if (r->m.verdict != TRK_IGNORE)
+			bad(r, "not ignored");
+	} else if (!strcmp(w, "from")) {
+		if (r->m.owner != (*word_must(r, w) == 'B'))
+			bad(r, "the other side is ORIGINAL");
+	} else if (!strcmp(w, "pkts")) {
+		want_counts(r, w, r->m.conn.packets);
+	} else if (!strcmp(w, "bytes")) {
+		want_counts(r, w, r->m.conn.bytes);
+	} else if (!strcmp(w, "ev")) {
+		want_events(r);
+	} else if (!strcmp(w, "why")) {
+		want_why(r);
+	} else {
+		bad(r, "`%s` cannot be checked", w);
+	}
+}
+
+/* ---- statements ---- */
+
+static void set(struct run *r)
+{
+	const char *key = word_must(r, "set");
+	uint32_t value = number(r, word_must(r, key), NULL);
+	const struct tracker *t;
+	unsigned int id, i;
+
+	for (id = 0; (t = tracker_at(id)); id++) {
+		for (i = 0; i < t->ntimeouts; i++)
+			if (t->timeouts[i].key &&
+			    !strcmp(t->timeouts[i].key, key)) {
+				r->m.pol.timeout[id][t->timeouts[i].slot] =
+					value;
+				return;
+			}
+		for (i = 0; i < t->noptions; i++)
+			if (!strcmp(t->options[i].key, key)) {
+				r->m.pol.option[id][t->options[i].slot] = value;
+				return;
+			}
+	}
+	if (strcmp(key, "checksum"))
+		bad(r, "no key `%s`", key);
+	r->m.pol.checksum = (uint8_t)value;
+}
+
+static void reset(struct run *r)
+{
+	mini_start(&r->m);
+	r->v6 = false;
+}
+
+/* takes <options> out of the line */
+static void line_options(struct run *r, char *line)
+{
+	char *from = strchr(line, '<'), *to;
+
+	r->opts = NULL;
+	if (!from)
+		return;
+	to = strchr(from, '>');
+	if (!to)
+		bad(r, "options without an end");
+	*to = 0;
+	r->opts = strdup(from + 1);
+	assert_non_null(r->opts);
+	*to = ' ';
+	memset(from, ' ', (size_t)(to - from));
+}
+
+static void statement(struct run *r, char *line)
+{
+	char *w;
+
+	line[strcspn(line, "#\n")] = 0;
+	line_options(r, line);
+	w = strtok_r(line, " \t", &r->words);
+	if (w && *w == '+') {
+		r->m.now += (uint32_t)(strtod(w + 1, NULL) * 1000 + 0.5);
+		w = word(r);
+		if (!w) { /* a packet would meet the expired one itself */
+			r->m.nevents = 0;
+			mini_expire(&r->m);
+		}
+	}
+	if (!w) {
+	} else if (!strcmp(w, "A>") || !strcmp(w, "B>")) {
+		packet(r, w);
+	} else if (!strcmp(w, "=")) {
+		while ((w = word(r)))
+			want(r, w);
+	} else if (!strcmp(w, "set")) {
+		set(r);
+	} else if (!strcmp(w, "reset")) {
+		reset(r);
+	} else if (!strcmp(w, "ip6")) {
+		r->v6 = true;
+	} else {
+		bad(r, "`%s` is no statement", w);
+	}
+	free(r->opts);
+}
+
+static void run_script(void **state)
+{
+	static struct run r;
+	char line[LINE_MAX_LEN];
+	FILE *f;
+
+	memset(&r, 0, sizeof(r));
+	r.path = *state;
+	reset(&r);
+	f = fopen(r.path, "r");
+	if (!f)
+		fail_msg("%s: %s", r.path, strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		r.line++;
+		if (!strchr(line, '\n'))
+			bad(&r, "line too long, or the last without an end");
+		statement(&r, line);
+	}
+	fclose(f);
+	/* a script that checks nothing must not look like one that passed */
+	if (!r.checks)
+		bad(&r, "nothing was checked");
+}
+
+int main(int argc, char **argv)
+{
+	struct CMUnitTest *tests;
+	glob_t g = {0};
+	char **path = argv + 1;
+	size_t n = (size_t)argc - 1, i;
+	int rc;
+
+	if (!n && glob("tests/seq/*.seq", 0, NULL, &g) == 0) {
+		path = g.gl_pathv;
+		n = g.gl_pathc;
+	}
+	if (!n) {
+		fprintf(stderr, "test_seq: no scripts in tests/seq\n");
+		return 1;
+	}
+	tests = calloc(n, sizeof(*tests));
+	if (!tests)
+		return 1;
+	for (i = 0; i < n; i++) {
+		tests[i].name = path[i];
+		tests[i].test_func = run_script;
+		tests[i].initial_state = path[i];
+	}
+	rc = _cmocka_run_group_tests("seq", tests, n, NULL, NULL);
+	free(tests);
+	globfree(&g);
+	return rc;
 }

@@ -114,12 +114,12 @@ static void test_check(void **state)
 	}
 	for (len = 0; len <= 14; len++) {
 		put16(l4 + 4, len);
-		assert_int_equal(feed(&f, A, l4, 12),
-				 len < 8 || len > 12 ? TRK_INVALID
-						     : TRK_ACCEPT);
+		assert_int_equal(feed(&f, A, l4, 12), len < 8 || len > 12
+		                                              ? TRK_INVALID
+		                                              : TRK_ACCEPT);
 		if (len < 8 || len > 12)
 			assert_string_equal(f.c.why,
-					    "truncated/malformed packet");
+			                    "truncated/malformed packet");
 	}
 }
 

@@ -7,8 +7,8 @@
 
 static void build(const struct feed *f, uint8_t *l4, uint32_t coverage)
 {
-	static const uint8_t head[LEN] = {0, 1, 0, 2, 0, 0, 0, 0, 'd', 'a', 't',
-					  'a'};
+	static const uint8_t head[LEN] = {0, 1, 0,   2,   0,   0,
+	                                  0, 0, 'd', 'a', 't', 'a'};
 	uint32_t cover = coverage >= 8 && coverage <= LEN ? coverage : LEN;
 
 	memcpy(l4, head, LEN);
@@ -69,10 +69,10 @@ static void test_check(void **state)
 
 		build(&f, l4, n);
 		assert_int_equal(feed(&f, A, l4, LEN),
-				 good ? TRK_ACCEPT : TRK_INVALID);
+		                 good ? TRK_ACCEPT : TRK_INVALID);
 		if (!good)
 			assert_string_equal(f.c.why,
-					    "invalid checksum coverage");
+			                    "invalid checksum coverage");
 	}
 	build(&f, l4, 8);
 	put16(l4 + 6, 0); /* missing, whatever the policy says */
@@ -94,7 +94,7 @@ static void test_checksum(void **state)
 		assert_int_equal(feed(&f, A, l4, LEN), TRK_ACCEPT);
 		l4[LEN - 1] ^= 1; /* covered or not */
 		assert_int_equal(feed(&f, A, l4, LEN),
-				 n == LEN ? TRK_INVALID : TRK_ACCEPT);
+		                 n == LEN ? TRK_INVALID : TRK_ACCEPT);
 		l4[6] ^= 1;
 		assert_int_equal(feed(&f, A, l4, LEN), TRK_INVALID);
 		assert_string_equal(f.c.why, "bad checksum");

@@ -1,0 +1,349 @@
+/* cmd_flows.c - list, get, count, delete, update, flush. */
+#include "cli/cmd.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/sort.h"
+#include "cli/words.h"
+
+/* The rows of one answer on their way to stdout. */
+struct flows {
+	struct out *o;
+	struct sort sort;
+	bool sorted;
+	bool no_memory;
+	bool bpf;
+	uint64_t affected;
+	bool has_affected;
+};
+
+static int flows_conn(void *arg, const struct ctshard_conn *c)
+{
+	struct flows *f = arg;
+
+	if (f->sorted) {
+		f->no_memory = sort_add(&f->sort, c);
+		return f->no_memory;
+	}
+	out_conn(f->o, c);
+	return f->o->error;
+}
+
+static int flows_affected(void *arg, uint64_t n)
+{
+	struct flows *f = arg;
+
+	f->affected = n;
+	f->has_affected = true;
+	return 0;
+}
+
+static struct ctshard_handler flows_handler(struct flows *f)
+{
+	struct ctshard_handler h = {
+		.arg = f, .conn = flows_conn, .affected = flows_affected};
+
+	return h;
+}
+
+/* The last answer's rows are out, or the reason that they are not is said. */
+static int flows_end(struct flows *f, struct ctshard *ct, int rc)
+{
+	int code = CMD_OK;
+
+	if (f->no_memory) {
+		cmd_warn("out of memory");
+		code = CMD_FAILED;
+	} else if (rc && !f->o->error) {
+		code = cmd_error(ct, rc);
+	} else if (f->sorted) {
+		sort_print(&f->sort, f->o);
+	}
+	sort_free(&f->sort);
+	return code;
+}
+
+static void flows_shown(uint64_t n, const char *what)
+{
+	cmd_warn("%" PRIu64 " flow entries have been %s.", n, what);
+}
+
+int cmd_list(struct cmd *c)
+{
+	struct ctshard_list_opts opts = {&c->filter, c->limit};
+	struct flows f = {.sorted = c->sort != NULL};
+	struct ctshard_handler h = flows_handler(&f);
+	struct ctshard *ct;
+	uint64_t id, rows;
+	int code, rc;
+	char why[64];
+
+	if (c->sort && sort_parse(&f.sort, c->sort, why, sizeof(why))) {
+		cmd_warn("`%s' is no column", why);
+		return CMD_USAGE;
+	}
+	f.o = cmd_out(c, &out_line, &out_table, &code);
+	if (!f.o)
+		return code;
+	ct = cmd_open(c, 0, &code);
+	if (!ct) {
+		free(f.o);
+		return code;
+	}
+	cmd_proc(ct, f.o);
+	out_begin(f.o);
+	rc = ctshard_list(ct, &opts, &h, &id);
+	if (!rc)
+		rc = ctshard_wait(ct, id);
+	code = flows_end(&f, ct, rc);
+	ctshard_close(ct);
+	rows = f.o->rows;
+	code = cmd_finish(f.o, code);
+	if (code == CMD_OK)
+		flows_shown(rows, "shown");
+	return code;
+}
+
+/* F304: a tuple's protocol and both addresses of one direction, or an id. */
+static int get_complete(const struct cmd *c)
+{
+	uint64_t has = c->filter.has;
+	uint64_t orig = CTSHARD_FILTER_HAS(ORIG_SRC) |
+			CTSHARD_FILTER_HAS(ORIG_DST);
+	uint64_t reply = CTSHARD_FILTER_HAS(REPLY_SRC) |
+			 CTSHARD_FILTER_HAS(REPLY_DST);
+
+	if (has & (CTSHARD_FILTER_HAS(ID) | CTSHARD_FILTER_HAS(ID32)))
+		return 0;
+	if (!(has & CTSHARD_FILTER_HAS(PROTONUM))) {
+		cmd_warn("You need to supply the `--protonum' option for this "
+			 "command");
+		return -1;
+	}
+	if ((has & orig) == orig || (has & reply) == reply)
+		return 0;
+	cmd_warn("You have to supply the source and the destination of one "
+		 "direction, or --id");
+	return -1;
+}
+
+static void bpf_pair(struct out *o, const char *word, uint32_t v)
+{
+	out_str(o, word);
+	out_u64(o, v);
+}
+
+/* One direction as tcpdump would say it. */
+static void bpf_direction(struct out *o, const struct ctshard_conn *c, int dir)
+{
+	const struct ctshard_tuple *t = &c->dir[dir];
+
+	out_str(o, "(src host ");
+	out_addr(o, t->src, c->l3);
+	out_str(o, " and dst host ");
+	out_addr(o, t->dst, c->l3);
+	if (t->has & CTSHARD_TUPLE_PORTS) {
+		bpf_pair(o, " and src port ", t->sport);
+		bpf_pair(o, " and dst port ", t->dport);
+	}
+	out_char(o, ')');
+}
+
+static int bpf_conn(void *arg, const struct ctshard_conn *c)
+{
+	struct flows *f = arg;
+
+	out_str(f->o, c->l3 == 4 ? "ip proto " : "ip6 proto ");
+	out_u64(f->o, c->protonum);
+	out_str(f->o, " and (");
+	bpf_direction(f->o, c, 0);
+	out_str(f->o, " or ");
+	bpf_direction(f->o, c, 1);
+	out_str(f->o, ")\n");
+	f->o->rows++;
+	return 0;
+}
+
+int cmd_get(struct cmd *c)
+{
+	struct flows f = {0};
+	struct ctshard_handler h = flows_handler(&f);
+	struct ctshard *ct;
+	uint64_t id, rows;
+	int code, rc;
+
+	if (get_complete(c))
+		return CMD_USAGE;
+	f.o = cmd_out(c, &out_line, &out_table, &code);
+	if (!f.o)
+		return code;
+	ct = cmd_open(c, 0, &code);
+	if (!ct) {
+		free(f.o);
+		return code;
+	}
+	cmd_proc(ct, f.o);
+	if (c->bpf)
+		h.conn = bpf_conn;
+	else
+		out_begin(f.o);
+	rc = ctshard_get(ct, &c->filter, &h, &id);
+	if (!rc)
+		rc = ctshard_wait(ct, id);
+	rows = f.o->rows;
+	if (rc == CTSHARD_ENOTFOUND || (!rc && !rows)) {
+		cmd_warn("Operation failed: such conntrack doesn't exist");
+		code = CMD_NOT_FOUND;
+	} else {
+		code = flows_end(&f, ct, rc);
+	}
+	ctshard_close(ct);
+	code = cmd_finish(f.o, code);
+	if (code == CMD_OK)
+		flows_shown(rows, "shown");
+	return code;
+}
+
+/* count: one number, or a row for each key */
+struct count {
+	struct out *o;
+	bool json;
+	bool by;
+	uint64_t rows;
+};
+
+static int count_row(void *arg, const struct ctshard_count *row)
+{
+	struct count *n = arg;
+
+	if (n->json) {
+		out_str(n->o, n->rows++ ? ",\n" : "\n");
+		out_str(n->o, "{");
+		if (row->key) {
+			out_str(n->o, "\"key\":");
+			out_json_string(n->o, row->key);
+			out_char(n->o, ',');
+		}
+		out_str(n->o, "\"count\":");
+		out_u64(n->o, row->count);
+		out_char(n->o, '}');
+		return 0;
+	}
+	if (row->key) {
+		out_text(n->o, row->key);
+		out_char(n->o, '\t');
+	}
+	out_u64(n->o, row->count);
+	out_char(n->o, '\n');
+	return n->o->error;
+}
+
+int cmd_count(struct cmd *c)
+{
+	struct ctshard_count_opts opts = {&c->filter, c->by};
+	struct count n = {0};
+	struct ctshard_handler h = {.arg = &n, .count = count_row};
+	struct ctshard *ct;
+	uint64_t id;
+	int code, rc;
+
+	n.o = cmd_out(c, &out_line, &out_line, &code);
+	if (!n.o)
+		return code;
+	ct = cmd_open(c, 0, &code);
+	if (!ct) {
+		free(n.o);
+		return code;
+	}
+	n.json = n.o->format == &out_json || n.o->format == &out_jsonl;
+	if (n.json)
+		out_char(n.o, '[');
+	rc = ctshard_count(ct, &opts, &h, &id);
+	if (!rc)
+		rc = ctshard_wait(ct, id);
+	if (n.json)
+		out_str(n.o, "\n]\n");
+	code = rc && !n.o->error ? cmd_error(ct, rc) : CMD_OK;
+	ctshard_close(ct);
+	return cmd_finish(n.o, code);
+}
+
+/* What delete and update have in common: rows, and how many they were. */
+static int flows_change(struct cmd *c, const char *done)
+{
+	struct flows f = {0};
+	struct ctshard_handler h = flows_handler(&f);
+	struct ctshard *ct;
+	uint64_t id, n;
+	int code, rc;
+
+	f.o = cmd_out(c, &out_line, &out_table, &code);
+	if (!f.o)
+		return code;
+	ct = cmd_open(c, CTSHARD_CONTROL, &code);
+	if (!ct) {
+		free(f.o);
+		return code;
+	}
+	cmd_proc(ct, f.o);
+	out_begin(f.o);
+	c->update.filter = &c->filter;
+	if (!strcmp(c->verb->name, "delete"))
+		rc = ctshard_delete(ct, &c->filter, &h, &id);
+	else
+		rc = ctshard_update(ct, &c->update, &h, &id);
+	if (!rc)
+		rc = ctshard_wait(ct, id);
+	if (rc == CTSHARD_ENOTFOUND) /* the count says it */
+		rc = 0;
+	code = flows_end(&f, ct, rc);
+	ctshard_close(ct);
+	n = f.has_affected ? f.affected : f.o->rows;
+	code = cmd_finish(f.o, code);
+	if (code != CMD_OK)
+		return code;
+	flows_shown(n, done);
+	return n ? CMD_OK : CMD_NOT_FOUND;
+}
+
+int cmd_delete(struct cmd *c)
+{
+	return flows_change(c, "deleted");
+}
+
+int cmd_update(struct cmd *c)
+{
+	struct ctshard_update_opts *u = &c->update;
+
+	if (!u->has_mark && !u->has_timeout && !u->labels_set &&
+	    !u->labels_clear && !u->status_set) {
+		cmd_warn("update: nothing to change: give --mark, --timeout, "
+			 "--label-add, --label-del or --status");
+		return CMD_USAGE;
+	}
+	return flows_change(c, "updated");
+}
+
+int cmd_flush(struct cmd *c)
+{
+	static const struct ctshard_handler h;
+	uint32_t l3 = c->filter.has & CTSHARD_FILTER_HAS(L3) ? c->filter.l3 : 0;
+	struct ctshard *ct;
+	uint64_t id;
+	int code, rc;
+
+	ct = cmd_open(c, CTSHARD_CONTROL, &code);
+	if (!ct)
+		return code;
+	rc = ctshard_flush(ct, l3, &h, &id);
+	if (!rc)
+		rc = ctshard_wait(ct, id);
+	code = rc ? cmd_error(ct, rc) : CMD_OK;
+	ctshard_close(ct);
+	if (code == CMD_OK)
+		cmd_warn("connection tracking table has been emptied.");
+	return code;
+}

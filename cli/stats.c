@@ -1,0 +1,218 @@
+/*
+ * stats.c - counters as JSON, nested by the dots of their names, and as text.
+ *
+ * The daemon's list of counters is the only one: an object here is whatever
+ * names begin alike, in the order in which the first of them came.
+ */
+#include "cli/stats.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* more than any daemon has; a mad one shall not fill the memory */
+#define STATS_SCOPES   4096u
+#define STATS_COUNTERS 4096u
+
+static struct stats_scope *stats_scope(struct stats *s,
+				       const struct ctshard_counter *c)
+{
+	struct stats_scope *sc;
+	size_t i;
+
+	for (i = s->scopes; i--;) {
+		sc = &s->scope[i];
+		if (sc->total == !!c->total &&
+		    (sc->total || sc->worker == c->worker))
+			return sc;
+	}
+	if (s->scopes == STATS_SCOPES)
+		return NULL;
+	sc = realloc(s->scope, (s->scopes + 1) * sizeof(*sc));
+	if (!sc)
+		return NULL;
+	s->scope = sc;
+	sc += s->scopes++;
+	memset(sc, 0, sizeof(*sc));
+	sc->total = c->total;
+	sc->worker = c->worker;
+	return sc;
+}
+
+int stats_counter(void *arg, const struct ctshard_counter *c)
+{
+	struct stats_scope *sc = stats_scope(arg, c);
+	struct stats_counter *p;
+
+	if (!sc || sc->counters == STATS_COUNTERS)
+		return -1;
+	if (sc->counters == sc->room) {
+		sc->room = sc->room ? sc->room * 2 : 64;
+		p = realloc(sc->counter, sc->room * sizeof(*p));
+		if (!p)
+			return -1;
+		sc->counter = p;
+	}
+	p = &sc->counter[sc->counters];
+	p->name = strdup(c->name);
+	p->value = c->value;
+	sc->counters += p->name != NULL;
+	return p->name ? 0 : -1;
+}
+
+void stats_free(struct stats *s)
+{
+	size_t i, j;
+
+	for (i = 0; i < s->scopes; i++) {
+		for (j = 0; j < s->scope[i].counters; j++)
+			free(s->scope[i].counter[j].name);
+		free(s->scope[i].counter);
+	}
+	free(s->scope);
+	memset(s, 0, sizeof(*s));
+}
+
+/* Do both names agree in their first n bytes, and does a part end there? */
+static bool stats_same(const char *a, const char *b, size_t n)
+{
+	return !strncmp(a, b, n) && (a[n] == '.' || !a[n]) &&
+	       (b[n] == '.' || !b[n]);
+}
+
+/* Has an earlier name brought this part of that length out already? */
+static bool stats_seen(const struct stats_scope *sc, size_t at, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < at; i++)
+		if (strlen(sc->counter[i].name) >= n &&
+		    stats_same(sc->counter[i].name, sc->counter[at].name, n))
+			return true;
+	return false;
+}
+
+/* One part of a name: a key of the object that is being written. */
+static void stats_key(struct out *o, const char *name, size_t n, bool first)
+{
+	char word[64];
+
+	snprintf(word, sizeof(word), "%.*s", (int)n, name);
+	if (!first)
+		out_char(o, ',');
+	out_json_string(o, word);
+	out_char(o, ':');
+}
+
+#define STATS_DEPTH 8
+
+/*
+ * The members of all counters whose name begins with that of `like` up to
+ * `skip` (a dot, or nothing), from the index `from` on.
+ */
+static void stats_members(const struct stats_scope *sc, size_t from,
+			  size_t skip, int depth, bool first, struct out *o)
+{
+	const char *like = sc->counter[from].name, *name;
+	size_t i, n;
+
+	for (i = from; i < sc->counters; i++) {
+		name = sc->counter[i].name;
+		if (strlen(name) <= skip || strncmp(name, like, skip))
+			continue;
+		n = skip + strcspn(name + skip, ".");
+		if (depth == STATS_DEPTH)
+			n = strlen(name);
+		if (stats_seen(sc, i, n))
+			continue;
+		stats_key(o, name + skip, n - skip, first);
+		first = false;
+		if (!name[n]) {
+			out_u64(o, sc->counter[i].value);
+			continue;
+		}
+		out_char(o, '{');
+		stats_members(sc, i, n + 1, depth + 1, true, o);
+		out_char(o, '}');
+	}
+}
+
+static void stats_object(const struct stats_scope *sc, bool first,
+			 struct out *o)
+{
+	if (sc->counters)
+		stats_members(sc, 0, 0, 0, first, o);
+}
+
+static void stats_worker(const struct stats_scope *sc, struct out *o)
+{
+	out_str(o, "{\"worker\":");
+	out_u64(o, (uint64_t)sc->worker);
+	stats_object(sc, false, o);
+	out_char(o, '}');
+}
+
+void stats_json(const struct stats *s, struct out *o)
+{
+	bool first = true;
+	size_t i;
+
+	out_char(o, '{');
+	for (i = 0; i < s->scopes; i++) {
+		if (!s->scope[i].total)
+			continue;
+		stats_object(&s->scope[i], true, o);
+		first = !s->scope[i].counters;
+	}
+	out_str(o, first ? "\"workers\":[" : ",\"workers\":[");
+	first = true;
+	for (i = 0; i < s->scopes; i++) {
+		if (s->scope[i].total || s->scope[i].worker < 0)
+			continue;
+		out_str(o, first ? "\n" : ",\n");
+		first = false;
+		stats_worker(&s->scope[i], o);
+	}
+	out_char(o, ']');
+	for (i = 0; i < s->scopes; i++) {
+		if (s->scope[i].total || s->scope[i].worker != -1)
+			continue;
+		out_str(o, ",\n\"reaper\":{");
+		stats_object(&s->scope[i], true, o);
+		out_char(o, '}');
+	}
+	out_str(o, "}\n");
+}
+
+static void stats_line(const struct stats_scope *sc, struct out *o)
+{
+	char head[32];
+	size_t i;
+
+	if (sc->total)
+		snprintf(head, sizeof(head), "total      \t");
+	else if (sc->worker < 0)
+		snprintf(head, sizeof(head), "reaper     \t");
+	else
+		snprintf(head, sizeof(head), "worker=%-4d\t", sc->worker);
+	out_str(o, head);
+	for (i = 0; i < sc->counters; i++) {
+		out_word(o, sc->counter[i].name);
+		out_char(o, '=');
+		out_u64(o, sc->counter[i].value);
+		out_char(o, ' ');
+	}
+	out_char(o, '\n');
+}
+
+void stats_text(const struct stats *s, struct out *o)
+{
+	size_t i;
+
+	for (i = 0; i < s->scopes; i++)
+		if (!s->scope[i].total)
+			stats_line(&s->scope[i], o);
+	for (i = 0; i < s->scopes; i++)
+		if (s->scope[i].total)
+			stats_line(&s->scope[i], o);
+}

@@ -1,0 +1,33 @@
+/* stats.h - counters, kept until all have come, then printed. */
+#ifndef CLI_STATS_H
+#define CLI_STATS_H
+
+#include "cli/out.h"
+
+struct stats_counter {
+	char *name;
+	uint64_t value;
+};
+
+struct stats_scope {
+	bool total;
+	int worker;
+	struct stats_counter *counter;
+	size_t counters;
+	size_t room;
+};
+
+struct stats {
+	struct stats_scope *scope;
+	size_t scopes;
+};
+
+/* A ctshard_handler.counter; `arg` is a struct stats. */
+int stats_counter(void *arg, const struct ctshard_counter *c);
+/* Names with dots become objects: interfaces' "Statistics". */
+void stats_json(const struct stats *s, struct out *o);
+/* Lines as `conntrack -S` prints, one a worker, then the totals. */
+void stats_text(const struct stats *s, struct out *o);
+void stats_free(struct stats *s);
+
+#endif

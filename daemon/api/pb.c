@@ -1,0 +1,491 @@
+/*
+ * pb.c - see pb.h.
+ *
+ * A field that does not apply is absent, so nothing here writes a zero where
+ * the table knows nothing.  Time: a deadline is a tick of the table's clock,
+ * and a row tells what is left of it; everything else is packet time.
+ */
+#include "daemon/api/pb.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/api/tuple.h"
+#include "daemon/tracker/tracker.h"
+#include "shm/clock.h"
+
+#define PB_DETAILS 32u
+#define PB_TEXT	   640u
+
+struct pb_row {
+	Ctshard__Event event;
+	Ctshard__Conn conn;
+	Ctshard__Tuple dir[2];
+	struct tuples tuples;
+	uint64_t labels[2];
+	Ctshard__Detail detail[PB_DETAILS];
+	Ctshard__Detail *details[PB_DETAILS];
+	size_t used; /* of text */
+	char text[PB_TEXT];
+};
+
+/* what a row is made of, be it an entry or an event */
+struct facts {
+	uint64_t id;
+	const struct conn_key *key;
+	const struct addr6 *addr6;
+	uint32_t status, mark;
+	uint8_t state;
+	bool acct;
+	const uint64_t *packets, *bytes;
+	const struct conn_detail *detail; /* NULL: not known */
+};
+
+int pb_init(struct pb *b, const struct table *t, const struct policy *pol)
+{
+	memset(b, 0, sizeof(*b));
+	b->t = t;
+	b->pol = pol;
+	b->row = calloc(PB_ROWS, sizeof(*b->row));
+	return b->row ? 0 : -ENOMEM;
+}
+
+void pb_free(struct pb *b)
+{
+	free(b->row);
+	b->row = NULL;
+}
+
+void pb_begin(struct pb *b)
+{
+	static const Ctshard__Response empty = CTSHARD__RESPONSE__INIT;
+
+	b->resp = empty;
+	b->n = 0;
+	b->now_ns = table_clock_ns(b->t);
+	b->now = table_tick_of(b->t, b->now_ns);
+}
+
+Ctshard__Response *pb_response(struct pb *b)
+{
+	b->resp.conn = b->conn;
+	b->resp.event = b->event;
+	b->resp.has_now_ns = b->resp.n_conn || b->resp.n_event;
+	b->resp.now_ns = b->now_ns;
+	return &b->resp;
+}
+
+bool pb_expired(const struct pb *b, const struct conn_view *v)
+{
+	return tick_expired(v->conn.deadline, b->now);
+}
+
+void pb_source_name(uint32_t slot, char *buf, size_t len)
+{
+	if (slot == SLOT_REAPER)
+		snprintf(buf, len, "ring.reaper");
+	else
+		snprintf(buf, len, "ring.worker%u", slot);
+}
+
+/* ---- details: ours, what `wide` prints ---- */
+
+static char *row_room(struct pb_row *r, size_t *left)
+{
+	*left = sizeof(r->text) - r->used;
+	return r->text + r->used;
+}
+
+static void detail_add(struct pb_row *r, char *key, char *value)
+{
+	static const Ctshard__Detail empty = CTSHARD__DETAIL__INIT;
+	Ctshard__Detail *d;
+
+	if (r->conn.n_detail == PB_DETAILS)
+		return;
+	d = &r->detail[r->conn.n_detail];
+	*d = empty;
+	d->key = key;
+	d->value = value;
+	r->details[r->conn.n_detail++] = d;
+	r->conn.detail = r->details;
+}
+
+static void detail_number(struct pb_row *r, const char *key, uint64_t value)
+{
+	size_t left;
+	char *at = row_room(r, &left), *k;
+	int n;
+
+	if (!value)
+		return;
+	n = snprintf(at, left, "%llu", (unsigned long long)value);
+	if (n < 0 || (size_t)n >= left)
+		return;
+	r->used += (size_t)n + 1;
+	k = row_room(r, &left);
+	n = snprintf(k, left, "%s", key);
+	if (n < 0 || (size_t)n >= left)
+		return;
+	r->used += (size_t)n + 1;
+	detail_add(r, k, at);
+}
+
+/* X(member, "key of the original direction", "of the reply") */
+#define DETAIL_PAIRS(X)                                                        \
+	X(rtt_us, "rtt_us_orig", "rtt_us_reply")                               \
+	X(rate, "rate_orig", "rate_reply")                                     \
+	X(retrans, "retrans_orig", "retrans_reply")                            \
+	X(disorder, "disorder_orig", "disorder_reply")                         \
+	X(zero_window, "zero_window_orig", "zero_window_reply")                \
+	X(resets, "resets_orig", "resets_reply")
+
+/* X(member, "key") */
+#define DETAIL_NUMBERS(X)                                                      \
+	X(vlan, "vlan")                                                        \
+	X(iface, "iface")                                                      \
+	X(dups, "dups")
+
+static void row_detail(struct pb_row *r, const struct conn_detail *x)
+{
+	unsigned int i;
+	uint32_t repairs = 0;
+
+#define X(member, orig, reply)                                                 \
+	detail_number(r, orig, x->member[0]);                                  \
+	detail_number(r, reply, x->member[1]);
+	DETAIL_PAIRS(X)
+#undef X
+#define X(member, key) detail_number(r, key, x->member);
+	DETAIL_NUMBERS(X)
+#undef X
+	for (i = 0; i < ARRAY_SIZE(x->repairs); i++)
+		repairs += x->repairs[i];
+	detail_number(r, "repairs", repairs);
+}
+
+/* The tracker's own words: "key=value key=value", cut up in place. */
+static void row_describe(const struct pb *b, struct pb_row *r,
+			 const struct conn *c)
+{
+	uint8_t id;
+	const struct tracker *trk = tracker_find(b->pol, c->key.l4proto, &id);
+	size_t left;
+	char *at = row_room(r, &left), *word, *save = NULL, *eq;
+	int n;
+
+	if (!trk->describe || left < 2)
+		return;
+	n = trk->describe(c, at, left);
+	if (n <= 0 || (size_t)n >= left)
+		return;
+	r->used += (size_t)n + 1;
+	for (word = strtok_r(at, " ", &save); word;
+	     word = strtok_r(NULL, " ", &save)) {
+		eq = strchr(word, '=');
+		if (!eq)
+			continue;
+		*eq = '\0';
+		detail_add(r, word, eq + 1);
+	}
+}
+
+/* ---- rows ---- */
+
+static struct pb_row *row_new(struct pb *b)
+{
+	static const Ctshard__Conn conn = CTSHARD__CONN__INIT;
+	static const Ctshard__Tuple tuple = CTSHARD__TUPLE__INIT;
+	struct pb_row *r = &b->row[b->n++];
+
+	r->conn = conn;
+	r->dir[0] = tuple;
+	r->dir[1] = tuple;
+	r->used = 0;
+	return r;
+}
+
+static void row_tuple(struct pb_row *r, unsigned int d)
+{
+	Ctshard__Tuple *m = &r->dir[d];
+	struct tuple *t = &r->tuples.dir[d];
+
+	m->has_src = m->has_dst = 1;
+	m->src.len = m->dst.len = r->tuples.addr_len;
+	m->src.data = t->addr[0];
+	m->dst.data = t->addr[1];
+	switch (r->tuples.kind) {
+	case TUPLE_ADDRESSES:
+		break;
+	case TUPLE_PORTS:
+		m->has_sport = m->has_dport = 1;
+		m->sport = t->port[0];
+		m->dport = t->port[1];
+		break;
+	case TUPLE_TYPE:
+		m->has_type = m->has_code = m->has_icmp_id = 1;
+		m->type = t->type;
+		m->code = t->code;
+		m->icmp_id = t->id;
+		break;
+	case TUPLE_KEYS:
+		m->has_srckey = m->has_dstkey = 1;
+		m->srckey = t->port[0];
+		m->dstkey = t->port[1];
+		break;
+	}
+}
+
+static void row_names(struct pb_row *r, const struct facts *f)
+{
+	const char *proto = tracker_proto_name(f->key->l4proto);
+	const char *state = tracker_state_name(f->key->l4proto, f->state);
+	size_t left;
+	char *at;
+	int n;
+
+	/* messages point to what may be written, the names may not */
+	at = row_room(r, &left);
+	n = snprintf(at, left, "%s", proto);
+	if (strcmp(proto, "unknown") != 0)
+		r->conn.proto = at;
+	r->used += (size_t)n + 1;
+	if (!state)
+		return;
+	at = row_room(r, &left);
+	n = snprintf(at, left, "%s", state);
+	r->conn.state = at;
+	r->used += (size_t)n + 1;
+}
+
+static void row_fill(struct pb *b, struct pb_row *r, const struct facts *f)
+{
+	Ctshard__Conn *m = &r->conn;
+	unsigned int d;
+
+	tuples_of(&r->tuples, b->pol, f->key, f->addr6, f->status);
+	m->original = &r->dir[0];
+	m->reply = &r->dir[1];
+	for (d = 0; d < 2; d++) {
+		row_tuple(r, d);
+		if (!f->acct)
+			continue;
+		r->dir[d].has_packets = r->dir[d].has_bytes = 1;
+		r->dir[d].packets = f->packets[d];
+		r->dir[d].bytes = f->bytes[d];
+	}
+	row_names(r, f);
+	m->has_id = m->has_l3 = m->has_protonum = 1;
+	m->id = f->id;
+	m->l3 = f->key->flags & KEY_V6 ? 6 : 4;
+	m->protonum = f->key->l4proto;
+	m->has_status = m->has_mark = 1;
+	m->status = f->status & CONN_CTA_MASK;
+	m->mark = f->mark;
+	m->has_zone = f->key->zone != 0;
+	m->zone = f->key->zone;
+	m->has_use = 1;
+	m->use = 1;
+	m->has_shard = 1;
+	m->shard = conn_id_shard(f->id);
+	if (f->detail)
+		row_detail(r, f->detail);
+}
+
+/* A tick as time of day; ticks wrap, so it is reckoned back from `at`. */
+static uint64_t tick_ns(const struct pb *b, uint32_t tick, uint64_t at)
+{
+	return at - (uint64_t)(table_tick_of(b->t, at) - tick) * NS_PER_MS;
+}
+
+static void row_times(struct pb_row *r, const struct conn_detail *x,
+		      uint64_t start_ns)
+{
+	r->conn.has_start_ns = 1;
+	r->conn.start_ns = x && x->start_ns ? x->start_ns : start_ns;
+	if (x && x->last_ns) {
+		r->conn.has_last_ns = 1;
+		r->conn.last_ns = x->last_ns;
+	}
+}
+
+static struct pb_row *row_view(struct pb *b, const struct conn_view *v)
+{
+	const struct conn *c = &v->conn;
+	const struct conn_detail *x = b->t->detail ? &v->detail : NULL;
+	struct pb_row *r = row_new(b);
+	const struct facts f = {
+		.id = conn_id(c->gen, v->shard, v->idx),
+		.key = &c->key,
+		.addr6 = &v->addr6,
+		.status = c->status,
+		.mark = c->mark,
+		.state = c->state,
+		.acct = b->pol->acct,
+		.packets = c->packets,
+		.bytes = c->bytes,
+		.detail = x,
+	};
+	int64_t left = tick_left(c->deadline, b->now);
+
+	row_fill(b, r, &f);
+	row_times(r, x, tick_ns(b, c->start, b->now_ns));
+	row_describe(b, r, c);
+	r->conn.has_timeout_ms = left > 0;
+	r->conn.timeout_ms = left > 0 ? (uint64_t)left : 0;
+	r->conn.has_timestamp = b->pol->timestamp != 0;
+	r->conn.timestamp = b->pol->timestamp != 0;
+	r->conn.has_version = 1;
+	r->conn.version = c->seq;
+	return r;
+}
+
+void pb_conn(struct pb *b, const struct conn_view *v)
+{
+	b->conn[b->resp.n_conn++] = &row_view(b, v)->conn;
+}
+
+/* ---- events ---- */
+
+static Ctshard__Event *event_new(struct pb *b, struct pb_row *r,
+				 Ctshard__EventType type)
+{
+	static const Ctshard__Event empty = CTSHARD__EVENT__INIT;
+
+	r->event = empty;
+	r->event.has_type = 1;
+	r->event.type = type;
+	b->event[b->resp.n_event++] = &r->event;
+	return &r->event;
+}
+
+void pb_list(struct pb *b, const struct conn_view *v, uint64_t shard_seq)
+{
+	struct pb_row *r = row_view(b, v);
+	Ctshard__Event *e = event_new(b, r, CTSHARD__EVENT_TYPE__LIST);
+
+	e->conn = &r->conn;
+	e->has_time_ns = 1;
+	e->time_ns = b->now_ns;
+	r->conn.has_shard_seq = 1;
+	r->conn.shard_seq = shard_seq;
+}
+
+void pb_list_end(struct pb *b, uint64_t seq)
+{
+	Ctshard__Event *e =
+		event_new(b, row_new(b), CTSHARD__EVENT_TYPE__LIST_END);
+
+	e->has_seq = 1;
+	e->seq = seq;
+	e->has_time_ns = 1;
+	e->time_ns = b->now_ns;
+}
+
+void pb_gap(struct pb *b, uint64_t from, uint64_t to, const char *source)
+{
+	struct pb_row *r = row_new(b);
+	Ctshard__Event *e = event_new(b, r, CTSHARD__EVENT_TYPE__GAP);
+
+	snprintf(r->text, sizeof(r->text), "%s", source);
+	e->source = r->text;
+	e->has_from = e->has_to = e->has_lost = 1;
+	e->from = from;
+	e->to = to;
+	e->lost = to > from ? to - from - 1 : 0;
+}
+
+static char *reason_name(uint8_t reason)
+{
+	static char names[REASON_COUNT][16] = {
+#define X(name, word) [REASON_##name] = word,
+		CONN_REASONS(X)
+#undef X
+	};
+
+	return reason > REASON_NONE && reason < REASON_COUNT ? names[reason]
+							     : NULL;
+}
+
+/* one cell has no counters: the first packet is all there was (F249) */
+static void event_conn(struct pb *b, struct pb_row *r,
+		       const struct event_slot *s)
+{
+	const struct event_cell *c = &s->cell;
+	bool more = c->cells == 2;
+	const uint64_t first_packets[2] = {1, 0}, first_bytes[2] = {c->len, 0};
+	const struct conn_detail *x =
+		more && b->t->detail ? &s->more.detail : NULL;
+	const struct facts f = {
+		.id = c->id,
+		.key = &c->key,
+		.addr6 = &c->addr6,
+		.status = c->status,
+		.mark = c->mark,
+		.state = c->state,
+		.acct = (c->flags & EVENT_F_ACCT) && (more || c->len),
+		.packets = more ? s->more.packets : first_packets,
+		.bytes = more ? s->more.bytes : first_bytes,
+		.detail = x,
+	};
+
+	row_fill(b, r, &f);
+	row_times(r, x,
+		  c->type == EVENT_NEW ? c->ts_ns
+				       : tick_ns(b, c->start, c->ts_ns));
+	r->conn.has_timeout_ms = c->left_ms != 0;
+	r->conn.timeout_ms = c->left_ms;
+	r->conn.has_timestamp = (c->flags & EVENT_F_TIMESTAMP) != 0;
+	r->conn.timestamp = (c->flags & EVENT_F_TIMESTAMP) != 0;
+	r->conn.has_version = r->conn.has_shard_seq = 1;
+	r->conn.version = c->ver;
+	r->conn.shard_seq = c->shard_seq;
+	if (c->type == EVENT_DESTROY) {
+		r->conn.has_stop_ns = 1;
+		r->conn.stop_ns = c->ts_ns;
+		r->conn.reason = reason_name(c->reason);
+	}
+	if (more && s->more.master) {
+		r->conn.has_master = 1;
+		r->conn.master = s->more.master;
+	}
+	if (more && (s->more.labels[0] | s->more.labels[1])) {
+		memcpy(r->labels, s->more.labels, sizeof(r->labels));
+		r->conn.has_labels = 1;
+		r->conn.labels.len = sizeof(r->labels);
+		r->conn.labels.data = (uint8_t *)r->labels;
+	}
+	if (!x) {
+		detail_number(r, "vlan", c->vlan);
+		detail_number(r, "iface", c->iface);
+	}
+}
+
+void pb_event(struct pb *b, const struct event_slot *s)
+{
+	static const Ctshard__EventType types[] = {
+		[EVENT_NEW] = CTSHARD__EVENT_TYPE__NEW,
+		[EVENT_UPDATE] = CTSHARD__EVENT_TYPE__UPDATE,
+		[EVENT_DESTROY] = CTSHARD__EVENT_TYPE__DESTROY,
+	};
+	struct pb_row *r;
+	Ctshard__Event *e;
+
+	if (s->cell.type == EVENT_GAP) {
+		char name[24];
+
+		pb_source_name(s->cell.source, name, sizeof(name));
+		pb_gap(b, s->cell.gseq - s->cell.id, s->cell.gseq + 1, name);
+		return;
+	}
+	r = row_new(b);
+	e = event_new(b, r, types[s->cell.type % ARRAY_SIZE(types)]);
+	e->has_seq = e->has_time_ns = e->has_bits = 1;
+	e->seq = s->cell.gseq;
+	e->time_ns = s->cell.ts_ns;
+	e->bits = s->cell.bits;
+	event_conn(b, r, s);
+	e->conn = &r->conn;
+}

@@ -1,0 +1,375 @@
+/*
+ * conf.c - the table of keys and its values.
+ *
+ * Terms: a row is a struct conf_key with its value.  Rows are kept sorted by
+ * name, so that looking up is a search and printing a walk.  A value is never
+ * in the table without having passed its row's check, so whoever reads one
+ * need not check it again.
+ */
+#include "daemon/base/conf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/conf_value.h"
+#include "daemon/base/defaults.h"
+#include "daemon/base/log.h"
+
+struct conf_row {
+	struct conf_key key;
+	char *text;
+	uint64_t number;
+};
+
+struct conf {
+	struct conf_row *row;
+	size_t n, room;
+};
+
+#define LIVE CONF_LIVE
+#define AT_NONE		0, 0
+#define AT_(field)                                                             \
+	offsetof(struct policy, field), sizeof(((struct policy *)0)->field)
+#define AT_acct	       AT_(acct)
+#define AT_checksum    AT_(checksum)
+#define AT_events      AT_(events)
+#define AT_log_invalid AT_(log_invalid)
+#define AT_max	       AT_(max)
+#define AT_tcp_mode    AT_(tcp_mode)
+#define AT_timestamp   AT_(timestamp)
+
+static const struct conf_key base_keys[] = {
+#define K(name, type, def, min, max, words, flags, at, doc)                    \
+	{name, CONF_##type, def, min, max, words, flags, AT_##at, doc},
+	CONF_KEYS(K)
+#undef K
+#define H(name, ports, doc)                                                    \
+	{"helper." name ".ports", CONF_PORTS, ports, 0, 0, NULL, 0, 0, 0, doc},
+	HELPER_PORTS(H)
+#undef H
+};
+
+/* Place of `name`, or where it would go. */
+static size_t row_place(const struct conf *c, const char *name, bool *found)
+{
+	size_t low = 0, high = c->n, mid;
+	int r;
+
+	*found = false;
+	while (low < high) {
+		mid = (low + high) / 2;
+		r = strcmp(name, c->row[mid].key.name);
+		if (!r) {
+			*found = true;
+			return mid;
+		}
+		if (r < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low;
+}
+
+static struct conf_row *row_find(const struct conf *c, const char *name)
+{
+	bool found;
+	size_t i = row_place(c, name, &found);
+
+	return found ? &c->row[i] : NULL;
+}
+
+static int conf_add(struct conf *c, const struct conf_key *key)
+{
+	struct conf_row row = {.key = *key}, *more;
+	char text[CONF_TEXT_MAX], err[CONF_ERR];
+	bool found;
+	size_t i = row_place(c, key->name, &found);
+
+	if (found)
+		return -EEXIST;
+	if (conf_value_read(key, key->def, &row.number, text, err))
+		return -EINVAL;
+	if (c->n == c->room) {
+		more = realloc(c->row, (c->room + 64) * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		c->row = more;
+		c->room += 64;
+	}
+	row.text = strdup(text);
+	if (!row.text)
+		return -ENOMEM;
+	memmove(&c->row[i + 1], &c->row[i], (c->n - i) * sizeof(row));
+	c->row[i] = row;
+	c->n++;
+	return 0;
+}
+
+int conf_add_table(struct conf *c, const struct conf_key *keys, size_t n)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < n && !r; i++)
+		r = conf_add(c, &keys[i]);
+	return r;
+}
+
+struct conf *conf_new(void)
+{
+	struct conf *c = calloc(1, sizeof(*c));
+
+	if (c && conf_add_table(c, base_keys, ARRAY_SIZE(base_keys))) {
+		conf_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void conf_free(struct conf *c)
+{
+	size_t i;
+
+	for (i = 0; c && i < c->n; i++)
+		free(c->row[i].text);
+	if (c)
+		free(c->row);
+	free(c);
+}
+
+struct conf *conf_copy(const struct conf *c)
+{
+	struct conf *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->row = calloc(c->n, sizeof(*d->row));
+	if (!d->row) {
+		free(d);
+		return NULL;
+	}
+	for (d->room = c->n; d->n < c->n; d->n++) {
+		d->row[d->n] = c->row[d->n];
+		d->row[d->n].text = strdup(c->row[d->n].text);
+		if (!d->row[d->n].text) {
+			conf_free(d);
+			return NULL;
+		}
+	}
+	return d;
+}
+
+static int row_set(struct conf_row *row, const char *value, char *err)
+{
+	char text[CONF_TEXT_MAX], *copy;
+	uint64_t number;
+
+	if (conf_value_read(&row->key, value, &number, text, err))
+		return -1;
+	copy = strdup(text);
+	if (!copy) {
+		snprintf(err, CONF_ERR, "out of memory");
+		return -1;
+	}
+	free(row->text);
+	row->text = copy;
+	row->number = number;
+	return 0;
+}
+
+int conf_set(struct conf *c, const char *name, const char *value, char *err)
+{
+	struct conf_row *row = row_find(c, name);
+
+	if (!row) {
+		snprintf(err, CONF_ERR, "there is no such key");
+		return -1;
+	}
+	return row_set(row, value, err);
+}
+
+/* NAME and VALUE around the first '=' of a line, without blanks around them */
+static int pair_split(const char *pair, size_t len, char *name, char *value)
+{
+	const char *eq = memchr(pair, '=', len), *end = pair + len, *stop = eq;
+
+	if (!eq)
+		return -1;
+	while (pair < stop && *pair == ' ')
+		pair++;
+	while (stop > pair && stop[-1] == ' ')
+		stop--;
+	for (eq++; eq < end && *eq == ' '; eq++)
+		;
+	while (end > eq && end[-1] == ' ')
+		end--;
+	if (stop - pair >= CONF_NAME || end - eq >= CONF_TEXT_MAX)
+		return -1;
+	sprintf(name, "%.*s", (int)(stop - pair), pair);
+	sprintf(value, "%.*s", (int)(end - eq), eq);
+	return 0;
+}
+
+int conf_set_pair(struct conf *c, const char *pair, char *err)
+{
+	char name[CONF_NAME], value[CONF_TEXT_MAX], why[CONF_ERR];
+
+	if (pair_split(pair, strlen(pair), name, value)) {
+		snprintf(err, CONF_ERR, "-s %.*s: KEY=VALUE is needed",
+		         (int)strnlen(pair, CONF_NAME), pair);
+		return -1;
+	}
+	if (!conf_set(c, name, value, why))
+		return 0;
+	snprintf(err, CONF_ERR, "-s %s: %.190s", name, why);
+	return -1;
+}
+
+int conf_read_text(struct conf *c, const char *text, char *err)
+{
+	char name[CONF_NAME], value[CONF_TEXT_MAX], why[CONF_ERR];
+	size_t len;
+
+	for (; *text && *text != '\n'; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		if (pair_split(text, len, name, value)) {
+			snprintf(err, CONF_ERR, "not KEY = VALUE: %.*s",
+			         (int)(len < 100 ? len : 100), text);
+			return -1;
+		}
+		if (conf_set(c, name, value, why)) {
+			snprintf(err, CONF_ERR, "%s: %.190s", name, why);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void conf_print(const struct conf *c, FILE *to)
+{
+	size_t i;
+
+	for (i = 0; i < c->n; i++)
+		fprintf(to, "%s =%s%s\n", c->row[i].key.name,
+		        *c->row[i].text ? " " : "", c->row[i].text);
+}
+
+char *conf_text_of(const struct conf *c)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	conf_print(c, f);
+	if (fclose(f)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static const struct conf_row *row_must(const struct conf *c, const char *name)
+{
+	const struct conf_row *row = row_find(c, name);
+
+	if (!row)
+		fatalx("conf", "%s: the program asks for a key that it does "
+		               "not have", name);
+	return row;
+}
+
+uint64_t conf_number(const struct conf *c, const char *name)
+{
+	return row_must(c, name)->number;
+}
+
+const char *conf_text(const struct conf *c, const char *name)
+{
+	return row_must(c, name)->text;
+}
+
+bool conf_on(const struct conf *c, const char *name)
+{
+	return row_must(c, name)->number != 0;
+}
+
+bool conf_known(const struct conf *c, const char *name)
+{
+	return row_find(c, name) != NULL;
+}
+
+unsigned int conf_ports(const struct conf *c, const char *name, uint16_t *port,
+                        unsigned int max)
+{
+	const char *s = conf_text(c, name);
+	unsigned int n;
+	char *end;
+
+	for (n = 0; *s; n++) {
+		if (n < max)
+			port[n] = (uint16_t)strtoul(s, &end, 10);
+		s += strcspn(s, ",");
+		s += *s == ',';
+	}
+	return n;
+}
+
+const struct conf_key *conf_at(const struct conf *c, unsigned int i,
+                               const char **value)
+{
+	if (i >= c->n)
+		return NULL;
+	*value = c->row[i].text;
+	return &c->row[i].key;
+}
+
+static void row_to_policy(const struct conf_row *row, struct policy *p)
+{
+	uint8_t *at = (uint8_t *)p + row->key.policy_at;
+	uint64_t v = row->number;
+	uint32_t word;
+
+	if (row->key.flags & CONF_INVERT)
+		v = !v;
+	if (row->key.policy_size == 1)
+		*at = (uint8_t)v;
+	word = (uint32_t)v;
+	if (row->key.policy_size == 4)
+		memcpy(at, &word, sizeof(word));
+}
+
+void conf_to_policy(const struct conf *c, struct policy *p)
+{
+	size_t i;
+
+	for (i = 0; i < c->n; i++)
+		row_to_policy(&c->row[i], p);
+}
+
+unsigned int conf_reload(struct conf *c, const struct conf *want,
+                         void (*refused)(void *arg, const char *name,
+                                         const char *old, const char *value),
+                         void *arg)
+{
+	const struct conf_row *w;
+	unsigned int changed = 0;
+	struct conf_row *row;
+	char err[CONF_ERR];
+	size_t i;
+
+	for (i = 0; i < c->n; i++) {
+		row = &c->row[i];
+		w = row_find(want, row->key.name);
+		if (!w || !strcmp(w->text, row->text))
+			continue;
+		if (!(row->key.flags & CONF_LIVE))
+			refused(arg, row->key.name, row->text, w->text);
+		else if (!row_set(row, w->text, err))
+			changed++;
+	}
+	return changed;
+}

@@ -1,0 +1,95 @@
+/*
+ * defaults.h - each default and limit, once, with its unit and its reason.
+ *
+ * CONF_KEYS is the table of keys that base knows itself; the trackers' are
+ * added by main.c.  K(name, type, default, min, max, words, flags, place in
+ * the policy or NONE, sentence).
+ */
+#ifndef BASE_DEFAULTS_H
+#define BASE_DEFAULTS_H
+
+#define DEFAULT_FILE   "/etc/ctshardd/ctshardd.conf"
+#define DEFAULT_RUNDIR "/run/ctshardd"
+
+/* the most that entry numbers of 24 bits and 256 shards can serve */
+#define MAX_CONNECTIONS 2147483648ull
+/* a table for a capture is never smaller: it costs 300 KiB */
+#define MIN_CAPTURE_CONNECTIONS 1024u
+/* a smaller frame than this does not fit into a capture file: a record header
+ * of 16 bytes, Ethernet, IPv4, UDP */
+#define MIN_CAPTURE_RECORD 56u
+/* compressed captures are taken to be this much longer */
+#define CAPTURE_RATIO 20u
+
+/* Uids without a user of that name: nobody's, and one that is not nobody, so
+ * that the api cannot touch the workers. */
+#define UID_WORKER 65534u
+#define UID_API	   65533u
+
+/* clang-format off */
+#define HELPER_PORTS(H)                                                        \
+	H("ftp", "21", "FTP control connections, TCP")                         \
+	H("tftp", "69", "TFTP requests, UDP")                                  \
+	H("irc", "6667", "IRC (DCC), TCP")                                     \
+	H("sip", "5060", "SIP, UDP and TCP")                                   \
+	H("pptp", "1723", "PPTP control connections, TCP")                     \
+	H("amanda", "10080", "Amanda requests, UDP and TCP")                   \
+	H("sane", "6566", "SANE scanners, TCP")                                \
+	H("netbios-ns", "137", "NetBIOS name queries, UDP")                    \
+	H("snmp", "161", "SNMP broadcasts, UDP")                               \
+	H("q931", "1720", "H.323 call signalling (Q.931), TCP")                \
+	H("ras", "1719", "H.323 gatekeepers (RAS), UDP")
+
+#define CONF_KEYS(K)                                                           \
+	K("acct", FLAG, "1", 0, 1, NULL, LIVE, acct,                           \
+	  "count packets and bytes of each connection and direction")          \
+	K("capture.buffer", SIZE, "64M", 1 << 20, 2047 << 20, NULL, 0, NONE,   \
+	  "the kernel's ring of a worker's interface: 200 ms at 1 M packets/s")\
+	K("checksum", ENUM, "0", 0, 2, "0 1 auto", LIVE, checksum,             \
+	  "verify checksums: never, always, on live sources (F010)")           \
+	K("decap", LIST, "", 0, 0, "", 0, NONE,                                \
+	  "tunnels that are stepped into")                                     \
+	K("detail", ONOFF, "on", 0, 1, NULL, 0, NONE,                          \
+	  "64 more bytes a connection: times, retransmissions, round trips")   \
+	K("event.log", SIZE, "32M", 1 << 20, 1 << 30, NULL, 0, NONE,           \
+	  "how far back a subscriber may resume")                              \
+	K("event.ring", SIZE, "16M", 64 << 10, 1 << 30, NULL, 0, NONE,         \
+	  "events of one process that the log has not taken yet")              \
+	K("events", NUMBER, "1", 0, 2, NULL, LIVE, events,                     \
+	  "0 makes none; 1 and 2 make them always (F281)")                     \
+	K("expect_max", NUMBER, "4096", 1, 1 << 20, NULL, 0, NONE,             \
+	  "expectations at a time, of all helpers")                            \
+	K("frag6_high_thresh", BYTES, "4194304", 0, 1 << 30, NULL, 0, NONE,    \
+	  "memory for incomplete IPv6 datagrams of a worker (F287)")           \
+	K("frag6_timeout", SECONDS, "60", 1, 3600, NULL, 0, NONE,              \
+	  "an incomplete IPv6 datagram lives so long (F287)")                  \
+	K("helpers", ONOFF, "on", 0, 1, NULL, 0, NONE,                         \
+	  "application helpers, all of them")                                  \
+	K("ipfrag_high_thresh", BYTES, "4194304", 0, 1 << 30, NULL, 0, NONE,   \
+	  "memory for incomplete IPv4 datagrams of a worker (F287)")           \
+	K("ipfrag_time", SECONDS, "30", 1, 3600, NULL, 0, NONE,                \
+	  "an incomplete IPv4 datagram lives so long (F287)")                  \
+	K("log_invalid", NUMBER, "0", 0, 255, NULL, LIVE, log_invalid,         \
+	  "log INVALID packets of this protocol, 255 of all (F290)")           \
+	K("max", NUMBER, "262144", 0, MAX_CONNECTIONS - 1, NULL, LIVE, max,    \
+	  "connections in all, 0 as many as half the free memory holds")       \
+	K("shm_dir", TEXT, "/dev/shm", 1, 4000, NULL, 0, NONE,                 \
+	  "directory of the segments, on a tmpfs")                             \
+	K("snaplen", NUMBER, "65535", 96, 262144, NULL, 0, NONE,               \
+	  "bytes of a frame that are captured")                                \
+	K("stall_kill", MS, "2s", 100, 3600000, NULL, LIVE, NONE,              \
+	  "a process that shows no sign of life for so long is replaced")      \
+	K("tcp.mode", ENUM, "auto", 0, 2, "auto strict mirror", LIVE,          \
+	  tcp_mode,                                                            \
+	  "the kernel's rules, or a mirror's; auto: mirror for live sources")  \
+	K("timestamp", FLAG, "0", 0, 1, NULL, LIVE, timestamp,                 \
+	  "print how long a connection has lived, as conntrack does")          \
+	K("worker.cpus", TEXT, "", 0, 1000, NULL, 0, NONE,                     \
+	  "processors of workers 0, 1, ...: 2,3 or 2-5; empty: anywhere")      \
+	K("workers", NUMBER, "1", 1, 64, NULL, 0, NONE,                        \
+	  "processes that take packets")                                       \
+	K("zone.from", ENUM, "none", 0, 0, "none", 0, NONE,                    \
+	  "what gives a packet its zone")
+/* clang-format on */
+
+#endif

@@ -1,0 +1,187 @@
+/*
+ * command.c - deletes, updates and checks that came over the API.
+ *
+ * The api may not write the table.  It puts a command into a ring in its own
+ * segment; here each is checked again (the api may be compromised), done under
+ * the shard's lock, and answered in the reaper's ring header.  Commands are
+ * numbered; a reaper that dies with one half done leaves it done or not done,
+ * and its successor begins with the first that has no answer: a second delete
+ * of the same id finds nothing, a second update changes nothing.
+ */
+#include "daemon/reaper/command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/tracker/key.h"
+#include "shm/atomic.h"
+#include "shm/check.h"
+#include "shm/clock.h"
+#include "shm/expire.h"
+#include "shm/hash.h"
+#include "shm/proc.h"
+
+/* F101: bits that a client may set (ASSURED, SEEN_REPLY, FIXED_TIMEOUT) */
+#define STATUS_SETTABLE (CONN_SEEN_REPLY | CONN_ASSURED | CONN_FIXED_TIMEOUT)
+
+/* the live entry that an id names, and its slot; shard locked by the caller */
+static uint32_t id_find(struct table *t, uint64_t id, uint32_t *slot)
+{
+	uint32_t sh = conn_id_shard(id), idx = conn_id_idx(id);
+	const struct conn *c;
+	struct conn_lookup k;
+
+	if (!shard_used(t, &t->shard[sh], idx))
+		return 0;
+	c = table_conn(t, sh, idx);
+	if (!(c->status & CONN_LIVE) || c->gen != conn_id_gen(id))
+		return 0;
+	k.key = c->key;
+	if (c->key.flags & KEY_V6)
+		k.addr6 = *table_addr6(t, sh, idx);
+	k.hash = hash_key(t->key.hash, &k.key, &k.addr6);
+	k.shard = (uint8_t)sh;
+	return conn_find(t, &k, slot, NULL) == idx ? idx : 0;
+}
+
+static int command_delete(struct table *t, const struct policy *pol,
+			  const struct command *c)
+{
+	uint32_t sh = conn_id_shard(c->id), slot, idx, now = table_now(t);
+	uint32_t reason = c->value == REASON_FLUSH ? REASON_FLUSH : REASON_API;
+
+	shard_lock(t, sh);
+	idx = id_find(t, c->id, &slot);
+	if (idx)
+		conn_end(t, sh, idx, slot, reason, table_clock_ns(t), now,
+			 pol->max, pol->events != 0, CTR_COUNT);
+	shard_unlock(t, sh);
+	return idx ? 0 : -ENOENT;
+}
+
+/* F248: an update tells all that it may have touched */
+static void update_event(const struct table *t, uint32_t sh, uint32_t idx,
+			 uint32_t now, struct op_event *ev)
+{
+	int64_t left = tick_left(table_conn(t, sh, idx)->deadline, now);
+
+	ev->type = EVENT_UPDATE;
+	ev->ts_ns = table_clock_ns(t);
+	ev->left_ms = left > 0 ? (uint32_t)left : 0;
+	ev->bits = EVB_REPLY | EVB_ASSURED | EVB_PROTOINFO | EVB_HELPER |
+		   EVB_MARK;
+	conn_event(t, sh, idx, ev);
+}
+
+static int command_update(struct table *t, const struct policy *pol,
+			  const struct command *cmd)
+{
+	uint32_t sh = conn_id_shard(cmd->id), slot, idx, now = table_now(t);
+	struct ring_header *h = t->ring[t->me].hdr;
+	struct op_cursor cur = {h->cursor[SOURCE_OPS] + 1, SOURCE_OPS};
+	struct op_event ev = {0};
+	struct counters cs = {0};
+	struct conn *c;
+	int r = -ENOENT;
+
+	if (cmd->bits & COMMAND_F_LABELS)
+		return -EOPNOTSUPP;
+	shard_lock(t, sh);
+	idx = id_find(t, cmd->id, &slot);
+	if (!idx)
+		goto out;
+	c = table_conn(t, sh, idx);
+	r = -EPERM; /* F097 */
+	if (cmd->bits & COMMAND_F_TIMEOUT && c->status & CONN_FIXED_TIMEOUT)
+		goto out;
+	r = 0;
+	op_update_begin(t, sh, idx);
+	if (cmd->bits & COMMAND_F_MARK) /* F308 */
+		c->mark = (c->mark & ~cmd->mask) ^ cmd->value;
+	if (cmd->bits & COMMAND_F_TIMEOUT)
+		c->deadline = tick_after_s(now, cmd->seconds > TIMEOUT_MAX_S
+							? TIMEOUT_MAX_S
+							: (uint32_t)cmd->seconds);
+	if (cmd->bits & COMMAND_F_STATUS)
+		c->status |= (uint32_t)cmd->labels[0] & STATUS_SETTABLE;
+	if (pol->events) {
+		update_event(t, sh, idx, now, &ev);
+		counters_add(&cs, CTR_EVENT_UPDATE, 1);
+	}
+	counters_prepare(t, &cs, cur.pkt, cur.src);
+	op_update_commit(t, sh, idx, &ev, cur);
+	counters_commit(t);
+out:
+	shard_unlock(t, sh);
+	return r;
+}
+
+static void first_fault(void *arg, const char *text)
+{
+	struct command_answer *a = arg;
+
+	if (!a->text[0])
+		snprintf(a->text, sizeof(a->text), "%s", text);
+}
+
+static int command_check(struct table *t, const struct command *c,
+			 struct command_answer *a)
+{
+	int n;
+
+	if (c->value >= t->nshard)
+		return -EINVAL;
+	shard_lock(t, c->value);
+	n = shard_check(t, c->value, key_home, first_fault, a);
+	shard_unlock(t, c->value);
+	if (n < 0)
+		return n;
+	a->faults = (uint32_t)n;
+	return 0;
+}
+
+static void command_run(struct table *t, const struct policy *pol,
+			const struct command *c, struct command_answer *a)
+{
+	a->affected = 0;
+	a->faults = 0;
+	memset(a->text, 0, sizeof(a->text));
+	switch (c->kind) {
+	case COMMAND_DELETE:
+		a->error = command_delete(t, pol, c);
+		break;
+	case COMMAND_UPDATE:
+		a->error = command_update(t, pol, c);
+		break;
+	case COMMAND_CHECK:
+		a->error = command_check(t, c, a);
+		break;
+	default:
+		a->error = -EOPNOTSUPP;
+	}
+	a->affected = a->error ? 0 : 1;
+}
+
+unsigned int commands_run(struct table *t, const struct policy *pol,
+			  unsigned int most)
+{
+	struct ring_header *h = t->ring[t->me].hdr;
+	unsigned int n;
+
+	for (n = 0; n < most; n++) {
+		uint32_t number = h->commands_done;
+		const struct command *slot =
+			&t->mlog->command[number % NCOMMAND];
+		struct command_answer *a = &h->answer[number % NCOMMAND];
+		struct command c;
+
+		if ((uint32_t)shm_load_acquire(&slot->number) != number + 1)
+			break;
+		c = *slot;
+		command_run(t, pol, &c, a);
+		shm_store_release(&a->number, (uint64_t)number + 1);
+		shm_store_release(&h->commands_done, number + 1);
+	}
+	return n;
+}

@@ -1,0 +1,231 @@
+/*
+ * reaper.c - the role: expiry, pressure, healing, clients' changes.
+ *
+ * Four turns a second, each over a quarter of the shards, so that an expired
+ * connection is told of within a second (F231) and the scan of an idle table
+ * of ten million costs less than a hundredth of a processor.  Work is bounded
+ * a turn; what is left is done in the next, at once.
+ *
+ * From a capture the workers themselves end what expires, by packet time; the
+ * reaper then only serves commands.
+ */
+#include "daemon/reaper/reaper.h"
+
+#include <poll.h>
+
+#include "daemon/base/log.h"
+#include "daemon/reaper/command.h"
+#include "daemon/tracker/tracker.h"
+#include "shm/budget.h"
+#include "shm/clock.h"
+#include "shm/expire.h"
+#include "shm/hash.h"
+#include "shm/proc.h"
+#include "shm/rcu.h"
+#include "shm/read.h"
+
+#define TURN_MS	     250u
+#define TURN_SHARDS  (NSHARD / 4)
+#define EXPIRE_SHARD 20000u /* ended in one shard before the others come */
+
+struct turn {
+	uint32_t shard; /* next */
+	uint64_t next_ns;
+};
+
+/* ---- healing ---- */
+
+/* What dead processes left in shards that nobody has touched since: all
+ * holders are dead or wait for us, for no worker runs yet. */
+static unsigned int heal_shards(struct table *t)
+{
+	unsigned int n = 0;
+	uint32_t sh;
+
+	for (sh = 0; sh < t->nshard; sh++) {
+		const struct shard *q = &t->shard[sh];
+		uint32_t word = shm_load(&q->lock);
+
+		if (!word && shm_load(&q->op) == OP_IDLE)
+			continue;
+		if (!word || proc_word_dead(t, word)) {
+			shard_lock(t, sh);
+			shard_unlock(t, sh);
+			n++;
+		}
+	}
+	return n;
+}
+
+static int reaper_begin(struct role_env *e)
+{
+	unsigned int n = heal_shards(e->t), i;
+
+	for (i = 0; i < NWORKER_MAX; i++)
+		if (proc_alive(e->t, i))
+			break;
+	/* a worker that runs holds a part of the budget */
+	if (i == NWORKER_MAX)
+		budget_recount(e->t);
+	if (n)
+		log_info("reaper", "repaired %u shards that a dead process had "
+				   "left half done", n);
+	return 0;
+}
+
+/* ---- expiry ---- */
+
+/* The api is far behind and there is room: deadlines are soft, so expiry can
+ * wait; a storm of DESTROY alone must not cost a subscriber an event. */
+static bool ring_behind(const struct role_env *e, const struct policy *pol)
+{
+	const struct table *t = e->t;
+	uint64_t lag = t->ring[e->slot].hdr->tail -
+		       shm_load(&t->mlog->cursor[e->slot]);
+	uint32_t max = pol->max && pol->max < t->max ? pol->max : t->max;
+
+	return lag > t->ring[e->slot].mask / 2 && proc_alive(t, SLOT_API) &&
+	       table_count(t) < max / 10ull * 9;
+}
+
+static bool reaper_expire(struct role_env *e, const struct policy *pol,
+			  struct turn *turn)
+{
+	uint64_t now = table_clock_ns(e->t);
+	bool again = false;
+	uint32_t i, due = 0; /* not needed: every shard is looked at */
+
+	for (i = 0; i < TURN_SHARDS; i++) {
+		uint32_t n, sh = turn->shard;
+
+		if (ring_behind(e, pol))
+			return false;
+		n = shard_expire(e->t, sh, now, EXPIRE_SHARD, pol->max,
+				 pol->events != 0, &due);
+		turn->shard = (turn->shard + 1) % e->t->nshard;
+		again |= n >= EXPIRE_SHARD;
+		if (n)
+			role_beat(e);
+	}
+	return again;
+}
+
+/* ---- pressure (F236) ---- */
+
+static bool pressure_victim(const struct conn *c, const struct policy *pol)
+{
+	const struct tracker *trk;
+	uint8_t id;
+
+	if (!(c->status & CONN_LIVE))
+		return false;
+	if (!(c->status & CONN_ASSURED))
+		return true;
+	trk = tracker_find(pol, c->key.l4proto, &id);
+	return trk->closing && trk->closing(c);
+}
+
+static void pressure_shard(struct role_env *e, const struct policy *pol,
+			   uint32_t sh, uint32_t limit)
+{
+	struct table *t = e->t;
+	uint32_t idx, slot, now = table_now(t);
+	struct conn_lookup k;
+
+	shard_lock(t, sh);
+	for (idx = 1; idx < t->cap; idx++) {
+		const struct conn *c = table_conn(t, sh, idx);
+
+		if (!shard_used(t, &t->shard[sh], idx) ||
+		    !pressure_victim(c, pol))
+			continue;
+		if (!(idx % 64) && table_count(t) < limit)
+			break;
+		k.key = c->key;
+		if (c->key.flags & KEY_V6)
+			k.addr6 = *table_addr6(t, sh, idx);
+		k.hash = hash_key(t->key.hash, &k.key, &k.addr6);
+		k.shard = (uint8_t)sh;
+		if (conn_find(t, &k, &slot, NULL) == idx)
+			conn_end(t, sh, idx, slot, REASON_GC_PRESSURE,
+				 table_clock_ns(t), now, pol->max,
+				 pol->events != 0, CTR_COUNT);
+	}
+	shard_unlock(t, sh);
+}
+
+static void reaper_pressure(struct role_env *e, const struct policy *pol)
+{
+	struct table *t = e->t;
+	uint32_t max = pol->max && pol->max < t->max ? pol->max : t->max;
+	uint32_t limit = max / 100 * 95, sh;
+
+	if (likely(!shm_load(&t->hdr->pressure)))
+		return;
+	for (sh = 0; sh < t->nshard && table_count(t) >= limit; sh++) {
+		pressure_shard(e, pol, sh, limit);
+		role_beat(e);
+	}
+	shm_store(&t->hdr->pressure, 0);
+}
+
+/* ---- loop ---- */
+
+static void reaper_sleep(struct role_env *e, const struct turn *turn)
+{
+	struct pollfd p[2] = {
+		{.fd = role_stop_fd(), .events = POLLIN},
+		{.fd = e->fd[ROLE_FD_bell_reaper], .events = POLLIN}};
+	uint64_t now = clock_mono_ns();
+	int ms = now >= turn->next_ns
+			 ? 0
+			 : (int)((turn->next_ns - now) / NS_PER_MS) + 1;
+
+	poll(p, 2, ms > (int)TURN_MS ? (int)TURN_MS : ms);
+	if (p[1].revents)
+		role_bell_clear(e->fd[ROLE_FD_bell_reaper]);
+}
+
+static void reaper_turn(struct role_env *e, const struct policy *pol,
+			struct turn *turn)
+{
+	uint64_t now = clock_mono_ns();
+	uint64_t tail = e->t->ring[e->slot].hdr->tail;
+	bool again = false, ran = false;
+
+	while (commands_run(e->t, pol, NCOMMAND)) {
+		ran = true;
+		role_beat(e);
+	}
+	if (e->live && now >= turn->next_ns) {
+		again = reaper_expire(e, pol, turn);
+		reaper_pressure(e, pol);
+		turn->next_ns = again ? now : now + TURN_MS * NS_PER_MS;
+	} else if (!e->live) {
+		turn->next_ns = now + TURN_MS * NS_PER_MS;
+	}
+	if (ran || e->t->ring[e->slot].hdr->tail != tail)
+		role_ring(e->fd[ROLE_FD_bell_api]);
+}
+
+static int reaper_loop(struct role_env *e)
+{
+	struct turn turn = {0};
+
+	while (!role_stopping()) {
+		role_beat(e);
+		reaper_turn(e, rcud_enter(e->t), &turn);
+		rcud_leave(e->t);
+		reaper_sleep(e, &turn);
+	}
+	return 0;
+}
+
+const struct role role_reaper = {
+	.name = "reaper",
+	.access = REGION_REAPER,
+	.user = "ctshard",
+	.uid = 65534,
+	.begin = reaper_begin,
+	.loop = reaper_loop,
+};

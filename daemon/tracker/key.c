@@ -1,0 +1,106 @@
+/*
+ * key.c - the canonical key (F020-F023).
+ *
+ * The tracker sees packets, it does not rewrite them, so a packet and its
+ * answer can share one key: the endpoints are sorted, by address and then by
+ * port; IPv6 by its full addresses, of which the key holds folds.  ICMP is
+ * sorted by address alone: its two "ports" are the echo id and the request's
+ * type and code, and KEY_REQ1 says which endpoint asks.  That keeps opposite
+ * pings with one id apart, as the kernel does.
+ */
+#include "daemon/tracker/key.h"
+
+#include <string.h>
+
+#include "daemon/pkt/steer.h"
+#include "shm/hash.h"
+
+static int addr_order(const struct pkt *p)
+{
+	unsigned int i;
+
+	if (p->l3proto == 4)
+		return p->src.w[0] < p->dst.w[0]   ? -1
+		       : p->src.w[0] > p->dst.w[0] ? 1
+						   : 0;
+	for (i = 0; i < 2; i++)
+		if (p->src.d[i] != p->dst.d[i])
+			return p->src.d[i] < p->dst.d[i] ? -1 : 1;
+	return 0;
+}
+
+static void key_addr(const struct table *t, struct conn_lookup *k, unsigned int e,
+		     const struct pkt *p, const union pkt_addr *a)
+{
+	if (p->l3proto == 4) {
+		k->key.addr[e] = a->w[0];
+		return;
+	}
+	memcpy(k->addr6.a[e], a->d, sizeof(k->addr6.a[e]));
+	k->key.addr[e] = hash_fold(t->key.fold, k->addr6.a[e]);
+}
+
+static bool ports_tuple(const struct pkt *p, struct trk_tuple *tp)
+{
+	const uint8_t *h = pkt_l4(p, 0, 4);
+
+	if (!h)
+		return false;
+	tp->src = get16(h);
+	tp->dst = get16(h + 2);
+	return true;
+}
+
+bool key_of_packet(const struct table *t, const struct pkt *p,
+		  const struct tracker *trk, struct conn_lookup *k, bool *land)
+{
+	struct trk_tuple tp;
+	bool answer = false;
+	int order = addr_order(p);
+	unsigned int src; /* endpoint of the key that sent */
+
+	if (!(trk->tuple ? trk->tuple(p, &tp) : ports_tuple(p, &tp)))
+		return false;
+	k->shard = steer_tuple(t->key.steer, p->l3proto == 6, &p->src, &p->dst,
+			       tp.src, tp.dst, p->l4proto);
+	k->key.flags = p->l3proto == 6 ? KEY_V6 : 0;
+	k->key.l4proto = p->l4proto;
+	k->key.zone = p->zone;
+	*land = false;
+	if (trk->request) {
+		if (!trk->request(&tp, &answer))
+			return false;
+		src = order ? order > 0 : answer;
+		k->key.port[0] = tp.src;
+		k->key.port[1] = tp.dst;
+		if (src != answer)
+			k->key.flags |= KEY_REQ1;
+	} else {
+		if (!order)
+			order = tp.src < tp.dst ? -1 : tp.src > tp.dst;
+		src = order > 0;
+		*land = !order;
+		k->key.port[src] = tp.src;
+		k->key.port[!src] = tp.dst;
+	}
+	key_addr(t, k, src, p, &p->src);
+	key_addr(t, k, !src, p, &p->dst);
+	k->sender = (uint8_t)src;
+	k->hash = hash_key(t->key.hash, &k->key, &k->addr6);
+	return true;
+}
+
+uint8_t key_home(const struct table *t, const struct conn_key *k,
+		      const struct addr6 *a6)
+{
+	union pkt_addr a[2] = {{{0}}, {{0}}};
+	unsigned int e;
+
+	for (e = 0; e < 2; e++)
+		if (k->flags & KEY_V6)
+			memcpy(a[e].d, a6->a[e], sizeof(a[e].d));
+		else
+			a[e].w[0] = k->addr[e];
+	return steer_tuple(t->key.steer, k->flags & KEY_V6, &a[0], &a[1],
+			   k->port[0], k->port[1], k->l4proto);
+}

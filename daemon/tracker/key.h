@@ -1,0 +1,22 @@
+/*
+ * key.h - from a packet's tuple to the table's key, and to its shard.
+ */
+#ifndef TRACKER_KEY_H
+#define TRACKER_KEY_H
+
+#include "daemon/pkt/pkt.h"
+#include "daemon/tracker/tracker.h"
+#include "shm/table.h"
+
+/* The canonical key of a parsed packet, its shard and hash, and which endpoint
+ * sent it; false: it has no tuple.  *land: both endpoints are the same, so the
+ * sender cannot be told (the first packet is original, all others reply). */
+bool key_of_packet(const struct table *t, const struct pkt *p,
+		   const struct tracker *trk, struct conn_lookup *k,
+		   bool *land);
+
+/* shard_check()'s question: where does this key belong? */
+uint8_t key_home(const struct table *t, const struct conn_key *k,
+		 const struct addr6 *a6);
+
+#endif

@@ -1,0 +1,442 @@
+/*
+ * apply.c - one packet against the table, as nf_conntrack_in() and
+ * nf_confirm() together do (F001, F060).
+ *
+ *	existing   tracker inside the entry's window; refresh and account (F072,
+ *		   F073); SEEN_REPLY after the tracker (F066); one event (F240)
+ *	new	   tracker on a private candidate: what it refuses nobody ever
+ *		   sees (F067, F068); room, if need be by early drop; insert
+ *	related	   an ICMP error: only looked at (F158)
+ *
+ * Counters of the packet are prepared before the operation that moves the
+ * cursor and applied after it (proc.h), so they agree after a kill too.
+ */
+#include "daemon/worker/apply.h"
+
+#include <string.h>
+
+#include "shm/atomic.h"
+#include "shm/budget.h"
+#include "shm/clock.h"
+#include "shm/expire.h"
+#include "shm/read.h"
+
+/* buckets that early drop looks through (F235) */
+#define EARLY_DROP_LINES 8u
+
+/* a packet under way */
+struct way {
+	struct pipeline *p;
+	struct lane *l;
+	struct counters cs;
+	struct op_cursor cur;
+	uint32_t now; /* tick */
+	uint8_t dir;
+	uint8_t info; /* enum ctinfo */
+};
+
+static void count_class(struct way *w)
+{
+	static const uint8_t counter[] = {
+		[CTINFO_ESTABLISHED] = CTR_ESTABLISHED,
+		[CTINFO_RELATED] = CTR_RELATED,
+		[CTINFO_NEW] = CTR_NEW_PKT,
+		[CTINFO_ESTABLISHED_REPLY] = CTR_ESTABLISHED_REPLY,
+		[CTINFO_RELATED_REPLY] = CTR_RELATED_REPLY,
+		[CTINFO_UNTRACKED] = CTR_UNTRACKED,
+		[CTINFO_INVALID] = CTR_INVALID,
+	};
+
+	counters_add(&w->cs, counter[w->info], 1);
+}
+
+/* the end of a packet that changed no connection */
+static void way_close(struct way *w)
+{
+	counters_prepare(w->p->t, &w->cs, w->cur.pkt, w->cur.src);
+	op_cursor_set(w->p->t, w->cur);
+	counters_commit(w->p->t);
+}
+
+static void way_event(struct way *w, struct op_event *ev, uint8_t type,
+		      uint16_t bits, uint32_t idx)
+{
+	uint8_t sh = w->l->look.shard;
+	int64_t left = tick_left(table_conn(w->p->t, sh, idx)->deadline,
+				 w->now);
+
+	ev->type = type;
+	ev->bits = bits;
+	ev->ts_ns = w->l->pkt->ts_ns;
+	ev->left_ms = left > 0 ? (uint32_t)left : 0;
+	conn_event(w->p->t, sh, idx, ev);
+	counters_add(&w->cs,
+		     type == EVENT_NEW	    ? CTR_EVENT_NEW
+		     : type == EVENT_UPDATE ? CTR_EVENT_UPDATE
+					    : CTR_EVENT_DESTROY,
+		     1);
+	w->p->told = true;
+}
+
+/* F062 */
+static uint8_t way_info(const struct way *w, uint32_t status)
+{
+	if (w->dir == DIR_REPLY)
+		return CTINFO_ESTABLISHED_REPLY;
+	if (status & CONN_SEEN_REPLY)
+		return CTINFO_ESTABLISHED;
+	return status & CONN_EXPECTED ? CTINFO_RELATED : CTINFO_NEW;
+}
+
+static void way_context(const struct way *w, struct trk_ctx *c, bool first)
+{
+	memset(c, 0, sizeof(*c));
+	c->pkt = w->l->pkt;
+	c->pol = w->p->pol;
+	c->id = w->l->trk_id;
+	c->dir = w->dir;
+	c->first = first;
+	c->mirror = w->p->mirror;
+	c->now = w->now;
+}
+
+static void conn_account(struct conn *c, const struct way *w)
+{
+	if (!(c->status & CONN_ACCT))
+		return;
+	c->packets[w->dir]++;
+	c->bytes[w->dir] += w->l->pkt->l3len;
+}
+
+static void due_lower(struct pipeline *p, uint32_t deadline)
+{
+	if (tick_left(deadline, p->due) < 0)
+		p->due = deadline;
+}
+
+/* the tracker's word, turned into what it means for the entry */
+static void conn_refresh(struct way *w, struct conn *c,
+			 const struct trk_ctx *ctx, enum trk_verdict v)
+{
+	uint32_t to = tick_after_s(w->now, ctx->timeout);
+
+	if (v == TRK_INVALID) {
+		if (ctx->lower_timeout && tick_left(c->deadline, to) > 0)
+			c->deadline = to;
+	} else if (v == TRK_ACCEPT) {
+		if (!(c->status & CONN_FIXED_TIMEOUT))
+			c->deadline = to;
+		conn_account(c, w);
+	} else if (v == TRK_KILL) {
+		conn_account(c, w);
+	}
+	due_lower(w->p, c->deadline);
+}
+
+/* The packet belongs to entry `idx`.  False: that was the end of the old
+ * connection, the packet is to be tried as the first of a new one (F080). */
+static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
+{
+	struct table *t = w->p->t;
+	uint8_t sh = w->l->look.shard;
+	struct conn *c = table_conn(t, sh, idx);
+	struct op_event ev = {0};
+	struct trk_ctx ctx;
+	enum trk_verdict v;
+	uint8_t orig = c->status & CONN_ORIG1 ? 1 : 0;
+
+	w->dir = w->l->land || w->l->look.sender != orig ? DIR_REPLY
+							 : DIR_ORIGINAL;
+	w->info = way_info(w, c->status);
+	way_context(w, &ctx, false);
+	counters_add(&w->cs, CTR_FOUND, 1);
+	op_update_begin(t, sh, idx);
+	v = w->l->trk->packet(&ctx, c);
+	if (unlikely(v == TRK_REPEAT)) {
+		op_update_commit(t, sh, idx, NULL, (struct op_cursor){0, 0});
+		conn_end(t, sh, idx, slot, REASON_REOPEN, w->l->pkt->ts_ns,
+			 w->now, w->p->pol->max, w->p->pol->events != 0,
+			 CTR_COUNT);
+		w->p->told = true;
+		return false;
+	}
+	conn_refresh(w, c, &ctx, v);
+	if (v == TRK_INVALID) {
+		w->info = CTINFO_INVALID;
+	} else {
+		if (w->dir == DIR_REPLY && !(c->status & CONN_SEEN_REPLY)) {
+			c->status |= CONN_SEEN_REPLY;
+			ctx.events |= EVB_REPLY;
+		}
+		if (t->detail)
+			table_detail(t, sh, idx)->last_ns = w->l->pkt->ts_ns;
+	}
+	count_class(w);
+	if (unlikely(v == TRK_KILL)) {
+		counters_add(&w->cs, CTR_DELETE, 1);
+		ev.reason = REASON_TCP_RESET;
+		if (w->p->pol->events)
+			way_event(w, &ev, EVENT_DESTROY, ctx.events, idx);
+		counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
+		op_delete_commit(t, sh, idx, slot, &ev, w->cur);
+		counters_commit(t);
+		budget_give(t, w->p->pol->max);
+		return true;
+	}
+	if (v != TRK_INVALID && ctx.events && w->p->pol->events)
+		way_event(w, &ev, EVENT_UPDATE, ctx.events, idx);
+	counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
+	op_update_commit(t, sh, idx, &ev, w->cur);
+	counters_commit(t);
+	return true;
+}
+
+/* ---- room ---- */
+
+/* the not-ASSURED entry of one bucket's main line with the nearest deadline */
+static uint32_t line_victim(struct table *t, uint32_t sh, uint32_t li,
+			    uint32_t now, uint32_t *slot)
+{
+	const struct line *l = table_line(t, sh, li);
+	uint32_t i, best = 0;
+	int64_t least = INT64_MAX;
+
+	for (i = 0; i < LINE_SLOTS; i++) {
+		uint32_t idx = l->slot[i] & SLOT_IDX;
+		const struct conn *c;
+		int64_t left;
+
+		if (!idx || idx >= t->cap)
+			continue;
+		c = table_conn(t, sh, idx);
+		left = tick_left(c->deadline, now);
+		if (left > 0 && c->status & CONN_ASSURED)
+			continue;
+		if (left < least) {
+			least = left;
+			best = idx;
+			*slot = li << 4 | i;
+		}
+	}
+	return best;
+}
+
+/* F235, with one victim instead of a bucket (the kernel's hold two): in the
+ * first of 8 lines of this shard that has any.  False: all are ASSURED. */
+static bool early_drop(struct way *w)
+{
+	struct table *t = w->p->t;
+	uint8_t sh = w->l->look.shard;
+	uint32_t li = hash_bucket(t, w->l->look.hash), i, idx, slot;
+
+	for (i = 0; i < EARLY_DROP_LINES && i < t->nbucket; i++) {
+		const struct conn *c;
+		bool gone;
+
+		idx = line_victim(t, sh, (li + i) % t->nbucket, w->now, &slot);
+		if (!idx)
+			continue;
+		c = table_conn(t, sh, idx);
+		gone = tick_expired(c->deadline, w->now);
+		conn_end(t, sh, idx, slot,
+			 gone ? REASON_TIMEOUT : REASON_EARLY_DROP,
+			 gone ? expire_ns(t, c->deadline, w->l->now_ns)
+			      : w->l->pkt->ts_ns,
+			 w->now, w->p->pol->max, w->p->pol->events != 0,
+			 gone ? CTR_COUNT : CTR_EARLY_DROP);
+		w->p->told = true;
+		return true;
+	}
+	return false;
+}
+
+/* No room: the kernel drops the packet (F234); we can only say so. */
+static void refuse(struct way *w, enum op_refusal why)
+{
+	if (why == OP_CHAIN_FULL) {
+		counters_add(&w->cs, CTR_INSERT_FAILED, 1);
+	} else {
+		counters_add(&w->cs, CTR_DROP, 1);
+		counters_add(&w->cs, CTR_TABLE_FULL, 1);
+		shm_store(&w->p->t->hdr->pressure, 1);
+	}
+	way_close(w);
+}
+
+/* ---- new ---- */
+
+static void candidate_fill(const struct way *w, struct conn *c)
+{
+	const struct policy *pol = w->p->pol;
+
+	c->key = w->l->look.key;
+	c->status = CONN_CONFIRMED | (w->l->look.sender ? CONN_ORIG1 : 0) |
+		    (pol->acct ? CONN_ACCT : 0) |
+		    (pol->timestamp ? CONN_TIMESTAMP : 0);
+	c->start = w->now;
+}
+
+/* puts the candidate into the table; false: refused, and why */
+static bool insert(struct way *w, struct conn *c, uint16_t bits,
+		   enum op_refusal *why)
+{
+	struct table *t = w->p->t;
+	const struct pkt *pkt = w->l->pkt;
+	struct conn_detail x = {.start_ns = pkt->ts_ns,
+				.last_ns = pkt->ts_ns,
+				.vlan = pkt->vlan,
+				.iface = pkt->iface};
+	struct op_event ev = {0};
+	struct counters before = w->cs;
+
+	count_class(w);
+	counters_add(&w->cs, CTR_NEW, 1);
+	counters_add(&w->cs, CTR_INSERT, 1);
+	if (w->p->pol->events) {
+		ev = (struct op_event){
+			.type = EVENT_NEW,
+			.bits = bits,
+			.ts_ns = pkt->ts_ns,
+			.left_ms = (uint32_t)tick_left(c->deadline, w->now),
+			.vlan = pkt->vlan,
+			.iface = pkt->iface,
+			.flags =
+				(c->status & CONN_ACCT ? EVENT_F_ACCT : 0) |
+				(c->status & CONN_TIMESTAMP ? EVENT_F_TIMESTAMP
+							    : 0)};
+		counters_add(&w->cs, CTR_EVENT_NEW, 1);
+		w->p->told = true;
+	}
+	counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
+	if (!op_insert(t, &w->l->look, c, &x, &ev, w->cur, why)) {
+		w->cs = before;
+		return false;
+	}
+	counters_commit(t);
+	due_lower(w->p, c->deadline);
+	return true;
+}
+
+static void apply_new(struct way *w)
+{
+	struct table *t = w->p->t;
+	struct conn c = {0};
+	enum op_refusal why = OP_NO_INDEX;
+	enum trk_verdict v;
+	struct trk_ctx ctx;
+
+	w->dir = DIR_ORIGINAL;
+	w->info = CTINFO_NEW;
+	candidate_fill(w, &c);
+	way_context(w, &ctx, true);
+	v = w->l->trk->packet(&ctx, &c);
+	if (v != TRK_ACCEPT) {
+		w->info = CTINFO_INVALID;
+		count_class(w);
+		way_close(w);
+		return;
+	}
+	c.deadline = tick_after_s(w->now, ctx.timeout);
+	conn_account(&c, w);
+	if (!budget_take(t, w->p->pol->max) &&
+	    !(early_drop(w) && budget_take(t, w->p->pol->max))) {
+		refuse(w, OP_NO_INDEX);
+		return;
+	}
+	if (likely(insert(w, &c, ctx.events | EVB_NEW, &why)))
+		return;
+	/* a full shard of a table that is not full */
+	if (why == OP_NO_INDEX && early_drop(w) &&
+	    insert(w, &c, ctx.events | EVB_NEW, &why))
+		return;
+	budget_give(t, w->p->pol->max);
+	refuse(w, why);
+}
+
+/* ---- dispatch ---- */
+
+static void apply_track(struct way *w)
+{
+	struct table *t = w->p->t;
+	const struct conn_lookup *k = &w->l->look;
+	uint64_t searched = 0;
+	uint32_t slot = 0, idx;
+
+	shard_lock(t, k->shard);
+	idx = conn_find(t, k, &slot, &searched);
+	counters_add(&w->cs, CTR_SEARCHED, (uint32_t)searched);
+	if (idx &&
+	    tick_expired(table_conn(t, k->shard, idx)->deadline, w->now)) {
+		/* F061, F232: met in its bucket, ended on the spot */
+		conn_end(t, k->shard, idx, slot, REASON_TIMEOUT,
+			 expire_ns(t, table_conn(t, k->shard, idx)->deadline,
+				   w->l->now_ns),
+			 w->now, w->p->pol->max, w->p->pol->events != 0,
+			 CTR_COUNT);
+		w->p->told = true;
+		idx = 0;
+	}
+	if (!idx || !apply_existing(w, idx, slot))
+		apply_new(w);
+	shard_unlock(t, k->shard);
+}
+
+/* F156-F160: the quoted packet is looked up by the inverse of its tuple, so
+ * the error has the direction of whoever answers it */
+static void apply_related(struct way *w)
+{
+	struct conn_view v;
+	bool orig1;
+
+	w->info = CTINFO_INVALID;
+	if (w->l->outer_ok && conn_lookup(w->p->t, &w->l->look, &v) > 0 &&
+	    !tick_expired(v.conn.deadline, w->now)) {
+		orig1 = v.conn.status & CONN_ORIG1;
+		counters_add(&w->cs, CTR_FOUND, 1);
+		w->info = w->l->look.sender == orig1 ? CTINFO_RELATED_REPLY
+						     : CTINFO_RELATED;
+	} else {
+		counters_add(&w->cs, CTR_ERROR, 1);
+	}
+	count_class(w);
+	way_close(w);
+}
+
+void lane_apply(struct pipeline *p, struct lane *l)
+{
+	struct way w = {.p = p, .l = l};
+
+	w.now = table_tick_of(p->t, l->now_ns);
+	w.cur.pkt = l->pkt->frame;
+	w.cs.n = 1;
+	w.cs.item[0].counter = CTR_FRAMES;
+	w.cs.item[0].add = 1;
+	p->last_pkt = l->pkt->frame;
+	switch (l->kind) {
+	case LANE_TRACK:
+		apply_track(&w);
+		return;
+	case LANE_RELATED:
+		apply_related(&w);
+		return;
+	case LANE_DECODE:
+		counters_add(&w.cs, CTR_COUNT + l->pkt->reason, 1);
+		break;
+	case LANE_FRAGMENT:
+		counters_add(&w.cs, CTR_FRAG_RECEIVED, 1);
+		break;
+	case LANE_UNTRACKED:
+		w.info = CTINFO_UNTRACKED;
+		count_class(&w);
+		break;
+	case LANE_ERROR:
+		counters_add(&w.cs, CTR_ERROR, 1);
+		w.info = CTINFO_INVALID;
+		count_class(&w);
+		break;
+	default:
+		w.info = CTINFO_INVALID;
+		count_class(&w);
+	}
+	way_close(&w);
+}

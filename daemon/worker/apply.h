@@ -1,0 +1,11 @@
+/* apply.h - the third stage: one packet against the table. */
+#ifndef WORKER_APPLY_H
+#define WORKER_APPLY_H
+
+#include "daemon/worker/pipeline.h"
+
+/* Looks up or creates, tracks, accounts, tells; counts the packet; moves the
+ * cursor.  Any kind of lane but LANE_SKIP. */
+void lane_apply(struct pipeline *p, struct lane *l);
+
+#endif

@@ -1,0 +1,230 @@
+/*
+ * pipeline.c - stages of a batch: parse and locate.  See pipeline.h; the
+ * third stage is apply.c.
+ */
+#include "daemon/worker/apply.h"
+
+#include <string.h>
+
+#include "daemon/pkt/steer.h"
+#include "shm/atomic.h"
+#include "shm/clock.h"
+#include "shm/expire.h"
+
+/* virtual time between two sweeps of a capture */
+#define SWEEP_NS NS_PER_S
+
+void pipeline_init(struct pipeline *p, struct table *t, uint32_t worker,
+		   uint32_t nworker, bool capture)
+{
+	memset(p, 0, sizeof(*p));
+	p->t = t;
+	p->worker = worker;
+	p->nworker = nworker;
+	p->capture = capture;
+	p->clock_ns = t->ring[t->me].hdr->clock_ns;
+	p->last_pkt = t->ring[t->me].hdr->cursor[0];
+	/* what was there before has deadlines of its own */
+	p->due = table_tick_of(t, p->clock_ns);
+}
+
+/* ---- parse ---- */
+
+/* an error belongs to the connection that it quotes (F155, F156) */
+static uint8_t lane_related(struct pipeline *p, struct lane *l, int off)
+{
+	struct pkt inner;
+	uint8_t id;
+
+	if (!pkt_inner(l->pkt, (uint32_t)off, &inner) || inner.frag_off)
+		return LANE_ERROR;
+	inner.zone = l->pkt->zone;
+	l->trk = tracker_find(p->pol, inner.l4proto, &id);
+	if (!key_of_packet(p->t, &inner, l->trk, &l->look, &l->land))
+		return LANE_ERROR;
+	/* F157: it must go to the sender of what it quotes */
+	l->outer_ok = !memcmp(&l->pkt->dst, &inner.src, sizeof(inner.src));
+	return LANE_RELATED;
+}
+
+static uint8_t lane_classify(struct pipeline *p, struct lane *l)
+{
+	struct trk_ctx c = {.pkt = l->pkt, .pol = p->pol, .mirror = p->mirror};
+	enum trk_verdict v = TRK_ACCEPT;
+	int off;
+
+	/* a frame without a tuple has the shard of its addresses */
+	l->look.shard = 0;
+	if (pkt_parse(l->pkt) == PKT_FRAGMENT) {
+		l->look.shard = steer_shard(p->t->key.steer, l->pkt);
+		return LANE_FRAGMENT;
+	}
+	if (l->pkt->reason != PKT_OK)
+		return LANE_DECODE;
+	l->trk = tracker_find(p->pol, l->pkt->l4proto, &l->trk_id);
+	c.id = l->trk_id;
+	if (l->trk->check)
+		v = l->trk->check(&c);
+	if (likely(v == TRK_ACCEPT) && l->trk->error) {
+		off = l->trk->error(&c);
+		if (off > 0)
+			return lane_related(p, l, off);
+		if (off < 0)
+			return LANE_ERROR;
+	}
+	if (likely(v == TRK_ACCEPT)) {
+		if (likely(key_of_packet(p->t, l->pkt, l->trk, &l->look,
+					&l->land)))
+			return LANE_TRACK;
+		l->look.shard = 0;
+	}
+	if (v != TRK_ACCEPT)
+		l->look.shard = steer_shard(p->t->key.steer, l->pkt);
+	return v == TRK_UNTRACKED ? LANE_UNTRACKED : LANE_INVALID;
+}
+
+static bool lane_mine(const struct pipeline *p, const struct lane *l)
+{
+	return !p->capture || p->nworker == 1 ||
+	       steer_worker(l->look.shard, p->nworker) == p->worker;
+}
+
+static void lane_parse(struct pipeline *p, struct lane *l)
+{
+	l->kind = lane_classify(p, l);
+	if (!lane_mine(p, l))
+		l->kind = LANE_SKIP;
+	if (l->kind >= LANE_RELATED)
+		__builtin_prefetch(table_line(p->t, l->look.shard,
+					      hash_bucket(p->t, l->look.hash)));
+}
+
+/* ---- locate ---- */
+
+static void lane_locate(const struct pipeline *p, const struct lane *l)
+{
+	const struct table *t = p->t;
+	const struct line *line;
+	uint32_t tag, i;
+
+	if (l->kind < LANE_RELATED)
+		return;
+	line = table_line(t, l->look.shard, hash_bucket(t, l->look.hash));
+	tag = hash_tag(l->look.hash);
+	__builtin_prefetch(&t->shard[l->look.shard], 1);
+	for (i = 0; i < LINE_SLOTS; i++) {
+		uint32_t w = shm_load(&line->slot[i]), idx = w & SLOT_IDX;
+		const char *c;
+
+		if ((w & SLOT_TAG) != tag || !idx || idx >= t->cap)
+			continue;
+		c = (const char *)table_conn(t, l->look.shard, idx);
+		__builtin_prefetch(c, 1);
+		__builtin_prefetch(c + CACHE_LINE, 1);
+		if (t->detail)
+			__builtin_prefetch(
+				table_detail(t, l->look.shard, idx), 1);
+		__builtin_prefetch(table_chk(t, l->look.shard, idx));
+		if (l->look.key.flags & KEY_V6)
+			__builtin_prefetch(table_addr6(t, l->look.shard, idx));
+		return;
+	}
+}
+
+/* ---- clock ---- */
+
+/*
+ * Live: packets are stamped by the wall clock, which may be stepped; deadlines
+ * run on the table's.  The shift of the moment maps one to the other, and a
+ * stamp that lands in the future or far back is taken as now.
+ */
+static void batch_times_live(struct pipeline *p, unsigned int n)
+{
+	uint64_t now = table_clock_ns(p->t);
+	int64_t shift = (int64_t)(clock_real_ns() - now);
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		struct lane *l = &p->lane[i];
+
+		l->now_ns = (uint64_t)((int64_t)l->pkt->ts_ns - shift);
+		if (l->now_ns > now || l->now_ns + 2 * NS_PER_S < now)
+			l->now_ns = now;
+	}
+	p->clock_ns = now;
+}
+
+static void batch_times_capture(struct pipeline *p, unsigned int n)
+{
+	struct ring_header *h = p->t->ring[p->t->me].hdr;
+	struct tbl_header *hdr = p->t->hdr;
+	unsigned int i;
+
+	/* the first frame is the same for every worker */
+	if (unlikely(!hdr->t0_real_ns)) {
+		shm_store(&hdr->t0_real_ns, p->lane[0].pkt->ts_ns);
+		p->due = TICK_BEHIND;
+	}
+	shm_store(&h->clock_ns, p->clock_ns);
+	for (i = 0; i < n; i++) {
+		if (p->lane[i].pkt->ts_ns > p->clock_ns)
+			p->clock_ns = p->lane[i].pkt->ts_ns;
+		p->lane[i].now_ns = p->clock_ns;
+	}
+}
+
+void pipeline_sweep(struct pipeline *p, uint64_t now_ns)
+{
+	struct table *t = p->t;
+	uint32_t sh, n, due = table_tick_of(t, now_ns) + TICK_BEHIND;
+
+	for (sh = 0; sh < t->nshard; sh++) {
+		if (steer_worker((uint8_t)sh, p->nworker) != p->worker)
+			continue;
+		n = shard_expire(t, sh, now_ns, UINT32_MAX, p->pol->max,
+				 p->pol->events != 0, &due);
+		p->told |= n != 0;
+	}
+	p->due = due;
+	p->swept_ns = now_ns;
+}
+
+/* virtual seconds pass: whoever expired is told, in the order of time */
+static void capture_sweep(struct pipeline *p, uint64_t now_ns)
+{
+	if (likely(now_ns < p->swept_ns + SWEEP_NS) ||
+	    tick_left(p->due, table_tick_of(p->t, now_ns)) > 0)
+		return;
+	pipeline_sweep(p, now_ns);
+}
+
+void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
+{
+	unsigned int i;
+
+	if (!n)
+		return;
+	for (i = 0; i < n; i++) {
+		p->lane[i].pkt = &pkts[i];
+		lane_parse(p, &p->lane[i]);
+	}
+	for (i = 0; i < n; i++)
+		lane_locate(p, &p->lane[i]);
+	if (p->capture)
+		batch_times_capture(p, n);
+	else
+		batch_times_live(p, n);
+	for (i = 0; i < n; i++) {
+		if (p->capture)
+			capture_sweep(p, p->lane[i].now_ns);
+		if (p->lane[i].kind != LANE_SKIP)
+			lane_apply(p, &p->lane[i]);
+	}
+	if (p->capture) {
+		struct ring_header *h = p->t->ring[p->t->me].hdr;
+
+		shm_store(&h->done, pkts[n - 1].frame);
+		if (p->clock_ns > shm_load(&p->t->hdr->clock_ns))
+			shm_store(&p->t->hdr->clock_ns, p->clock_ns);
+	}
+}

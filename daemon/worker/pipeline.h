@@ -1,0 +1,75 @@
+/*
+ * pipeline.h - the way of a packet, as a function of (table, packet, clock).
+ *
+ * A batch goes through three stages, because a connection is two or three
+ * cache lines that are not in the cache, and a loop that fetches them one
+ * packet at a time is several times slower:
+ *
+ *	parse	 layers, tuple, canonical key, shard, hash; index line fetched
+ *	locate	 the index word that fits; entry and detail line fetched
+ *	apply	 under the shard's lock, one packet after the other:
+ *		 look up or create, tracker, refresh and account, event
+ *
+ * `apply` believes nothing of what `locate` saw; that was only to warm the
+ * cache.  A packet is one operation on the table, or several of which the last
+ * moves the capture cursor (ops.h): whoever goes on after a kill starts with
+ * the first packet that is not done, and neither loses nor doubles one.
+ */
+#ifndef WORKER_PIPELINE_H
+#define WORKER_PIPELINE_H
+
+#include "daemon/pkt/pkt.h"
+#include "daemon/tracker/key.h"
+#include "shm/ops.h"
+#include "shm/proc.h"
+
+#define PIPELINE_BATCH 64u
+
+/* where a packet of the batch stands */
+enum lane_kind {
+	LANE_SKIP,	/* another worker's */
+	LANE_DECODE,	/* no packet, counted by its reason */
+	LANE_FRAGMENT,	/* counted */
+	LANE_INVALID,	/* no tuple, or refused without a look at the table */
+	LANE_ERROR,	/* a bad ICMP error: invalid, and `error` */
+	LANE_UNTRACKED, /* F033 */
+	LANE_RELATED,	/* an ICMP error about `look` */
+	LANE_TRACK
+};
+
+struct lane {
+	struct pkt *pkt;
+	const struct tracker *trk;
+	struct conn_lookup look;
+	uint64_t now_ns; /* table time of this packet */
+	uint8_t kind;
+	uint8_t trk_id;
+	bool land;    /* both endpoints are the same (shm.md: LAND) */
+	bool outer_ok; /* LANE_RELATED: the error goes to who caused it */
+};
+
+struct pipeline {
+	struct table *t;
+	const struct policy *pol; /* valid during a batch */
+	uint32_t worker, nworker;
+	bool capture;	  /* packet time is the clock; foreign shards skipped */
+	bool mirror;	  /* tcp.mode in force */
+	uint64_t clock_ns; /* capture: the clock, never goes back */
+	uint64_t last_pkt; /* cursor of the newest packet taken */
+	uint32_t due;	   /* capture: tick of the next sweep at the earliest */
+	uint64_t swept_ns;
+	bool told; /* an event was published since it was last false */
+	struct lane lane[PIPELINE_BATCH];
+};
+
+void pipeline_init(struct pipeline *p, struct table *t, uint32_t worker,
+		   uint32_t nworker, bool capture);
+
+/* Up to PIPELINE_BATCH packets, in order.  `frame` of each is its cursor: in
+ * a capture the frame's number, live a count that goes on from the cursor. */
+void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n);
+
+/* Capture: ends what has expired in this worker's shards by `now_ns`. */
+void pipeline_sweep(struct pipeline *p, uint64_t now_ns);
+
+#endif

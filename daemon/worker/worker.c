@@ -1,0 +1,225 @@
+/*
+ * worker.c - the role: a source, and the loop that feeds the pipeline.
+ *
+ * Live, the worker never waits for anybody: what it cannot take stays in the
+ * kernel's ring, and what that loses is counted there.  From a capture it
+ * waits for the reader of its events when no line may be lost, and for the
+ * word to begin when the daemon was started with --hold.
+ */
+#include "daemon/worker/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/base/log.h"
+#include "daemon/source/source.h"
+#include "daemon/worker/pipeline.h"
+#include "shm/clock.h"
+#include "shm/rcu.h"
+
+/* the longest sleep: the watchdog wants a beat twice a second */
+#define WORKER_NAP_MS 200
+
+struct worker {
+	struct pipeline pipe;
+	struct source *source;
+	struct pkt batch[PIPELINE_BATCH];
+	uint64_t next_stats_ns;
+};
+
+static uint32_t worker_group(const struct role_env *e)
+{
+	uint64_t id;
+
+	memcpy(&id, e->t->hdr->uuid, sizeof(id));
+	return (uint32_t)(id ^ id >> 32);
+}
+
+static struct source *worker_open(const struct role_env *e, char *err)
+{
+	struct source_live live = {
+		.ifaces = e->ifaces,
+		.nifaces = e->nifaces,
+		.filter = e->filter,
+		.fanout = {.key = e->t->key.steer,
+			   .nworkers = e->t->nworker,
+			   .group = worker_group(e)},
+		.snaplen = (int)conf_number(e->conf, "snaplen"),
+		.ring = (int)conf_number(e->conf, "capture.buffer")};
+
+	if (e->live)
+		return source_open_live(&live, err);
+	return source_open_files(e->captures, e->ncaptures, e->filter, err);
+}
+
+static int worker_setup(struct role_env *e)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	char err[SOURCE_ERR];
+
+	if (!w)
+		return 1;
+	e->priv = w;
+	w->source = worker_open(e, err);
+	if (w->source)
+		return 0;
+	log_warnx("source", "%s", err);
+	return 1;
+}
+
+/* figures of the source are absolute; those of a predecessor are the base */
+static void worker_stats_base(struct ring_header *h)
+{
+	h->base_kernel = h->drop_kernel;
+	h->base_interface = h->drop_interface;
+	h->base_received = h->received;
+}
+
+static void worker_stats(struct worker *w, struct ring_header *h)
+{
+	struct source_stats st;
+
+	source_stats(w->source, SOURCE_ALL, &st);
+	h->drop_kernel = h->base_kernel + st.ring;
+	h->drop_interface = h->base_interface + st.interface;
+	h->received = h->base_received + st.received;
+}
+
+static int worker_begin(struct role_env *e)
+{
+	struct worker *w = e->priv;
+	struct ring_header *h = e->t->ring[e->slot].hdr;
+
+	pipeline_init(&w->pipe, e->t, e->slot, e->t->nworker, !e->live);
+	worker_stats_base(h);
+	if (!e->live) {
+		source_seek(w->source, h->cursor[0]);
+		h->ended = 0;
+	} else if (e->slot == 0) {
+		log_info("worker", "tcp windows are judged strictly, as in "
+				   "the path of packets; on a lossy mirror "
+				   "set tcp_be_liberal = 1");
+	}
+	return 0;
+}
+
+/* how many cells the api is behind */
+static uint64_t worker_lag(const struct role_env *e)
+{
+	return e->t->ring[e->slot].hdr->tail -
+	       shm_load(&e->t->mlog->cursor[e->slot]);
+}
+
+static void worker_tell(struct role_env *e, struct worker *w)
+{
+	if (!w->pipe.told)
+		return;
+	w->pipe.told = false;
+	if (shm_load(&table_proc(e->t, SLOT_API)->sleeping))
+		role_ring(e->fd[ROLE_FD_bell_api]);
+}
+
+static void worker_nap(struct role_env *e, int fd, int ms)
+{
+	struct pollfd p[2] = {{.fd = role_stop_fd(), .events = POLLIN},
+			      {.fd = fd, .events = POLLIN}};
+
+	if (ms < 0 || ms > WORKER_NAP_MS)
+		ms = WORKER_NAP_MS;
+	poll(p, 2, ms);
+	role_beat(e);
+}
+
+/* from a capture nothing is lost: the reader of events must keep up */
+static void worker_wait_reader(struct role_env *e)
+{
+	uint64_t ncells = e->t->ring[e->slot].mask + 1ull;
+
+	while (shm_load(&e->t->mlog->lossless) &&
+	       worker_lag(e) > ncells / 4 * 3 && !role_stopping()) {
+		role_ring(e->fd[ROLE_FD_bell_api]);
+		worker_nap(e, -1, 1);
+	}
+}
+
+static void worker_batch(struct role_env *e, struct worker *w, unsigned int n)
+{
+	unsigned int i;
+
+	if (e->live)
+		for (i = 0; i < n; i++)
+			w->batch[i].frame = w->pipe.last_pkt + 1 + i;
+	w->pipe.pol = rcud_enter(e->t);
+	pipeline_batch(&w->pipe, w->batch, n);
+	rcud_leave(e->t);
+	worker_tell(e, w);
+}
+
+/* every frame has been worked off, or the capture is broken */
+static void worker_end(struct role_env *e, struct worker *w, int why)
+{
+	struct ring_header *h = e->t->ring[e->slot].hdr;
+
+	w->pipe.pol = rcud_enter(e->t);
+	if (e->t->hdr->t0_real_ns)
+		pipeline_sweep(&w->pipe, w->pipe.clock_ns);
+	rcud_leave(e->t);
+	worker_stats(w, h);
+	if (why == SOURCE_ERROR)
+		snprintf(h->error, sizeof(h->error), "%s",
+			 source_error(w->source));
+	shm_store_release(&h->ended, why == SOURCE_ERROR ? 2 : 1);
+	role_ring(e->fd[ROLE_FD_bell_api]);
+	while (!role_stopping())
+		worker_nap(e, -1, WORKER_NAP_MS);
+}
+
+static void worker_idle(struct role_env *e, struct worker *w)
+{
+	if (source_is_live(w->source))
+		worker_nap(e, source_fd(w->source), source_timeout(w->source));
+}
+
+static int worker_loop(struct role_env *e)
+{
+	struct worker *w = e->priv;
+	struct ring_header *h = e->t->ring[e->slot].hdr;
+
+	while (e->hold && !role_stopping() && !shm_load(&e->t->mlog->started))
+		worker_nap(e, -1, 2);
+	while (!role_stopping()) {
+		int n = source_next(w->source, w->batch, PIPELINE_BATCH);
+
+		role_beat(e);
+		if (n > 0)
+			worker_batch(e, w, (unsigned int)n);
+		else if (n == SOURCE_NONE)
+			worker_idle(e, w);
+		else
+			worker_end(e, w, n);
+		if (!e->live)
+			worker_wait_reader(e);
+		else if (clock_mono_ns() > w->next_stats_ns) {
+			worker_stats(w, h);
+			w->next_stats_ns = clock_mono_ns() + NS_PER_S / 5;
+		}
+	}
+	worker_stats(w, h);
+	source_close(w->source);
+	return 0;
+}
+
+const struct role role_worker = {
+	.name = "worker",
+	.access = REGION_WORKER,
+	.many = true,
+	.user = "ctshard",
+	.uid = 65534,
+	.setup = worker_setup,
+	.begin = worker_begin,
+	.loop = worker_loop,
+};

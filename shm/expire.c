@@ -1,0 +1,133 @@
+/* expire.c - see expire.h. */
+#include "shm/expire.h"
+
+#include <string.h>
+
+#include "shm/budget.h"
+#include "shm/clock.h"
+#include "shm/hash.h"
+#include "shm/proc.h"
+
+#define EXPIRE_HOLD 64u
+
+void conn_event(const struct table *t, uint32_t sh, uint32_t idx,
+		struct op_event *ev)
+{
+	const struct conn *c = table_conn(t, sh, idx);
+
+	if (t->detail) {
+		ev->vlan = table_detail(t, sh, idx)->vlan;
+		ev->iface = table_detail(t, sh, idx)->iface;
+	}
+	ev->flags = (c->status & CONN_ACCT ? EVENT_F_ACCT : 0) |
+		    (c->status & CONN_TIMESTAMP ? EVENT_F_TIMESTAMP : 0);
+}
+
+void conn_end(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
+	      enum conn_reason reason, uint64_t ts_ns, uint32_t now,
+	      uint32_t max, bool tell, unsigned int extra)
+{
+	struct ring_header *h = t->ring[t->me].hdr;
+	const struct conn *c = table_conn(t, sh, idx);
+	struct op_cursor cur = {h->cursor[SOURCE_OPS] + 1, SOURCE_OPS};
+	struct op_event ev = {.reason = reason, .ts_ns = ts_ns};
+	int64_t left = tick_left(c->deadline, now);
+	struct counters cs = {0};
+
+	counters_add(&cs, CTR_DELETE, 1);
+	if (extra < CTR_COUNT)
+		counters_add(&cs, extra, 1);
+	if (tell) {
+		ev.type = EVENT_DESTROY;
+		ev.left_ms = left > 0 ? (uint32_t)left : 0;
+		conn_event(t, sh, idx, &ev);
+		counters_add(&cs, CTR_EVENT_DESTROY, 1);
+	}
+	op_update_begin(t, sh, idx);
+	counters_prepare(t, &cs, cur.pkt, cur.src);
+	op_delete_commit(t, sh, idx, slot, &ev, cur);
+	counters_commit(t);
+	budget_give(t, max);
+}
+
+uint64_t expire_ns(const struct table *t, uint32_t deadline, uint64_t now_ns)
+{
+	uint64_t t0 = t->hdr->t0_real_ns;
+	int64_t ms = (int64_t)(now_ns - t0) / (int64_t)NS_PER_MS;
+
+	return t0 + (uint64_t)(ms + tick_left(deadline, (uint32_t)ms)) *
+			    NS_PER_MS;
+}
+
+/* one entry whose chk has come; lock held; true: it was ended */
+static bool entry_look(struct table *t, uint32_t sh, uint32_t idx,
+		       uint64_t now_ns, uint32_t max, bool tell)
+{
+	uint32_t now = table_tick_of(t, now_ns);
+	const struct conn *c = table_conn(t, sh, idx);
+	uint32_t *chk = table_chk(t, sh, idx), slot;
+	struct conn_lookup k;
+
+	if (!(c->status & CONN_LIVE)) {
+		*chk = 0;
+		return false;
+	}
+	if (!tick_expired(c->deadline, now)) {
+		*chk = c->deadline ? c->deadline : 1;
+		return false;
+	}
+	k.key = c->key;
+	if (c->key.flags & KEY_V6)
+		k.addr6 = *table_addr6(t, sh, idx);
+	k.hash = hash_key(t->key.hash, &k.key, &k.addr6);
+	k.shard = (uint8_t)sh;
+	if (conn_find(t, &k, &slot, NULL) != idx)
+		return false;
+	conn_end(t, sh, idx, slot, REASON_TIMEOUT,
+		 expire_ns(t, c->deadline, now_ns), now, max, tell, CTR_COUNT);
+	return true;
+}
+
+uint32_t shard_expire(struct table *t, uint32_t sh, uint64_t now_ns,
+		      uint32_t most, uint32_t max, bool tell, uint32_t *due)
+{
+	uint32_t now = table_tick_of(t, now_ns);
+	const struct shard *q = &t->shard[sh];
+	uint32_t idx, held = 0, n = 0, chk;
+	bool locked = false;
+
+	for (idx = 1; idx < t->cap; idx++) {
+		if (idx >= q->bump[0] && idx <= q->bump[1]) {
+			idx = q->bump[1];
+			continue;
+		}
+		chk = *table_chk(t, sh, idx);
+		if (likely(!chk))
+			continue;
+		if (!tick_expired(chk, now)) {
+			if (tick_left(chk, *due) < 0)
+				*due = chk;
+			continue;
+		}
+		if (!locked) {
+			shard_lock(t, sh);
+			locked = true;
+			held = 0;
+		}
+		n += entry_look(t, sh, idx, now_ns, max, tell);
+		chk = *table_chk(t, sh, idx);
+		if (chk && tick_left(chk, *due) < 0)
+			*due = chk;
+		if (++held == EXPIRE_HOLD) {
+			shard_unlock(t, sh);
+			locked = false;
+		}
+		if (n >= most) {
+			*due = now;
+			break;
+		}
+	}
+	if (locked)
+		shard_unlock(t, sh);
+	return n;
+}
