@@ -32,13 +32,15 @@ struct watch {
 	uint64_t shown;
 	bool stop;
 	bool gap;
-	bool again; /* asked at least once before */
 	bool ended; /* the request under way */
 	int error;
 };
 
+/* A number means something with the segment's name only. */
 static void watch_went_on(struct watch *w, uint64_t seq)
 {
+	memcpy(w->uuid, ctshard_peer(w->ct)->uuid, sizeof(w->uuid));
+	w->opts.uuid = w->uuid;
 	w->opts.has_since = 1;
 	w->opts.since = seq;
 	w->opts.from_start = 0;
@@ -86,17 +88,7 @@ static int watch_ask(struct watch *w)
 {
 	struct ctshard_handler h = {
 		.arg = w, .event = watch_event, .done = watch_done};
-	const struct ctshard_peer *peer = ctshard_peer(w->ct);
 
-	/* a number is of the segment it was read from */
-	if (!w->opts.uuid) {
-		memcpy(w->uuid, peer->uuid, sizeof(w->uuid));
-		if (w->again)
-			w->opts.uuid = w->uuid;
-	}
-	if (!w->opts.has_since && !w->opts.from_start && w->again)
-		watch_went_on(w, peer->seq);
-	w->again = true;
 	w->ended = false;
 	return ctshard_watch(w->ct, &w->opts, &h, NULL);
 }
@@ -116,7 +108,7 @@ static void watch_turn(struct watch *w)
 {
 	struct pollfd p[3] = {
 		{.fd = w->signals, .events = POLLIN},
-		{.fd = STDOUT_FILENO}, /* POLLERR: nobody reads any more */
+		{.fd = STDOUT_FILENO}, /* an error: nobody reads */
 		{.fd = ctshard_fd(w->ct), .events = ctshard_events(w->ct)},
 	};
 
@@ -124,7 +116,7 @@ static void watch_turn(struct watch *w)
 		return;
 	if (p[0].revents && watch_signal(w))
 		w->stop = true;
-	if (p[1].revents & POLLERR)
+	if (p[1].revents)
 		w->o->error = EPIPE;
 	if (p[2].revents && !w->stop && !w->o->error) {
 		ctshard_dispatch(w->ct);
@@ -137,15 +129,16 @@ static int watch_reconnect(struct watch *w)
 {
 	struct pollfd p[2] = {{.fd = w->signals, .events = POLLIN},
 			      {.fd = STDOUT_FILENO}};
-	uint8_t uuid[16];
 
+	/* joined where it was, and no event since */
+	if (!w->opts.has_since && !w->opts.from_start)
+		watch_went_on(w, w->opts.since);
 	ctshard_close(w->ct);
 	w->ct = NULL;
-	memcpy(uuid, w->uuid, sizeof(uuid));
 	for (;;) {
 		if (poll(p, 2, RETRY_MS) > 0) {
 			w->stop = p[0].revents && watch_signal(w);
-			if (p[1].revents & POLLERR)
+			if (p[1].revents)
 				w->o->error = EPIPE;
 			if (w->stop || w->o->error)
 				return -1;
@@ -155,14 +148,13 @@ static int watch_reconnect(struct watch *w)
 		ctshard_close(w->ct);
 		w->ct = NULL;
 	}
-	if (memcmp(uuid, ctshard_peer(w->ct)->uuid, sizeof(uuid)) != 0) {
+	if (memcmp(w->uuid, ctshard_peer(w->ct)->uuid, sizeof(w->uuid)) != 0) {
 		cmd_warn("the daemon has a new table: its events from the "
 			 "first on");
 		memcpy(w->uuid, ctshard_peer(w->ct)->uuid, sizeof(w->uuid));
 		w->opts.has_since = 0;
 		w->opts.from_start = 1;
 	}
-	w->opts.uuid = w->uuid;
 	return 0;
 }
 
@@ -196,10 +188,9 @@ static int watch_run(struct watch *w)
 
 static void watch_resume(struct watch *w)
 {
-	const uint8_t *uuid = w->uuid;
 	char text[37];
 
-	value_uuid_text(uuid, text);
+	value_uuid_text(w->uuid, text);
 	cmd_warn("%" PRIu64 " flow events have been shown.", w->shown);
 	cmd_warn("resume with --since %s:%" PRIu64, text, w->opts.since);
 }

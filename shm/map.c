@@ -97,10 +97,37 @@ static void *seg_map(const struct region *r, unsigned int s, bool rw,
 	return NULL;
 }
 
+#define HUGE_PAGE (2ul << 20)
+
+/* the table at an address where huge pages can begin */
+static char *seg_map_aligned(const struct region *r, unsigned int s, bool rw,
+			     struct region_error *err)
+{
+	uint64_t len = r->size[s];
+	char *room, *m, *at;
+
+	room = mmap(NULL, len + HUGE_PAGE, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (room == MAP_FAILED)
+		return seg_map(r, s, rw, err);
+	at = room + (HUGE_PAGE - (uintptr_t)room % HUGE_PAGE) % HUGE_PAGE;
+	m = mmap(at, len, rw ? PROT_READ | PROT_WRITE : PROT_READ,
+		 MAP_SHARED | MAP_NORESERVE | MAP_FIXED, r->fd[s], 0);
+	if (m == MAP_FAILED) {
+		munmap(room, len + HUGE_PAGE);
+		return seg_map(r, s, rw, err);
+	}
+	if (at > room)
+		munmap(room, (size_t)(at - room));
+	len = (len + PAGE - 1) / PAGE * PAGE;
+	munmap(at + len, (size_t)(room + r->size[s] + HUGE_PAGE - (at + len)));
+	return m;
+}
+
 static int map_table(const struct region *r, struct table *t, bool rw,
 		     struct region_error *err)
 {
-	char *m = seg_map(r, SEG_TBL, rw, err);
+	char *m = seg_map_aligned(r, SEG_TBL, rw, err);
 	const struct tbl_header *h;
 
 	if (!m)

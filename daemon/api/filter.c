@@ -219,7 +219,7 @@ static bool word_known(const char *word)
 		"proto",     "ip",	"ip6",	   "tcp",	"udp",
 		"icmp",	     "icmp6",	"sctp",	   "igmp",	"pim",
 		"ah",	     "esp",	"vrrp",	   "carp",	"less",
-		"greater",   "inbound", "outbound", "protochain", "len",
+		"greater",   "inbound", "outbound", "len",
 		"icmptype",  "icmpcode", "icmp6type", "icmp6code", "tcpflags",
 		"tcp-fin",   "tcp-syn", "tcp-rst", "tcp-push",	"tcp-ack",
 		"tcp-urg",   "multicast", "broadcast",

@@ -126,6 +126,7 @@ void input_refill(struct input *in, uint64_t round)
 	in->refilled = round;
 	n = pcap_dispatch(in->pcap, SOURCE_BATCH, input_keep,
 	                  (u_char *)(void *)in);
+	in->more = n >= (int)SOURCE_BATCH;
 	if (in->nofit)
 		input_break(in, "out of memory");
 	else if (n < 0)

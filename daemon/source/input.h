@@ -32,6 +32,7 @@ struct input {
 	bool filtering;
 	bool nofit; /* a frame found no memory */
 	bool micro; /* the handle's times are in microseconds */
+	bool more;  /* the last refill took all it might: there may be more */
 	enum input_state state;
 	uint16_t linktype;
 	uint64_t read;  /* frames read, for "packet N" */

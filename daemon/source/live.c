@@ -9,6 +9,12 @@
  * sleeps on `source_fd`, an epoll of all of them, for a read without traffic
  * would sleep as long as there is none, whatever the timeout.
  *
+ * Edges.  A ring that is not empty stays readable, also while its frames are
+ * held (below); a caller would spin.  So the epoll is told of new blocks only,
+ * and `live_next` takes note of them before it looks into the rings: a block
+ * that comes later is news again.  That something is left without news, in a
+ * queue or behind a full batch, is for `live_timeout` to say.
+ *
  * Order.  With several interfaces the earliest frame goes first.  One that
  * shows nothing may be about to show something earlier: its block is at most
  * two timeouts old.  So while an interface is silent, a frame is held until
@@ -59,6 +65,7 @@ struct live {
 	unsigned int n;
 	uint64_t round;
 	int epoll;
+	bool idle; /* the last call had no frames */
 	struct input *in;
 	struct port *port;
 };
@@ -187,7 +194,7 @@ static bool port_join(const struct live *l, struct input *in, char *err)
 
 static bool port_watch(const struct live *l, struct input *in, char *err)
 {
-	struct epoll_event ev = {.events = EPOLLIN};
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
 	int fd = pcap_get_selectable_fd(in->pcap);
 
 	if (fd >= 0 && epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) == 0)
@@ -245,7 +252,7 @@ static void port_lose(struct live *l, unsigned int i)
 
 	port_count(l, i);
 	in->stats.vanished++;
-	in->nofit = false;
+	in->nofit = in->more = false;
 	input_detach(in);
 	l->port[i].due = clock_ns(CLOCK_MONOTONIC) + REOPEN_NS;
 }
@@ -268,6 +275,8 @@ static void live_refill(struct live *l)
 	for (unsigned int i = 0; i < l->n; i++) {
 		struct input *in = &l->in[i];
 
+		/* its news may have been noted and are not looked into */
+		in->more = in->more || !input_empty(in);
 		if (!input_empty(in))
 			continue;
 		if (in->state == INPUT_CLOSED)
@@ -302,6 +311,15 @@ static uint64_t live_hold(const struct live *l, const struct input *in,
 	return HOLD_NS - (now - ts);
 }
 
+/* Only when the last call found nothing: a caller that has frames comes again
+ * anyway, and news not noted cost it one more call. */
+static void live_note(struct live *l)
+{
+	struct epoll_event ev[SOURCE_INPUTS];
+
+	(void)epoll_wait(l->epoll, ev, SOURCE_INPUTS, 0);
+}
+
 static int live_next(struct source *s, struct pkt *batch, unsigned int max)
 {
 	struct live *l = live_of(s);
@@ -310,6 +328,8 @@ static int live_next(struct source *s, struct pkt *batch, unsigned int max)
 	uint64_t now;
 
 	l->round++;
+	if (l->idle)
+		live_note(l);
 	live_refill(l);
 	now = l->n > 1 ? clock_ns(CLOCK_REALTIME) : 0;
 	while (got < max && (in = input_earliest(l->in, l->n)) != NULL) {
@@ -321,6 +341,7 @@ static int live_next(struct source *s, struct pkt *batch, unsigned int max)
 		if (input_empty(in))
 			break; /* its ring may hold what comes next */
 	}
+	l->idle = !got;
 	return (int)got;
 }
 
@@ -333,16 +354,20 @@ static int live_timeout(const struct source *s)
 {
 	const struct live *l = live_const(s);
 	struct input *in = input_earliest(l->in, l->n);
+	int wait = -1;
 	uint64_t ns;
 
 	if (in) {
 		ns = live_hold(l, in, clock_ns(CLOCK_REALTIME));
 		return (int)((ns + NS_PER_MS - 1) / NS_PER_MS);
 	}
-	for (unsigned int i = 0; i < l->n; i++)
+	for (unsigned int i = 0; i < l->n; i++) {
+		if (l->in[i].more)
+			return 0;
 		if (l->in[i].state == INPUT_CLOSED)
-			return (int)(REOPEN_NS / NS_PER_MS);
-	return -1;
+			wait = (int)(REOPEN_NS / NS_PER_MS);
+	}
+	return wait;
 }
 
 static unsigned int live_inputs(const struct source *s)

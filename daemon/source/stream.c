@@ -25,8 +25,9 @@
 #include "daemon/source/kind.h"
 
 #define PACKED_BYTES (1u << 16)
-#define FILE_BYTES   (1u << 18) /* fewer system calls than the default's 4 KiB \
-	                         */
+#define FILE_BYTES                                                \
+	(1u << 18) /* fewer system calls than the default's 4 KiB \
+	            */
 
 #define GZIP_FIRST 0x1f
 

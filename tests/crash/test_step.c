@@ -33,7 +33,7 @@ struct run {
 	uint64_t first, last;
 	volatile uint64_t *done; /* steps, told by the child */
 	uint64_t images, bad, heirs;
-	uint64_t seen[OP_REBUILD], lines, pads;
+	uint64_t seen[OP_REBUILD], lines, pads, foreign;
 };
 
 static void nothing(void *arg)
@@ -68,6 +68,8 @@ static void run_count(struct run *r)
 		if (q->op >= OP_REBUILD)
 			continue;
 		r->seen[q->op]++;
+		r->foreign += q->op == OP_INSERT && q->op_from < FROM_BUMP4 &&
+			      (q->op_idx > q->bump[1]) != (q->op_from & 1);
 		if (q->op == OP_INSERT || q->op == OP_DELETE) {
 			r->lines += q->op_line != 0;
 			r->pads += q->op_tail > r->s->ring[0].hdr->tail + 2;
@@ -127,8 +129,8 @@ static bool run_open(struct run *r, uint64_t seed, uint64_t packets,
 	uint64_t n;
 
 	memset(r, 0, sizeof(*r));
-	r->s = traffic_table(detail);
-	r->c = traffic_table(detail);
+	r->s = traffic_table(detail, 64);
+	r->c = traffic_table(detail, 64);
 	r->done = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!r->s || !r->c || r->done == MAP_FAILED)
@@ -194,7 +196,7 @@ static int run(uint64_t seed, uint64_t packets, uint64_t warm, bool detail,
 	return r->bad ? 1 : 0;
 }
 
-static void run_test(uint64_t seed, uint64_t packets, uint64_t warm,
+static void run_assert(uint64_t seed, uint64_t packets, uint64_t warm,
 		     bool detail)
 {
 	struct run r;
@@ -214,20 +216,20 @@ static void run_test(uint64_t seed, uint64_t packets, uint64_t warm,
 static void test_filling(void **state)
 {
 	(void)state;
-	run_test(7, 110, 20, true);
+	run_assert(7, 110, 20, true);
 }
 
 /* a full table that empties: indices of the other family, victims */
 static void test_full(void **state)
 {
 	(void)state;
-	run_test(11, 110, 260, true);
+	run_assert(11, 110, 260, true);
 }
 
 static void test_no_detail(void **state)
 {
 	(void)state;
-	run_test(5, 110, 100, false);
+	run_assert(5, 110, 100, false);
 }
 
 int main(int argc, char **argv)

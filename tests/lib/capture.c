@@ -25,9 +25,8 @@ static void put_word(struct capture *c, uint32_t v, unsigned int size)
 	uint8_t b[4];
 
 	for (unsigned int i = 0; i < size; i++)
-		b[i] = (uint8_t)(v >> 8 * (c->flags & CAPTURE_BIG ?
-						   size - 1 - i :
-						   i));
+		b[i] = (uint8_t)(v >> 8 * (c->flags & CAPTURE_BIG ? size - 1 - i
+		                                                  : i));
 	put(c, b, size);
 }
 
@@ -80,7 +79,7 @@ static void put_end(struct capture *c)
 }
 
 static void put_ng(struct capture *c, uint64_t ts, const void *data,
-		   uint32_t caplen, uint32_t wirelen)
+                   uint32_t caplen, uint32_t wirelen)
 {
 	uint32_t pad = (4 - caplen % 4) % 4;
 
@@ -98,8 +97,8 @@ static void put_ng(struct capture *c, uint64_t ts, const void *data,
 }
 
 void capture_lie(struct capture *c, uint32_t sec, uint32_t frac,
-		 uint32_t caplen, uint32_t wirelen, const void *data,
-		 uint32_t len)
+                 uint32_t caplen, uint32_t wirelen, const void *data,
+                 uint32_t len)
 {
 	put_word(c, sec, 4);
 	put_word(c, frac, 4);
@@ -110,7 +109,7 @@ void capture_lie(struct capture *c, uint32_t sec, uint32_t frac,
 }
 
 void capture_frame(struct capture *c, uint64_t ts_ns, const void *data,
-		   uint32_t caplen, uint32_t wirelen)
+                   uint32_t caplen, uint32_t wirelen)
 {
 	uint64_t unit = c->flags & CAPTURE_NANO ? 1 : NS_PER_US;
 
@@ -118,8 +117,8 @@ void capture_frame(struct capture *c, uint64_t ts_ns, const void *data,
 		put_ng(c, ts_ns / unit, data, caplen, wirelen);
 	else
 		capture_lie(c, (uint32_t)(ts_ns / NS_PER_S),
-			    (uint32_t)(ts_ns % NS_PER_S / unit), caplen,
-			    wirelen, data, caplen);
+		            (uint32_t)(ts_ns % NS_PER_S / unit), caplen,
+		            wirelen, data, caplen);
 }
 
 const char *capture_bytes(struct capture *c, const void *bytes, size_t len)

@@ -23,7 +23,7 @@ struct capture {
 	size_t len, room;
 	uint8_t *buf;
 	uint32_t nframes;
-	size_t head;	 /* bytes before the first frame */
+	size_t head;     /* bytes before the first frame */
 	size_t end[512]; /* where each frame ends */
 	int fd;
 	char path[64];
@@ -31,11 +31,11 @@ struct capture {
 
 void capture_begin(struct capture *c, unsigned int flags, uint32_t linktype);
 void capture_frame(struct capture *c, uint64_t ts_ns, const void *data,
-		   uint32_t caplen, uint32_t wirelen);
+                   uint32_t caplen, uint32_t wirelen);
 /* a record whose length fields say what they like; `data` has `len` bytes */
 void capture_lie(struct capture *c, uint32_t sec, uint32_t frac,
-		 uint32_t caplen, uint32_t wirelen, const void *data,
-		 uint32_t len);
+                 uint32_t caplen, uint32_t wirelen, const void *data,
+                 uint32_t len);
 /* The first `len` bytes as a file; again with another length if wanted. */
 const char *capture_path(struct capture *c, size_t len);
 /* The same of any bytes. */

@@ -14,9 +14,9 @@
 /* `max` of the budget: portions of two connections */
 #define BUDGET_MAX 8192u
 
-struct table *traffic_table(bool detail)
+struct table *traffic_table(bool detail, uint32_t cells)
 {
-	struct table *t = table_make(1, detail, 64);
+	struct table *t = table_make(1, detail, cells);
 
 	if (!t)
 		return NULL;

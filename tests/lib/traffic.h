@@ -48,7 +48,7 @@ struct model {
 };
 
 /* two tables of the same traffic have the same secrets, see table_make() */
-struct table *traffic_table(bool detail);
+struct table *traffic_table(bool detail, uint32_t cells);
 void traffic_init(struct traffic *tr, const struct table *t, uint64_t seed);
 
 /* `after` is called after each operation that others may see */

@@ -57,7 +57,7 @@ static void test_right_and_wrong(void **state)
 
 				build(v6, proto, len);
 				assert_int_equal(sum(len & 7, proto, &known),
-						 0);
+				                 0);
 				assert_true(known);
 				at = v6 ? 40 : 20;
 				at += len * 7 % (B.len - at);

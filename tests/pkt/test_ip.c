@@ -139,9 +139,9 @@ static void test_ip4_options(void **state)
 		for (uint32_t cap = 0; cap <= 80; cap++) {
 			struct pkt p = parse_cut(&B, cap);
 
-			assert_int_equal(p.reason, cap >= words * 4 ?
-							   PKT_OK :
-							   PKT_IP_SHORT);
+			assert_int_equal(p.reason, cap >= words * 4
+			                                   ? PKT_OK
+			                                   : PKT_IP_SHORT);
 			if (p.reason == PKT_OK)
 				assert_int_equal(p.l4, words * 4);
 		}
@@ -234,9 +234,9 @@ static void test_ip6_chain(void **state)
 	ip6_end(&B);
 	for (uint32_t cap = 0; cap <= B.len; cap++) {
 		p = parse_cut(&B, cap);
-		assert_int_equal(p.reason, cap < 40 ? PKT_IP_SHORT :
-					   cap < 88 ? PKT_EXT_CHAIN :
-						      PKT_OK);
+		assert_int_equal(p.reason, cap < 40   ? PKT_IP_SHORT
+		                           : cap < 88 ? PKT_EXT_CHAIN
+		                                      : PKT_OK);
 	}
 	assert_int_equal(p.l4, 88);
 }

@@ -87,7 +87,7 @@ static const struct row rows[] = {
 	{"QinQ", 1, false, 7, 22, MACS "\x88\xa8\0\5\x81\0\0\7\x08\0"},
 	{"0x9100", 1, false, 7, 22, MACS "\x91\0\0\5\x81\0\0\7\x08\0"},
 	{"three tags", 1, true, 9, 26,
-	 MACS "\x88\xa8\0\5\x91\0\0\7\x81\0\0\x09\x86\xdd"},
+         MACS "\x88\xa8\0\5\x91\0\0\7\x81\0\0\x09\x86\xdd"},
 	{"raw 101, IPv4", 101, false, 0, 0, ""},
 	{"raw 101, IPv6", 101, true, 0, 0, ""},
 	{"raw 12", 12, false, 0, 0, ""},
@@ -157,7 +157,7 @@ static void test_cut(void **state)
 }
 
 static enum pkt_reason reason_of(const void *link, uint32_t len, uint16_t type,
-				 bool v6)
+                                 bool v6)
 {
 	struct frame f;
 
@@ -172,17 +172,16 @@ static void test_refused(void **state)
 	/* an 802.3 length, LLC behind it */
 	assert_int_equal(reason_of(MACS "\0\x26", 14, 1, false), PKT_NOT_IP);
 	assert_int_equal(reason_of(MACS "\x81\0\0\1\x08\6", 18, 1, false),
-			 PKT_NOT_IP);
-	assert_int_equal(reason_of(MACS "\x08\0", 14, 1, true),
-			 PKT_IP_VERSION);
+	                 PKT_NOT_IP);
+	assert_int_equal(reason_of(MACS "\x08\0", 14, 1, true), PKT_IP_VERSION);
 	assert_int_equal(reason_of(MACS "\x86\xdd", 14, 1, false),
-			 PKT_IP_VERSION);
+	                 PKT_IP_VERSION);
 	assert_int_equal(reason_of("", 0, 228, true), PKT_IP_VERSION);
 	assert_int_equal(reason_of("", 0, 229, false), PKT_IP_VERSION);
 	assert_int_equal(reason_of("\x50", 1, 101, false), PKT_IP_VERSION);
 	assert_int_equal(reason_of("\0\0\0\7", 4, 0, false), PKT_NOT_IP);
 	assert_int_equal(reason_of("\xff\xff\xff\xff", 4, 0, false),
-			 PKT_NOT_IP);
+	                 PKT_NOT_IP);
 	assert_int_equal(reason_of("", 0, 105, false), PKT_LINK_TYPE);
 	assert_int_equal(reason_of("", 0, 65535, false), PKT_LINK_TYPE);
 }
@@ -198,7 +197,7 @@ static void test_tag_depth(void **state)
 		link[15 + 4 * i] = (uint8_t)(i + 1);
 		memcpy(link + 16 + 4 * i, "\x08\0", 2);
 		assert_int_equal(reason_of(link, 18 + 4 * i, 1, false),
-				 i < 8 ? PKT_OK : PKT_TUNNEL);
+		                 i < 8 ? PKT_OK : PKT_TUNNEL);
 	}
 }
 

@@ -19,7 +19,7 @@ static void test_names(void **state)
 	assert_string_equal(pkt_reason_name(PKT_EXT_CHAIN), "ext_chain");
 	assert_string_equal(pkt_reason_name(PKT_TUNNEL), "tunnel");
 	assert_string_equal(pkt_reason_name(PKT_NREASONS), "unknown");
-	assert_string_equal(pkt_reason_name((enum pkt_reason)-1), "unknown");
+	assert_string_equal(pkt_reason_name((enum pkt_reason) - 1), "unknown");
 	for (int i = 0; i < PKT_NREASONS; i++)
 		for (int k = 0; k < i; k++)
 			assert_string_not_equal(

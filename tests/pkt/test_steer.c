@@ -111,10 +111,10 @@ static uint32_t vm_run(struct vm *v, const struct sock_filter *f, uint32_t n)
 			else if (BPF_MODE(f[pc].code) == BPF_MEM)
 				v->a = v->m[k];
 			else if (!vm_load(v,
-					  k + (BPF_MODE(f[pc].code) == BPF_IND ?
-						       v->x :
-						       0),
-					  vm_size(f[pc].code)))
+			                  k + (BPF_MODE(f[pc].code) == BPF_IND
+			                               ? v->x
+			                               : 0),
+			                  vm_size(f[pc].code)))
 				return 0;
 			break;
 		case BPF_LDX:
@@ -125,7 +125,7 @@ static uint32_t vm_run(struct vm *v, const struct sock_filter *f, uint32_t n)
 			break;
 		case BPF_ALU:
 			v->a = vm_alu(BPF_OP(f[pc].code), v->a,
-				      BPF_SRC(f[pc].code) == BPF_X ? v->x : k);
+			              BPF_SRC(f[pc].code) == BPF_X ? v->x : k);
 			break;
 		case BPF_JMP:
 			pc += vm_jump(v, &f[pc]);
@@ -197,9 +197,9 @@ static struct vm random_packet(bool v6, unsigned int tags, struct pkt *p)
 		first = types[rnd() % 3];
 	}
 	*p = (struct pkt){.data = B.buf,
-			  .caplen = B.len,
-			  .wirelen = B.len,
-			  .linktype = 101};
+	                  .caplen = B.len,
+	                  .wirelen = B.len,
+	                  .linktype = 101};
 	assert_in_range(pkt_parse(p), PKT_OK, PKT_FRAGMENT);
 	return (struct vm){.net = buf, .len = ip + B.len, .protocol = first};
 }
@@ -223,7 +223,7 @@ static void test_twins(void **state)
 			uint8_t shard = steer_shard(key, &p);
 
 			assert_int_equal(vm_run(&v, prog, (uint32_t)n),
-					 steer_worker(shard, nworkers));
+			                 steer_worker(shard, nworkers));
 		}
 	}
 }
@@ -242,7 +242,7 @@ static void test_symmetric(void **state)
 		bool v6 = rnd() & 1;
 
 		assert_int_equal(steer_tuple(key, v6, &a, &b, x, y, proto),
-				 steer_tuple(key, v6, &b, &a, y, x, proto));
+		                 steer_tuple(key, v6, &b, &a, y, x, proto));
 	}
 }
 
@@ -255,13 +255,13 @@ static void test_ports(void **state)
 	(void)state;
 	random_key(key);
 	for (unsigned int proto = 0; proto < 256; proto++) {
-		uint8_t base = steer_tuple(key, false, &a, &b, 1, 2,
-					   (uint8_t)proto);
+		uint8_t base =
+			steer_tuple(key, false, &a, &b, 1, 2, (uint8_t)proto);
 		bool differs = false;
 
 		for (uint16_t port = 3; port < 40; port++)
 			differs |= steer_tuple(key, false, &a, &b, port, 2,
-					       (uint8_t)proto) != base;
+			                       (uint8_t)proto) != base;
 		assert_int_equal(differs, steer_has_ports((uint8_t)proto));
 	}
 }
@@ -329,8 +329,8 @@ static void test_bounds(void **state)
 	assert_true(n > 0);
 	assert_int_equal(steer_program(key, 256, prog, (unsigned int)n), n);
 	for (int max = 0; max < n; max++)
-		assert_int_equal(
-			steer_program(key, 2, prog, (unsigned int)max), -1);
+		assert_int_equal(steer_program(key, 2, prog, (unsigned int)max),
+		                 -1);
 	assert_int_equal(steer_program(key, 0, prog, STEER_MAX), -1);
 	assert_int_equal(steer_program(key, 257, prog, STEER_MAX), -1);
 	for (unsigned int w = 1; w <= 256; w++) {
@@ -354,8 +354,8 @@ static void test_kernel_accepts(void **state)
 	prog.len = (unsigned short)n;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
 	assert_int_equal(setsockopt(pair[0], SOL_SOCKET, SO_ATTACH_FILTER,
-				    &prog, sizeof(prog)),
-			 0);
+	                            &prog, sizeof(prog)),
+	                 0);
 	close(pair[0]);
 	close(pair[1]);
 }

@@ -228,14 +228,13 @@ static void test_not_captures(void **state)
 	(void)state;
 	assert_null(open_one("/nonexistent/file", NULL));
 	assert_string_equal(err,
-			    "/nonexistent/file: No such file or directory");
+	                    "/nonexistent/file: No such file or directory");
 	assert_null(open_one("/", NULL));
 	assert_string_equal(err, "/: Is a directory");
 	assert_null(source_open_files(NULL, 0, NULL, err));
 	capture_begin(&C[0], 0, 1);
-	assert_null(open_one(capture_bytes(&C[0], "not a capture at all....",
-					   24),
-			     NULL));
+	assert_null(open_one(
+		capture_bytes(&C[0], "not a capture at all....", 24), NULL));
 	assert_non_null(strstr(err, ": packet 0: "));
 	capture_done(&C[0]);
 }
@@ -268,9 +267,10 @@ static void merge_build(struct seen *want, uint32_t n)
 	for (uint32_t c = 0; c < 3; c++) {
 		uint64_t ts = 1000;
 
-		capture_begin(&C[c], c == 1 ? CAPTURE_NG | CAPTURE_NANO :
-					      CAPTURE_NANO | c / 2,
-			      c == 2 ? 101 : 1);
+		capture_begin(&C[c],
+		              c == 1 ? CAPTURE_NG | CAPTURE_NANO
+		                     : CAPTURE_NANO | c / 2,
+		              c == 2 ? 101 : 1);
 		for (uint32_t i = 0; i < n; i++) {
 			uint32_t mark = c << 16 | i;
 
@@ -419,8 +419,8 @@ static void test_seek_one(void **state)
  * number. */
 static void test_filter(void **state)
 {
-	static const uint8_t ip[20] = {0x45, 0, 0, 20, 0, 0, 0, 0, 64, 17,
-				       0,    0, 10, 0, 0, 1, 10, 0, 0, 2};
+	static const uint8_t ip[20] = {0x45, 0, 0,  20, 0, 0, 0,  0, 64, 17,
+	                               0,    0, 10, 0,  0, 1, 10, 0, 0,  2};
 	uint8_t ether[34] = {[12] = 8};
 	struct source_stats st;
 	struct source *s;
@@ -445,8 +445,8 @@ static void test_filter(void **state)
 		for (uint32_t i = 0; i < n; i++) {
 			assert_in_range(batch[i].iface, 0, 1);
 			assert_int_equal(batch[i].frame,
-					 batch[i].ts_ns * 3 + 1 +
-						 batch[i].iface);
+			                 batch[i].ts_ns * 3 + 1 +
+			                         batch[i].iface);
 		}
 	}
 	assert_int_equal(source_next(s, batch, 64), SOURCE_END);

@@ -22,8 +22,8 @@ static void test_all(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 100; i++)
-		frames[i] = (struct source_frame){
-			byte + i, i, i + 1, i * 10, (uint16_t)(i & 1)};
+		frames[i] = (struct source_frame){byte + i, i, i + 1, i * 10,
+		                                  (uint16_t)(i & 1)};
 	s = source_open_memory(frames, 100, err);
 	assert_non_null(s);
 	assert_string_equal(source_kind_name(s), "memory");

@@ -40,9 +40,9 @@ static size_t gzip(uint8_t *out, const uint8_t *in, size_t len)
 	z_stream z = {0};
 	size_t n;
 
-	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8,
-				      Z_DEFAULT_STRATEGY),
-			 Z_OK);
+	assert_int_equal(
+		deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY),
+		Z_OK);
 	z.next_in = (Bytef *)(uintptr_t)in;
 	z.avail_in = (uInt)len;
 	z.next_out = out;
@@ -145,7 +145,7 @@ static void test_cut(void **state)
 				capture_bytes(&file, packed, cut), got, &len);
 
 			assert_string_equal(why,
-					    "compressed data end too early");
+			                    "compressed data end too early");
 			assert_in_range(len, 0, 3000);
 			assert_memory_equal(got, plain, len);
 		}
@@ -165,14 +165,14 @@ static void test_damaged(void **state)
 	for (size_t at = 10; at < n; at++) {
 		packed[at] ^= 0x55;
 		errors += slurp(capture_bytes(&file, packed, n), got, &len) !=
-			  NULL;
+		          NULL;
 		packed[at] ^= 0x55;
 	}
 	assert_in_range(errors, n - 10 - 8, n - 10);
 	n = zstd(packed, plain, 3000);
 	packed[4] ^= 0x08; /* reserved, must be zero */
 	assert_string_equal(slurp(capture_bytes(&file, packed, n), got, &len),
-			    "Zstandard data are damaged");
+	                    "Zstandard data are damaged");
 }
 
 /* Writes to a pipe from a child, in pieces of `step`. */
@@ -193,7 +193,7 @@ static pid_t feed(int fd, const uint8_t *bytes, size_t len, size_t step)
 }
 
 static void pipe_case(const uint8_t *bytes, size_t len, size_t step,
-		      size_t want, bool from_stdin)
+                      size_t want, bool from_stdin)
 {
 	int ends[2], keep, status;
 	char path[32];
@@ -270,7 +270,7 @@ static int drain(struct source *s, uint32_t *count)
 	while ((n = source_next(s, batch, SOURCE_BATCH)) >= 0)
 		for (int i = 0; i < n; i++)
 			assert_memory_equal(batch[i].data,
-					    plain + (*count)++ * 1000, 900);
+			                    plain + (*count)++ * 1000, 900);
 	return n;
 }
 
@@ -304,8 +304,8 @@ static void test_capture(void **state)
 		assert_int_equal(drain(s, &count), SOURCE_ERROR);
 		assert_in_range(count, 100, 280);
 		snprintf(text, sizeof(text),
-			 ": packet %u: compressed data end too early",
-			 count + 1);
+		         ": packet %u: compressed data end too early",
+		         count + 1);
 		assert_non_null(strstr(source_error(s), text));
 		source_close(s);
 
@@ -333,14 +333,10 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),
-		cmocka_unit_test(test_packed),
-		cmocka_unit_test(test_members),
-		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_pipes),
-		cmocka_unit_test(test_spool),
-		cmocka_unit_test(test_capture),
+		cmocka_unit_test(test_plain),   cmocka_unit_test(test_packed),
+		cmocka_unit_test(test_members), cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_damaged), cmocka_unit_test(test_pipes),
+		cmocka_unit_test(test_spool),   cmocka_unit_test(test_capture),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

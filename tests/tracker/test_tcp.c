@@ -273,10 +273,6 @@ static struct seg any_seg(unsigned int step)
 		s.side = 0;
 		s.flags = TH_SYN;
 	}
-	/* while the other side has sent nothing, its end is a plain 0, and what
-	 * acknowledges it depends on where that is */
-	if (s.flags == (TH_RST | TH_ACK) && s.side == 0)
-		s.flags = TH_RST;
 	s.wscale = rnd(3) ? 0 : (uint8_t)(1 + rnd(20));
 	s.sack = !rnd(6);
 	s.seq = 10 * rnd(step + 2) + (rnd(9) ? 0 : 70000);
@@ -287,8 +283,30 @@ static struct seg any_seg(unsigned int step)
 	return s;
 }
 
-/* Whatever happens at one place of the sequence space happens at all, and in
- * IPv6 as in IPv4. */
+static void start_without_pickup(struct mini *m)
+{
+	unsigned int i;
+
+	mini_start(m);
+	for (i = 0; i < tcp()->noptions; i++)
+		if (!strcmp(tcp()->options[i].key, "tcp_loose"))
+			m->pol.option[0][tcp()->options[i].slot] = 0;
+}
+
+/* Would it acknowledge a side that has sent nothing yet? */
+static bool acks_nothing(const struct mini *m, const struct seg *s)
+{
+	const struct tcp_priv *t = (const void *)m->conn.priv;
+
+	return m->alive && s->flags & TH_ACK &&
+	       !t->side[s->side == m->owner].maxwin;
+}
+
+/*
+ * Whatever happens at one place of the sequence space happens at all, and in
+ * IPv6 as in IPv4.  One thing is left out: while a side has sent nothing its
+ * end is a plain 0, and what acknowledges it depends on where that is.
+ */
 static void same_anywhere(void **state)
 {
 	static const uint32_t base[] = {5, 0x7fffff05 + 6, 0xffffff05, 995};
@@ -299,10 +317,12 @@ static void same_anywhere(void **state)
 	rnd_state = 7;
 	for (run = 0; run < 3000; run++) {
 		for (k = 0; k < ARRAY_SIZE(base); k++)
-			mini_start(&m[k]);
+			start_without_pickup(&m[k]);
 		for (i = 0; i < 20; i++) {
 			struct seg s = any_seg(i);
 
+			if (acks_nothing(&m[0], &s))
+				continue;
 			for (k = 0; k < ARRAY_SIZE(base); k++) {
 				struct seg t = s;
 

@@ -1,0 +1,312 @@
+/*
+ * cmd_replay.c - captures through a private daemon, to files or stdout.
+ *
+ * Theory: events are asked for before the workers may start, so none is
+ * missed; they are written as they come.  What is asked of the end (table,
+ * stats) waits for WaitEnd, which is also answered when a capture breaks off:
+ * what came before the break is true, and is written, and the exit code says
+ * that it is not all.
+ */
+#include "cli/cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/replay.h"
+#include "cli/stats.h"
+
+/* One output: a file, stdout, or nothing. */
+struct sink {
+	const char *path;
+	int fd;
+	struct out *o;
+};
+
+/* One request of ours: how it ended. */
+struct ask {
+	bool ended;
+	int error;
+	char text[512];
+	struct out *o;
+	struct stats stats;
+};
+
+static void ask_done(void *arg, int error, const char *text)
+{
+	struct ask *a = arg;
+
+	a->ended = true;
+	a->error = error;
+	snprintf(a->text, sizeof(a->text), "%s", text ? text : "");
+}
+
+static int ask_event(void *arg, const struct ctshard_event *e)
+{
+	struct ask *a = arg;
+
+	out_event(a->o, e);
+	return a->o->error;
+}
+
+static int ask_conn(void *arg, const struct ctshard_conn *c)
+{
+	struct ask *a = arg;
+
+	out_conn(a->o, c);
+	return a->o->error;
+}
+
+static int ask_counter(void *arg, const struct ctshard_counter *c)
+{
+	struct ask *a = arg;
+
+	return stats_counter(&a->stats, c);
+}
+
+static struct ctshard_handler ask_handler(struct ask *a)
+{
+	struct ctshard_handler h = {
+		.arg = a,
+		.event = a->o ? ask_event : NULL,
+		.conn = a->o ? ask_conn : NULL,
+		.counter = ask_counter,
+		.done = ask_done,
+	};
+
+	return h;
+}
+
+static int sink_open(struct sink *s, const struct cmd *c, const char *path)
+{
+	const struct out_format *f = c->format ? c->format : &out_line;
+
+	s->path = path;
+	s->fd = -1;
+	if (!path)
+		return 0;
+	s->fd = strcmp(path, "-") ? open(path,
+					 O_WRONLY | O_CREAT | O_TRUNC |
+						 O_CLOEXEC,
+					 0666)
+				  : dup(STDOUT_FILENO);
+	s->o = s->fd < 0 ? NULL : malloc(sizeof(*s->o));
+	if (!s->o) {
+		cmd_warn("%s: %s", path, strerror(errno));
+		return -1;
+	}
+	out_init(s->o, f, c->mods, s->fd, &c->labels);
+	s->o->header = !c->no_header;
+	return 0;
+}
+
+/* 0, or the errno of what could not be written. */
+static int sink_close(struct sink *s)
+{
+	int error = 0;
+
+	if (s->o) {
+		error = out_end(s->o);
+		if (error && error != EPIPE)
+			cmd_warn("%s: %s", s->path, strerror(error));
+		free(s->o);
+		s->o = NULL;
+	}
+	if (s->fd >= 0 && close(s->fd) && !error) {
+		error = errno;
+		cmd_warn("%s: %s", s->path, strerror(error));
+	}
+	s->fd = -1;
+	return error;
+}
+
+/* Turn the loop until all of these have ended: false when it broke. */
+static bool ask_wait(struct replay *r, struct ask *a, struct ask *b)
+{
+	while (!a->ended || (b && !b->ended))
+		if (!replay_turn(r) && (!a->ended || (b && !b->ended)))
+			return false;
+	return true;
+}
+
+/* Why the loop broke, said; the code for it. */
+static int replay_broke(struct replay *r)
+{
+	if (r->caught) {
+		cmd_warn("interrupted");
+		return CMD_FAILED;
+	}
+	if (child_ended(&r->child)) {
+		child_tell(&r->child);
+		cmd_warn("ctshardd ended before the captures did");
+		return CMD_FAILED;
+	}
+	child_tell(&r->child);
+	return cmd_error(r->ct, CTSHARD_EFAILED);
+}
+
+/*
+ * A capture that breaks off: the message names the file as it was given,
+ * which is not what the daemon read when it came through stdin.
+ */
+static void replay_broken(const struct replay *r, const char *text)
+{
+	size_t n = strlen(r->spool);
+
+	if (n && !strncmp(text, r->spool, n))
+		cmd_warn("-%s", text + n);
+	else
+		cmd_warn("%s", text);
+}
+
+static int ask_failed(const struct ask *a)
+{
+	cmd_warn("%s", a->text[0] ? a->text : ctshard_strerror(a->error));
+	return CMD_FAILED;
+}
+
+/* Through the captures: the events are out then.  *broken: one broke off. */
+static int replay_run(struct replay *r, struct sink *events, bool *broken)
+{
+	struct ask watch = {.o = events->o}, start = {0}, end = {0};
+	struct ctshard_watch_opts opts = {.from_start = 1, .until_end = 1};
+	struct ctshard_handler h;
+	int rc = 0;
+
+	if (events->o) {
+		h = ask_handler(&watch);
+		rc = ctshard_watch(r->ct, &opts, &h, NULL);
+		out_begin(events->o);
+	} else {
+		watch.ended = true;
+	}
+	h = ask_handler(&start);
+	rc = rc ? rc : ctshard_start(r->ct, &h, NULL);
+	h = ask_handler(&end);
+	rc = rc ? rc : ctshard_wait_end(r->ct, &h, NULL);
+	if (rc)
+		return cmd_error(r->ct, rc);
+	if (!ask_wait(r, &start, NULL))
+		return replay_broke(r);
+	if (start.error)
+		return ask_failed(&start);
+	if (!ask_wait(r, &end, &watch))
+		return replay_broke(r);
+	if (watch.error && !events->o->error)
+		return ask_failed(&watch);
+	if (end.error && end.error != CTSHARD_EFAILED)
+		return ask_failed(&end);
+	*broken = end.error != 0;
+	if (*broken)
+		replay_broken(r, end.text);
+	return CMD_OK;
+}
+
+static int replay_table(struct replay *r, struct sink *s)
+{
+	struct ctshard_list_opts opts = {0};
+	struct ask a = {.o = s->o};
+	struct ctshard_handler h = ask_handler(&a);
+	int rc;
+
+	if (!s->o)
+		return CMD_OK;
+	out_begin(s->o);
+	rc = ctshard_list(r->ct, &opts, &h, NULL);
+	if (rc)
+		return cmd_error(r->ct, rc);
+	if (!ask_wait(r, &a, NULL))
+		return replay_broke(r);
+	return a.error && !s->o->error ? ask_failed(&a) : CMD_OK;
+}
+
+static int replay_stats(struct replay *r, struct sink *s)
+{
+	struct ask a = {0};
+	struct ctshard_handler h = ask_handler(&a);
+	int rc, code = CMD_OK;
+
+	if (!s->o)
+		return CMD_OK;
+	rc = ctshard_stats(r->ct, &h, NULL);
+	if (rc)
+		code = cmd_error(r->ct, rc);
+	else if (!ask_wait(r, &a, NULL))
+		code = replay_broke(r);
+	else if (a.error)
+		code = ask_failed(&a);
+	else
+		stats_json(&a.stats, s->o);
+	stats_free(&a.stats);
+	return code;
+}
+
+enum { SINK_EVENTS, SINK_EXPECT_EVENTS, SINK_TABLE, SINK_EXPECT, SINK_STATS,
+       SINK_COUNT };
+
+/* In the order in which they are written when several are stdout. */
+static int replay_sinks(const struct cmd *c, struct sink *s)
+{
+	const struct cmd_replay *p = &c->replay;
+	const char *path[SINK_COUNT] = {
+		[SINK_EVENTS] = p->events,
+		[SINK_EXPECT_EVENTS] = p->expect_events,
+		[SINK_TABLE] = p->table ? p->table : "-",
+		[SINK_EXPECT] = p->expect,
+		[SINK_STATS] = p->stats,
+	};
+	int i;
+
+	for (i = 0; i < SINK_COUNT; i++)
+		if (sink_open(&s[i], c, path[i]))
+			return CMD_FAILED;
+	return CMD_OK;
+}
+
+/* An output is closed before the next one of the same stdout begins. */
+static int replay_outputs(struct replay *r, struct sink *s)
+{
+	bool broken = false;
+	int code = replay_run(r, &s[SINK_EVENTS], &broken), failed = 0;
+
+	failed |= sink_close(&s[SINK_EVENTS]);
+	failed |= sink_close(&s[SINK_EXPECT_EVENTS]);
+	cmd_proc(r->ct, s[SINK_TABLE].o);
+	if (code == CMD_OK)
+		code = replay_table(r, &s[SINK_TABLE]);
+	failed |= sink_close(&s[SINK_TABLE]);
+	failed |= sink_close(&s[SINK_EXPECT]);
+	if (code == CMD_OK)
+		code = replay_stats(r, &s[SINK_STATS]);
+	failed |= sink_close(&s[SINK_STATS]);
+	return code == CMD_OK && (broken || failed) ? CMD_FAILED : code;
+}
+
+int cmd_replay(struct cmd *c)
+{
+	struct replay r = {.c = c, .signals = -1};
+	struct sink s[SINK_COUNT] = {0};
+	int code, i, spooled = 0;
+
+	for (i = 0; i < (int)c->args; i++)
+		spooled += !strcmp(c->arg[i], "-");
+	if (!c->args || spooled > 1) {
+		cmd_warn(spooled ? "replay: stdin can be one capture only"
+				 : "replay: CAPTURE is missing");
+		return CMD_USAGE;
+	}
+	for (i = 0; i < SINK_COUNT; i++)
+		s[i].fd = -1;
+	code = replay_open(&r);
+	if (code == CMD_OK)
+		code = replay_sinks(c, s);
+	if (code == CMD_OK)
+		code = replay_outputs(&r, s);
+	for (i = 0; i < SINK_COUNT; i++)
+		sink_close(&s[i]);
+	replay_close(&r);
+	return code;
+}

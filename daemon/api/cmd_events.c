@@ -1,0 +1,218 @@
+/*
+ * cmd_events.c - watch: a subscriber is a position in the log and a filter.
+ *
+ * Nothing is kept for a subscriber: one that is slow finds its place
+ * overwritten and is told so by one GAP with exact numbers.  A filter never
+ * hides a GAP.  Numbers of events only grow along the log, so a number to
+ * resume from is found by bisection.
+ *
+ * A snapshot: the number G of the newest event is taken first, then the table
+ * is walked, then events after G follow.  A row may already contain events
+ * after G: it carries the number of its shard's newest event, read before the
+ * row was copied, and its version, so a follower drops what it has.
+ */
+#include "daemon/api/cmd.h"
+
+#include <string.h>
+
+#include "shm/atomic.h"
+
+#define TYPES_ALL (~0u)
+
+struct watching {
+	struct filter *filter;
+	uint32_t types;
+	uint64_t seq; /* number of the last event that was passed */
+	bool snapshot; /* rows are still to be told */
+	bool until_end;
+	bool foreign; /* resumes from a number of another segment */
+	uint64_t snapshot_seq;
+	struct conn_walk walk;
+};
+
+static bool type_wanted(const struct watching *w, uint8_t type)
+{
+	static const uint8_t message[] = {
+		[EVENT_NEW] = CTSHARD__EVENT_TYPE__NEW,
+		[EVENT_UPDATE] = CTSHARD__EVENT_TYPE__UPDATE,
+		[EVENT_DESTROY] = CTSHARD__EVENT_TYPE__DESTROY,
+	};
+
+	return type < ARRAY_SIZE(message) && message[type] &&
+	       (w->types & 1u << message[type]);
+}
+
+static uint64_t slot_before(const struct event_slot *s)
+{
+	return s->cell.type == EVENT_GAP ? s->cell.gseq - s->cell.id
+					 : s->cell.gseq - 1;
+}
+
+/* Skips what is no longer there: events w->seq + 1 up to the one before the
+ * oldest slot were overwritten, or never stood in this log. */
+static void watch_catch_up(struct request *q, struct watching *w)
+{
+	const struct merge *m = &q->api->merge;
+	uint64_t oldest = merge_oldest(m), before;
+
+	if (q->pos < oldest)
+		q->pos = oldest;
+	before = q->pos < m->tail ? slot_before(merge_at(m, q->pos)) : m->gseq;
+	if (w->foreign) {
+		/* what the other one told after `since` nobody knows */
+		pb_gap(&q->api->pb, w->seq, before + 1, "log");
+		w->foreign = false;
+		w->seq = before;
+		return;
+	}
+	if (before <= w->seq)
+		return;
+	pb_gap(&q->api->pb, w->seq, before + 1, "log");
+	q->lost += before - w->seq;
+	q->api->subscriber_lost += before - w->seq;
+	w->seq = before;
+}
+
+static bool watch_over(const struct request *q, const struct watching *w)
+{
+	const struct ring_header *broken;
+
+	/* the flags first: events that they cover are then seen as pending */
+	return w->until_end && capture_ended(q->api->t, &broken) &&
+	       !merge_pending(&q->api->merge) &&
+	       q->pos == q->api->merge.tail;
+}
+
+static enum cmd_step watch_follow(struct request *q)
+{
+	struct watching *w = q->state;
+	struct api *a = q->api;
+	uint32_t look;
+
+	pb_begin(&a->pb);
+	watch_catch_up(q, w);
+	for (look = 0; look < CMD_LOOK && !pb_full(&a->pb); look++) {
+		const struct event_slot *s;
+
+		if (q->pos == a->merge.tail)
+			break;
+		s = merge_at(&a->merge, q->pos++);
+		w->seq = s->cell.gseq;
+		if (s->cell.type == EVENT_GAP ||
+		    (type_wanted(w, s->cell.type) &&
+		     filter_event(w->filter, &a->policy, s)))
+			pb_event(&a->pb, s);
+	}
+	request_send_rows(q);
+	if (q->pos < a->merge.tail)
+		return CMD_MORE;
+	return watch_over(q, w) ? request_end(q) : CMD_WAIT;
+}
+
+static enum cmd_step watch_snapshot(struct request *q)
+{
+	struct watching *w = q->state;
+	struct api *a = q->api;
+	uint64_t shard_seq[NSHARD];
+	struct conn_view v;
+	uint32_t look, i;
+
+	/* read before any row of this step is copied; too low does no harm */
+	for (i = 0; i < a->t->nshard; i++)
+		shard_seq[i] = shm_load_acquire(&a->t->shard[i].ev_seq);
+	pb_begin(&a->pb);
+	for (look = 0; look < CMD_LOOK && !pb_full(&a->pb); look++) {
+		if (!conn_walk(a->t, &w->walk, &v)) {
+			pb_list_end(&a->pb, w->snapshot_seq);
+			w->snapshot = false;
+			break;
+		}
+		if (!pb_expired(&a->pb, &v) &&
+		    filter_view(w->filter, &a->policy, &v,
+				a->t->detail != NULL))
+			pb_list(&a->pb, &v, shard_seq[v.shard]);
+	}
+	request_send_rows(q);
+	return CMD_MORE;
+}
+
+static enum cmd_step watch_step(struct request *q)
+{
+	const struct watching *w = q->state;
+
+	return w->snapshot ? watch_snapshot(q) : watch_follow(q);
+}
+
+static bool same_segment(const struct request *q, const Ctshard__Watch *m)
+{
+	return !m->has_uuid ||
+	       (m->uuid.len == sizeof(q->api->t->hdr->uuid) &&
+		!memcmp(m->uuid.data, q->api->t->hdr->uuid, m->uuid.len));
+}
+
+/* Where to begin, and after which number. */
+static void watch_place(struct request *q, struct watching *w,
+			const Ctshard__Watch *m)
+{
+	const struct merge *g = &q->api->merge;
+
+	q->pos = g->tail;
+	w->seq = g->gseq;
+	if (w->snapshot)
+		return;
+	if (m->has_since && same_segment(q, m)) {
+		w->seq = m->since;
+		q->pos = merge_find(g, m->since);
+	} else if (m->has_since) {
+		/* all that this segment has told is news to it */
+		w->foreign = true;
+		w->seq = m->since;
+		q->pos = merge_oldest(g);
+	} else if (m->has_from_start && m->from_start) {
+		w->seq = 0;
+		q->pos = merge_oldest(g);
+	}
+}
+
+static enum cmd_step watch_start(struct request *q, const Ctshard__Request *r)
+{
+	const Ctshard__Watch *m = r->watch;
+	struct watching *w = q->state;
+
+	if (!request_filter(q, &w->filter, m->filter))
+		return CMD_DONE;
+	if (m->has_since && same_segment(q, m) &&
+	    m->since > q->api->merge.gseq)
+		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
+				    "watch: event %llu is still to come, the "
+				    "newest is %llu",
+				    (unsigned long long)m->since,
+				    (unsigned long long)q->api->merge.gseq);
+	if (m->has_until_end && m->until_end && q->api->env->live)
+		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
+				    "watch: interfaces have no end");
+	w->types = m->has_types && m->types ? m->types : TYPES_ALL;
+	w->until_end = m->has_until_end && m->until_end;
+	w->snapshot = m->has_snapshot && m->snapshot;
+	watch_place(q, w, m);
+	w->snapshot_seq = q->api->merge.gseq;
+	q->watching = true;
+	q->pins = w->until_end;
+	return watch_step(q);
+}
+
+static void watch_stop(struct request *q)
+{
+	struct watching *w = q->state;
+
+	filter_free(w->filter);
+}
+
+const struct cmd cmd_watch = {
+	.name = "watch",
+	.body = CTSHARD__REQUEST__BODY_WATCH,
+	.state = sizeof(struct watching),
+	.start = watch_start,
+	.step = watch_step,
+	.stop = watch_stop,
+};

@@ -1,0 +1,15 @@
+/* commands.h - the list: one line a command; the row of each stands in a file
+ * cmd_*.c. */
+CMD(list)
+CMD(get)
+CMD(count)
+CMD(watch)
+CMD(stats)
+CMD(show)
+CMD(set)
+CMD(delete)
+CMD(flush)
+CMD(update)
+CMD(check)
+CMD(start)
+CMD(wait_end)

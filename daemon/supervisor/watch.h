@@ -1,0 +1,47 @@
+/*
+ * watch.h - who hangs.
+ *
+ * Two signs, both read from process pages, both only data: what comes out is a
+ * slot of our own children, never a pid that somebody wrote there.
+ *
+ * Stalled: `beat` has stood for `stall_kill` while the role is ready, or for
+ * WATCH_START_MS while it starts (a large table takes its time to heal, but
+ * nobody waits for ever).
+ *
+ * Holding: a waiter names a shard and the word in its lock; that word stands
+ * there and its holder's beat with it for WATCH_LOCK_MS.
+ *
+ * Time is counted in turns of the watch, each worth WATCH_TURN_MAX_MS at most:
+ * a supervisor that was itself stopped, or a machine that slept, does not find
+ * everybody stalled when it wakes.
+ */
+#ifndef SUPERVISOR_WATCH_H
+#define SUPERVISOR_WATCH_H
+
+#include "shm/table.h"
+
+#define WATCH_TURN_MS	  50u
+#define WATCH_TURN_MAX_MS 100u
+#define WATCH_LOCK_MS	  100u
+#define WATCH_START_MS	  60000u
+
+struct watch_slot {
+	uint32_t beat, beat_ms; /* last seen, and how long it has stood */
+	uint32_t lock, shard, lock_beat, lock_ms;
+};
+
+struct watch {
+	struct watch_slot slot[NSLOT];
+};
+
+enum watch_verdict { WATCH_FINE, WATCH_STALLED, WATCH_HOLDING };
+
+/* A child was started in the slot. */
+void watch_reset(struct watch *w, uint32_t slot);
+
+/* One turn, for a child that lives in `slot`. */
+enum watch_verdict watch_turn(struct watch *w, const struct table *t,
+			      uint32_t slot, bool ready, uint32_t elapsed_ms,
+			      uint32_t stall_ms);
+
+#endif

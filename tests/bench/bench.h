@@ -1,0 +1,81 @@
+/*
+ * bench.h - parts of ctbench.
+ *
+ * Every benchmark runs the daemon's own object files on a table in private
+ * memory, with packets that come out of source_next() of an in-memory source.
+ * Frames are built before the clock runs, and their numbers advance so that
+ * the trackers accept them; what was accepted is counted and printed.  Times
+ * are CPU time of the thread.
+ */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include "daemon/source/source.h"
+#include "daemon/worker/pipeline.h"
+#include "shm/region.h"
+
+struct bench_opt {
+	uint64_t connections, packets;
+	unsigned int repeat;
+	uint64_t seed;
+	bool v6, detail;
+	const char *proto; /* tcp, udp, mix */
+	const char *workers;
+	unsigned int clients, subscribers;
+	const char *format;
+};
+
+struct sample {
+	double v[64];
+	unsigned int n;
+};
+void sample_add(struct sample *s, double v);
+double sample_median(struct sample *s); /* sorts */
+
+uint64_t bench_cpu_ns(void);
+uint64_t bench_random(uint64_t *state);
+
+/* one side's view of a connection, to build the next frame from */
+struct flow {
+	uint32_t seq[2];
+	uint8_t udp;
+};
+
+struct frames {
+	struct source_frame *f;
+	uint8_t *bytes;
+	size_t n, cap, stride;
+	uint64_t ts_ns;
+	bool v6;
+};
+void frames_init(struct frames *fr, size_t cap, bool v6);
+void frames_free(struct frames *fr);
+/* kinds of frames of connection `id` */
+enum frame_kind { FRAME_SYN, FRAME_SYNACK, FRAME_ACK, FRAME_DATA };
+void frames_add(struct frames *fr, uint64_t id, struct flow *fl, int dir,
+		enum frame_kind kind);
+
+/* a table with a policy of defaults for one worker, and its pipeline */
+struct rig {
+	struct table *t;
+	struct pipeline *pipe;
+	struct policy pol;
+	uint64_t huge; /* bytes in huge pages */
+};
+void rig_open(struct rig *r, uint64_t max, bool detail);
+void rig_close(struct rig *r);
+/* all frames through the pipeline; CPU ns taken */
+uint64_t rig_run(struct rig *r, const struct frames *fr);
+/* N connections with their handshakes done */
+struct flow *rig_fill(struct rig *r, const struct bench_opt *o);
+uint64_t rig_packets(const struct rig *r); /* sum of all packet counters */
+double rig_floor(struct rig *r);	   /* ns a line, see bench_floor.c */
+
+int bench_floor(const struct bench_opt *o);
+int bench_pipeline(const struct bench_opt *o);
+int bench_create(const struct bench_opt *o);
+int bench_expire(const struct bench_opt *o);
+int bench_recover(const struct bench_opt *o);
+int bench_scale(const struct bench_opt *o);
+
+#endif

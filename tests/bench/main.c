@@ -1,0 +1,104 @@
+/* ctbench - benchmarks of the pipeline; see ctbench --help. */
+#include "tests/bench/bench.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct bench {
+	const char *name;
+	int (*run)(const struct bench_opt *);
+	uint64_t connections, packets;
+	const char *what;
+} benches[] = {
+	{"floor", bench_floor, 1000000, 0,
+	 "one random entry read and written, fetched ahead: what memory costs"},
+	{"pipeline", bench_pipeline, 1000000, 10000000,
+	 "packets to random established connections"},
+	{"create", bench_create, 1000000, 0, "every packet a new connection"},
+	{"expire", bench_expire, 1000000, 0, "every connection ends"},
+	{"recover", bench_recover, 1000000, 0,
+	 "a shard made anew from its entries"},
+	{"scale", bench_scale, 100000, 10000000,
+	 "one to N pinned workers with shards of their own"},
+};
+
+static int usage(FILE *to, int code)
+{
+	unsigned int i;
+
+	fprintf(to, "usage: ctbench BENCH [--connections N] [--packets M] "
+		    "[--repeat R] [--v6]\n"
+		    "               [--proto tcp|udp|mix] [--seed S] "
+		    "[--no-detail] [--workers 1,2]\n");
+	for (i = 0; i < ARRAY_SIZE(benches); i++)
+		fprintf(to, "  %-9s %s\n", benches[i].name, benches[i].what);
+	return code;
+}
+
+static const struct option longopts[] = {
+	{"connections", required_argument, NULL, 'c'},
+	{"packets", required_argument, NULL, 'p'},
+	{"repeat", required_argument, NULL, 'r'},
+	{"seed", required_argument, NULL, 's'},
+	{"proto", required_argument, NULL, 'P'},
+	{"workers", required_argument, NULL, 'w'},
+	{"v6", no_argument, NULL, '6'},
+	{"no-detail", no_argument, NULL, 'd'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0}};
+
+int main(int argc, char **argv)
+{
+	struct bench_opt o = {.repeat = 5,
+			      .seed = 1,
+			      .proto = "tcp",
+			      .workers = "1,2",
+			      .detail = true};
+	const struct bench *b = NULL;
+	unsigned int i;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", longopts, NULL)) != -1)
+		switch (c) {
+		case 'c':
+			o.connections = strtoull(optarg, NULL, 0);
+			break;
+		case 'p':
+			o.packets = strtoull(optarg, NULL, 0);
+			break;
+		case 'r':
+			o.repeat = (unsigned int)strtoul(optarg, NULL, 0);
+			break;
+		case 's':
+			o.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'P':
+			o.proto = optarg;
+			break;
+		case 'w':
+			o.workers = optarg;
+			break;
+		case '6':
+			o.v6 = true;
+			break;
+		case 'd':
+			o.detail = false;
+			break;
+		case 'h':
+			return usage(stdout, 0);
+		default:
+			return usage(stderr, 2);
+		}
+	for (i = 0; optind < argc && i < ARRAY_SIZE(benches); i++)
+		if (!strcmp(argv[optind], benches[i].name))
+			b = &benches[i];
+	if (!b || optind + 1 != argc || !o.repeat || o.repeat > 64)
+		return usage(stderr, 2);
+	if (!o.connections)
+		o.connections = b->connections;
+	if (!o.packets)
+		o.packets = b->packets;
+	return b->run(&o);
+}

@@ -1,0 +1,187 @@
+/* rig.c - a table, a pipeline and connections to measure with. */
+#include "tests/bench/bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "shm/proc.h"
+#include "shm/rcu.h"
+#include "shm/read.h"
+#include "shm/tick.h"
+
+#define T0 1700000000000000000ull
+
+void sample_add(struct sample *s, double v)
+{
+	if (s->n < ARRAY_SIZE(s->v))
+		s->v[s->n++] = v;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+double sample_median(struct sample *s)
+{
+	qsort(s->v, s->n, sizeof(s->v[0]), by_value);
+	return s->n ? s->v[s->n / 2] : 0;
+}
+
+uint64_t bench_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t bench_random(uint64_t *state)
+{
+	uint64_t x = *state;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return *state = x;
+}
+
+void rig_open(struct rig *r, uint64_t max, bool detail)
+{
+	struct region_params p = {.max = (uint32_t)max,
+				  .nworker = 1,
+				  .ring_bytes = 16 << 20,
+				  .log_bytes = 1 << 20,
+				  .detail = detail,
+				  .clock_mode = CLOCK_CAPTURE};
+
+	memset(r, 0, sizeof(*r));
+	r->t = region_memory(&p);
+	r->pipe = calloc(1, sizeof(*r->pipe));
+	if (!r->t || !r->pipe || proc_attach(r->t, 0, 0)) {
+		fprintf(stderr, "ctbench: no memory for a table\n");
+		exit(1);
+	}
+	/* pages exist before the clock runs, as the daemon allocates them */
+	memset((char *)r->t->conn, 0,
+	       (size_t)r->t->nshard * r->t->cap * sizeof(struct conn));
+	memset((char *)r->t->line, 0,
+	       (size_t)r->t->nshard * r->t->nline * sizeof(struct line));
+	r->huge = region_collapse(r->t);
+	tracker_defaults(&r->pol);
+	r->pol.acct = 1;
+	r->pol.events = 1;
+	r->t->hdr->clock_ns = T0;
+	rcud_publish(r->t, &r->pol);
+	pipeline_init(r->pipe, r->t, 0, 1, true);
+	r->pipe->due = TICK_BEHIND;
+}
+
+void rig_close(struct rig *r)
+{
+	region_memory_free(r->t);
+	free(r->pipe);
+}
+
+uint64_t rig_run(struct rig *r, const struct frames *fr)
+{
+	struct pkt batch[PIPELINE_BATCH];
+	uint64_t base = r->pipe->last_pkt, t0;
+	char err[SOURCE_ERR];
+	struct source *s = source_open_memory(fr->f, fr->n, err);
+	int n, i;
+
+	if (!s) {
+		fprintf(stderr, "ctbench: %s\n", err);
+		exit(1);
+	}
+	t0 = bench_cpu_ns();
+	while ((n = source_next(s, batch, PIPELINE_BATCH)) >= 0) {
+		for (i = 0; i < n; i++)
+			batch[i].frame += base;
+		r->pipe->pol = rcud_enter(r->t);
+		pipeline_batch(r->pipe, batch, (unsigned int)n);
+		rcud_leave(r->t);
+	}
+	t0 = bench_cpu_ns() - t0;
+	source_close(s);
+	return t0;
+}
+
+static bool flow_is_udp(const struct bench_opt *o, uint64_t id)
+{
+	return !strcmp(o->proto, "udp") ||
+	       (!strcmp(o->proto, "mix") && id % 8 == 0);
+}
+
+struct flow *rig_fill(struct rig *r, const struct bench_opt *o)
+{
+	struct flow *fl = calloc(o->connections, sizeof(*fl));
+	uint64_t step = 1000000, id, end;
+	struct frames fr;
+	static const enum frame_kind kinds[] = {FRAME_SYN, FRAME_SYNACK,
+						FRAME_ACK};
+	unsigned int k;
+
+	if (!fl)
+		exit(1);
+	for (id = 0; id < o->connections; id = end) {
+		end = id + step < o->connections ? id + step : o->connections;
+		frames_init(&fr, (end - id) * 3, o->v6);
+		fr.ts_ns = r->pipe->clock_ns ? r->pipe->clock_ns : T0;
+		for (k = 0; k < 3; k++) {
+			uint64_t c;
+
+			for (c = id; c < end; c++) {
+				fl[c].udp = flow_is_udp(o, c);
+				frames_add(&fr, c, &fl[c], k == 1, kinds[k]);
+			}
+		}
+		rig_run(r, &fr);
+		frames_free(&fr);
+	}
+	return fl;
+}
+
+uint64_t rig_packets(const struct rig *r)
+{
+	struct conn_walk w = {0, 0};
+	struct conn_view v;
+	uint64_t n = 0;
+
+	while (conn_walk(r->t, &w, &v))
+		n += v.conn.packets[0] + v.conn.packets[1];
+	return n;
+}
+
+/* The floor: one random entry of 128 bytes read and written, fetched ahead in
+ * batches of 32, in this very table (its packet counters, put back). */
+double rig_floor(struct rig *r)
+{
+	const uint64_t n = 4000000;
+	uint64_t span = (uint64_t)r->t->nshard * r->t->cap, x = 88172645463325252;
+	uint64_t at[32], i, j, t0;
+
+	t0 = bench_cpu_ns();
+	for (i = 0; i < n; i += 32) {
+		for (j = 0; j < 32; j++) {
+			at[j] = (bench_random(&x) >> 32) * span >> 32;
+			__builtin_prefetch(&r->t->conn[at[j]], 1);
+		}
+		for (j = 0; j < 32; j++)
+			*(volatile uint64_t *)&r->t->conn[at[j]].packets[0] +=
+				1;
+	}
+	t0 = bench_cpu_ns() - t0;
+	x = 88172645463325252;
+	for (i = 0; i < n; i++) {
+		uint64_t k = (bench_random(&x) >> 32) * span >> 32;
+
+		r->t->conn[k].packets[0] -= 1;
+	}
+	return (double)t0 / (double)n;
+}
