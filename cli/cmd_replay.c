@@ -168,13 +168,40 @@ static int ask_failed(const struct ask *a)
 	return CMD_FAILED;
 }
 
+/* Let the workers begin: over the socket for changes, if need be. */
+static int replay_begin(struct replay *r)
+{
+	static const struct ctshard_handler none;
+	struct ask start = {0};
+	struct ctshard_handler h = ask_handler(&start);
+	struct ctshard *control;
+	uint64_t id;
+	int rc = ctshard_start(r->ct, &h, NULL), code = CMD_OK;
+
+	if (rc)
+		return cmd_error(r->ct, rc);
+	if (!ask_wait(r, &start, NULL))
+		return replay_broke(r);
+	if (start.error != CTSHARD_EDENIED)
+		return start.error ? ask_failed(&start) : CMD_OK;
+	rc = ctshard_open(r->dir, CTSHARD_CONTROL, &control);
+	if (!rc)
+		rc = ctshard_start(control, &none, &id);
+	if (!rc)
+		rc = ctshard_wait(control, id);
+	if (rc)
+		code = cmd_error(control, rc);
+	ctshard_close(control);
+	return code;
+}
+
 /* Through the captures: the events are out then.  *broken: one broke off. */
 static int replay_run(struct replay *r, struct sink *events, bool *broken)
 {
-	struct ask watch = {.o = events->o}, start = {0}, end = {0};
+	struct ask watch = {.o = events->o}, end = {0};
 	struct ctshard_watch_opts opts = {.from_start = 1, .until_end = 1};
 	struct ctshard_handler h;
-	int rc = 0;
+	int rc = 0, code;
 
 	if (events->o) {
 		h = ask_handler(&watch);
@@ -183,16 +210,13 @@ static int replay_run(struct replay *r, struct sink *events, bool *broken)
 	} else {
 		watch.ended = true;
 	}
-	h = ask_handler(&start);
-	rc = rc ? rc : ctshard_start(r->ct, &h, NULL);
+	code = rc ? cmd_error(r->ct, rc) : replay_begin(r);
+	if (code != CMD_OK)
+		return code;
 	h = ask_handler(&end);
-	rc = rc ? rc : ctshard_wait_end(r->ct, &h, NULL);
+	rc = ctshard_wait_end(r->ct, &h, NULL);
 	if (rc)
 		return cmd_error(r->ct, rc);
-	if (!ask_wait(r, &start, NULL))
-		return replay_broke(r);
-	if (start.error)
-		return ask_failed(&start);
 	if (!ask_wait(r, &end, &watch))
 		return replay_broke(r);
 	if (watch.error && !events->o->error)

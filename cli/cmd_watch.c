@@ -5,7 +5,9 @@
  * needed to go on, here after the daemon was away, or in a later ctctl with
  * --since.  It is moved only after the event was handed to the format, so what
  * is resumed may repeat but never miss an event; what was lost is said by the
- * daemon as a GAP, whose end becomes the number to go on from.
+ * daemon as a GAP, whose end becomes the number to go on from.  A daemon that
+ * came back with another table says that as a gap too: it compares the
+ * segment's name that goes with the number.
  */
 #include "cli/cmd.h"
 
@@ -147,13 +149,6 @@ static int watch_reconnect(struct watch *w)
 			break;
 		ctshard_close(w->ct);
 		w->ct = NULL;
-	}
-	if (memcmp(w->uuid, ctshard_peer(w->ct)->uuid, sizeof(w->uuid)) != 0) {
-		cmd_warn("the daemon has a new table: its events from the "
-			 "first on");
-		memcpy(w->uuid, ctshard_peer(w->ct)->uuid, sizeof(w->uuid));
-		w->opts.has_since = 0;
-		w->opts.from_start = 1;
 	}
 	return 0;
 }

@@ -152,7 +152,7 @@ static int replay_connect(struct replay *r)
 	int rc;
 
 	for (;;) {
-		rc = ctshard_open(r->dir, CTSHARD_CONTROL, &r->ct);
+		rc = ctshard_open(r->dir, 0, &r->ct);
 		if (!rc)
 			return CMD_OK;
 		if (rc != CTSHARD_ENODAEMON)

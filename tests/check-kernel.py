@@ -34,7 +34,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
 CTCTL = os.path.join(BUILD, "ctctl")
 sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
-from traffic import Pair, frame_of, packets_of  # noqa: E402
+from frames import Pair, frame_of, packets_of  # noqa: E402
 
 HAVE_HELPERS = os.path.exists(os.path.join(ROOT, "daemon/helper/ftp.c"))
 

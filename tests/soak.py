@@ -1,287 +1,391 @@
 #!/usr/bin/python3
-"""Traffic, clients and kill -9 for some time; nothing may be lost unsaid.
+"""Kill everything, again and again, under traffic, and count what is missing.
 
-	tests/soak.py [SECONDS]
+  soak.py [--seconds S] [--kills N] [--pps P] [--roles LIST] [--build DIR]
 
-Needs root: works in a network namespace of its own, with a daemon that tracks
-one end of a veth pair while frames go into the other.  Every few seconds one
-process of the daemon is killed, and every now and then all of them.  Meanwhile
-one client follows all events, one lists, one checks the table.  What must
-hold:
+Makes two network namespaces of its own, joined by a veth pair: one end sends
+made-up connections with tcpreplay, ctshardd listens on the other.  All the
+while one role after the other is killed with SIGKILL (the supervisor too: then
+the daemon is started again).  What this program believes comes from what it
+sent, never from the daemon:
 
- - a process that was killed is back, and the daemon answers;
- - `ctctl check --deep` finds no fault, while running and after the end;
- - the numbers of the events that the follower saw are without a hole that a
-   GAP does not explain;
- - what is tracked grows after every death.
+  * before each kill the table is listed, and after it again: whatever stood
+    there before must stand there still, or its DESTROY must have been told
+  * no connection that nobody sent, no packet counter above what was sent, no
+    counter that went back
+  * the events, followed by one client over all deaths: numbers without a hole
+    but for gaps that say exactly how many are missing
+  * at the end ctctl check --deep finds nothing
 
-Ends with `N passed, N failed`, one for each of these looks.
+Prints one table and exits with 1 if anything was lost.  Needs root.
 """
-import collections
-import itertools
+import argparse
 import json
 import os
+import random
 import signal
-import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-sys.dont_write_bytecode = True
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
-sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
-from traffic import frame_of, packets_of  # noqa: E402
-
-SUM = collections.Counter()
+MAC = bytes.fromhex('020000000002020000000001') + b'\x08\x00'
 
 
-def look(name, fault):
-    """Count one look; `fault` is empty when all is well."""
-    SUM["failed" if fault else "passed"] += 1
-    if fault:
-        print("FAIL %s: %s" % (name, fault))
-        sys.stdout.flush()
+def checksum(b):
+    if len(b) & 1:
+        b += b'\0'
+    s = sum(struct.unpack('>%dH' % (len(b) // 2), b))
+    while s >> 16:
+        s = (s & 0xffff) + (s >> 16)
+    return ~s & 0xffff
 
 
-def ip(line, check=True):
-    subprocess.run(["ip"] + line.split(), check=check, capture_output=True)
+def ip4(src, dst, proto, payload):
+    h = struct.pack('>BBHHHBBH4s4s', 0x45, 0, 20 + len(payload), 0, 0x4000, 64,
+                    proto, 0, src, dst)
+    return h[:10] + struct.pack('>H', checksum(h)) + h[12:] + payload
 
 
-class Sender(threading.Thread):
-    """Sends frames of ever new conversations into the namespace."""
+class Flow:
+    """One TCP connection: knows what it has sent so far."""
 
-    def __init__(self, ns):
-        super().__init__(daemon=True)
-        self.stop = threading.Event()
-        self.sock = None
-        libc = __import__("ctypes").CDLL(None, use_errno=True)
-        here = os.open("/proc/self/ns/net", os.O_RDONLY)
-        there = os.open("/run/netns/" + ns, os.O_RDONLY)
-        try:
-            if libc.setns(there, 0):
-                raise OSError("setns")
-            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-            self.sock.bind(("tap", 0))
-        finally:
-            libc.setns(here, 0)
-            os.close(here)
-            os.close(there)
+    def __init__(self, n):
+        self.a = bytes([10, 1 + (n >> 16), n >> 8 & 255, n & 255])
+        self.b = bytes([20, 1, n >> 8 & 255, n & 7])
+        self.sport, self.dport = 1024 + n % 60000, 443
+        self.seq = [n * 7919 & 0xffffffff, n * 104729 & 0xffffffff]
+        self.sent = [0, 0]
+        self.key = ('.'.join(map(str, self.a)), '.'.join(map(str, self.b)),
+                    self.sport, self.dport)
 
-    def run(self):
-        for seed in itertools.count():
-            for kind in ("tcp", "udp", "icmp6", "tcp6", "sctp"):
-                for p in packets_of("%s:%d" % (kind, seed), 50):
-                    if self.stop.is_set():
-                        return
-                    try:
-                        self.sock.send(frame_of(p))
-                    except OSError:
-                        time.sleep(0.01)
-                    time.sleep(0.0005)
+    def frame(self, d, flags, data=b''):
+        src, dst = (self.a, self.b) if d == 0 else (self.b, self.a)
+        sp, dp = (self.sport, self.dport)[::1 if d == 0 else -1]
+        ack = self.seq[1 - d] if flags & 0x10 else 0
+        t = struct.pack('>HHIIBBHHH', sp, dp, self.seq[d], ack, 0x50, flags,
+                        65535, 0, 0) + data
+        pseudo = src + dst + struct.pack('>BBH', 0, 6, len(t))
+        t = t[:16] + struct.pack('>H', checksum(pseudo + t)) + t[18:]
+        self.seq[d] = self.seq[d] + len(data) + (1 if flags & 3 else 0) \
+            & 0xffffffff
+        self.sent[d] += 1
+        return MAC + ip4(src, dst, 6, t)
+
+    def handshake(self):
+        return [self.frame(0, 2), self.frame(1, 0x12), self.frame(0, 0x10)]
+
+    def data(self):
+        # both directions are acknowledged, so a lost packet stays one
+        d = random.randint(0, 1)
+        return [self.frame(d, 0x18, b'x' * 40), self.frame(1 - d, 0x10)]
 
 
-class Follower(threading.Thread):
-    """ctctl watch, and whether its numbers have unexplained holes."""
+def write_pcap(path, frames):
+    with open(path, 'wb') as f:
+        f.write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for i, b in enumerate(frames):
+            f.write(struct.pack('<IIII', 1700000000, i % 1000000, len(b),
+                                len(b)) + b)
 
-    def __init__(self, daemon):
-        super().__init__(daemon=True)
-        self.proc = daemon.client_start("watch", "-o", "jsonl")
-        self.seen = self.gaps = 0
+
+def run(*cmd, check=True):
+    return subprocess.run(cmd, check=check, capture_output=True, text=True)
+
+
+class Soak:
+    def __init__(self, o):
+        self.o = o
+        self.dir = tempfile.mkdtemp(prefix='ctshardd-soak-')
+        self.run_dir = os.path.join(self.dir, 'run')
+        self.ns = ('cts%da' % os.getpid(), 'cts%db' % os.getpid())
+        self.daemon = self.watch = None
+        self.flows, self.unsent = {}, []
+        self.kills = {}
         self.faults = []
+        self.sent = self.rounds = 0
+        self.destroyed = set()
+        self.stop = False
+        self.seen = {}
+        self.restart_ms = []
 
-    def run(self):
-        last = None
-        for line in self.proc.stdout:
-            e = json.loads(line)
-            if e["event"] == "GAP":
-                self.gaps += 1
-                if last is not None and e["from"] != last:
-                    self.faults.append("GAP from %d after %d" %
-                                       (e["from"], last))
-                last = e["to"] - 1
-                continue
-            if last is not None and e["seq"] != last + 1:
-                self.faults.append("%d after %d" % (e["seq"], last))
-            last = e["seq"]
-            self.seen += 1
-
-
-class Daemon:
-    def __init__(self, ns, folder):
-        self.ns = ns
-        self.run_dir = os.path.join(folder, "run")
-        os.mkdir(self.run_dir, 0o755)
-        self.log = open(os.path.join(folder, "log"), "a+")
-        self.proc = None
+    # -- the world ----------------------------------------------------------
+    def network(self):
+        a, b = self.ns
+        run('ip', 'netns', 'add', a)
+        run('ip', 'netns', 'add', b)
+        run('ip', '-n', a, 'link', 'add', 'tx', 'type', 'veth', 'peer', 'name',
+            'rx', 'netns', b)
+        for ns, dev in ((a, 'tx'), (b, 'rx')):
+            run('ip', 'netns', 'exec', ns, 'sysctl', '-qw',
+                'net.ipv6.conf.all.disable_ipv6=1', check=False)
+            run('ip', '-n', ns, 'link', 'set', dev, 'up')
 
     def start(self):
-        self.proc = subprocess.Popen(
-            ["ip", "netns", "exec", self.ns,
-             os.path.join(BUILD, "ctshardd"), "-R", self.run_dir, "-i",
-             "mirror", "-w", "2"], stderr=self.log)
-        return self.wait_answer()
+        log = open(os.path.join(self.dir, 'log'), 'a')
+        t0 = time.monotonic()
+        self.daemon = subprocess.Popen(
+            ['ip', 'netns', 'exec', self.ns[1], self.o.build + '/ctshardd',
+             '-R', self.run_dir, '-i', 'rx', '-w', str(self.o.workers), '-s',
+             'shm_dir=' + self.o.shm, '-s', 'tcp_be_liberal=1', '-F', 'tcp'],
+            stderr=log, stdin=subprocess.DEVNULL)
+        for _ in range(1000):
+            if self.daemon.poll() is not None:
+                raise SystemExit('ctshardd ended with %d, see %s/log' %
+                                 (self.daemon.returncode, self.dir))
+            if self.ctl('count').returncode == 0:
+                self.restart_ms.append((time.monotonic() - t0) * 1000)
+                return
+            time.sleep(0.01)
+        raise SystemExit('ctshardd does not answer, see %s/log' % self.dir)
 
-    def client(self, *args):
-        return subprocess.run(
-            [os.path.join(BUILD, "ctctl"), "-R", self.run_dir] + list(args),
-            capture_output=True, text=True, check=False)
+    def ctl(self, *words):
+        return run(self.o.build + '/ctctl', '-R', self.run_dir, *words,
+                   check=False)
 
-    def client_start(self, *args):
-        return subprocess.Popen(
-            [os.path.join(BUILD, "ctctl"), "-R", self.run_dir] + list(args),
-            stdout=subprocess.PIPE, text=True)
+    def follow(self):
+        self.events = os.path.join(self.dir, 'events')
+        self.watch = subprocess.Popen(
+            [self.o.build + '/ctctl', '-R', self.run_dir, 'watch', '-o',
+             'jsonl', '--since', 'start'], stdout=open(self.events, 'w'),
+            stderr=open(os.path.join(self.dir, 'watch.log'), 'w'))
 
-    def wait_answer(self):
-        for _ in range(600):
-            if self.client("count").returncode == 0:
-                return True
-            if self.proc.poll() is not None:
-                return False
-            time.sleep(0.1)
-        return False
+    # -- traffic -------------------------------------------------------------
+    def chunk(self, new, old):
+        frames, flows = [], []
+        for n in range(len(self.flows), len(self.flows) + new):
+            f = Flow(n)
+            self.flows[f.key] = f
+            flows.append(f)
+        for f in flows:
+            frames += f.handshake()
+        some = list(self.flows.values())
+        for _ in range(old):
+            frames += random.choice(some).data()
+        path = os.path.join(self.dir, 'chunk.pcap')
+        write_pcap(path, frames)
+        return path, len(frames)
 
-    def supervisor(self):
-        with open(os.path.join(self.run_dir, "pid")) as f:
-            return int(f.read())
+    def traffic(self):
+        try:
+            while not self.stop:
+                path, n = self.chunk(self.o.new, self.o.data)
+                # what is in flight may be counted from now on
+                run('ip', 'netns', 'exec', self.ns[0], 'tcpreplay', '-q', '-i',
+                    'tx', '--pps', str(self.o.pps), path)
+                self.sent += n
+        except Exception as e:          # told at the end, not lost
+            self.faults.append('sender: %r' % e)
 
-    def roles(self):
-        """Title -> pid of the supervisor's children."""
+    # -- judging ---------------------------------------------------------------
+    def table(self):
+        r = self.ctl('list', '-o', 'jsonl')
+        if r.returncode:
+            return None
         out = {}
-        r = subprocess.run(["pgrep", "-P", str(self.supervisor())],
-                           capture_output=True, text=True, check=False)
-        for pid in map(int, r.stdout.split()):
-            try:
-                with open("/proc/%d/cmdline" % pid) as f:
-                    out[f.read().replace("\0", " ").strip()] = pid
-            except OSError:
-                continue
+        for line in r.stdout.splitlines():
+            c = json.loads(line)
+            o = c['original']
+            out[c['id']] = ((o['src'], o['dst'], o['sport'], o['dport']),
+                            o['packets'] + c['reply']['packets'])
         return out
 
-    def frames(self):
-        r = self.client("stats", "-o", "json")
-        return json.loads(r.stdout)["frames"] if r.returncode == 0 else -1
+    def read_destroyed(self):
+        with open(self.events) as f:
+            for line in f:
+                if '"DESTROY"' in line:
+                    try:
+                        self.destroyed.add(json.loads(line)['id'])
+                    except ValueError:
+                        pass            # the line that is being written
 
-    def tail(self):
-        self.log.seek(0)
-        return self.log.read()[-2000:]
+    def compare(self, before, after, what):
+        gone = [i for i in before if i not in after]
+        if gone:
+            time.sleep(0.5)
+            self.read_destroyed()
+            gone = [i for i in gone if i not in self.destroyed]
+        for i in gone:
+            self.faults.append('%s: connection %s is lost' % (what, i))
+        for i, (key, n) in after.items():
+            if i in before and n < before[i][1]:
+                self.faults.append('%s: connection %s went back from %d to %d'
+                                   % (what, i, before[i][1], n))
+            if key not in self.flows and \
+                    (key[1], key[0], key[3], key[2]) not in self.flows:
+                self.faults.append('%s: nobody sent %s' % (what, key))
 
+    def pids(self):
+        """Roles of this daemon: children of its supervisor."""
+        with open(os.path.join(self.run_dir, 'pid')) as f:
+            sup = int(f.read())
+        out = {'supervisor': [sup]}
+        r = run('ps', '-o', 'pid=,args=', '--ppid', str(sup), check=False)
+        for line in r.stdout.splitlines():
+            pid, args = line.split(None, 1)
+            if args.startswith('ctshardd: '):
+                out.setdefault(args.split()[1], []).append(int(pid))
+        return out
 
-def kill_role(d, title):
-    pid = d.roles().get(title)
-    if not pid:
-        look("kill", "there is no " + title)
-        return
-    os.kill(pid, signal.SIGKILL)
-    for _ in range(300):
-        now = d.roles().get(title)
-        if now and now != pid:
-            break
-        time.sleep(0.1)
-    look("restart", "" if now and now != pid else title + " is not back")
-    look("answer", "" if d.wait_answer() else "none after " + title)
+    def kill_one(self):
+        pids = self.pids()
+        roles = [r for r in self.o.roles.split(',') if pids.get(r)]
+        if not roles:
+            return
+        role = random.choice(roles)
+        before = self.table()
+        try:
+            os.kill(random.choice(pids[role]), signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        self.kills[role] = self.kills.get(role, 0) + 1
+        if role == 'supervisor':
+            self.daemon.wait()
+            self.start()
+        after = None
+        for _ in range(200):
+            after = self.table()
+            if after is not None:
+                break
+            time.sleep(0.02)
+        if before is None or after is None:
+            self.faults.append('after killing %s: no answer' % role)
+            return
+        self.compare(before, after, 'after killing ' + role)
+        self.rounds += 1
 
+    # -- the end -----------------------------------------------------------------
+    def judge_end(self):
+        time.sleep(1)
+        table = self.table()
+        stats = json.loads(self.ctl('stats', '-o', 'json').stdout)
+        check = self.ctl('check', '--deep')
+        if check.returncode:
+            self.faults.append('check --deep: ' + check.stdout + check.stderr)
+        tracked = 0
+        for i, (key, n) in table.items():
+            f = self.flows.get(key) or self.flows.get(
+                (key[1], key[0], key[3], key[2]))
+            tracked += n
+            if f and n > sum(f.sent):
+                self.faults.append('connection %s: %d packets of %d sent' %
+                                   (i, n, sum(f.sent)))
+        self.judge_events(table)
+        return table, stats, tracked
 
-def kill_all(d):
-    os.kill(d.supervisor(), signal.SIGKILL)
-    d.proc.wait()
-    look("start", "" if d.start() else "the daemon does not start")
+    def judge_events(self, table):
+        time.sleep(0.5)
+        self.watch.send_signal(signal.SIGINT)
+        self.watch.wait()
+        last, self.received, self.lost, born = 0, 0, 0, set()
+        for line in open(self.events):
+            e = json.loads(line)
+            if e['event'] == 'GAP':
+                if e['from'] != last or e['to'] - e['from'] - 1 != e['lost']:
+                    self.faults.append('gap does not fit: %s after %d' %
+                                       (line.strip(), last))
+                self.lost += e['lost']
+                last = e['to'] - 1
+                continue
+            if e['seq'] != last + 1:
+                self.faults.append('event %d follows %d' % (e['seq'], last))
+            last = e['seq']
+            self.received += 1
+            if e['event'] == 'NEW':
+                if e['id'] in self.destroyed:
+                    self.faults.append('NEW after DESTROY: ' + e['id'])
+                born.add(e['id'])
+            elif e['event'] == 'DESTROY':
+                self.destroyed.add(e['id'])
+        missing = [i for i in table if i not in born]
+        if len(missing) > self.lost:
+            self.faults.append('%d connections without NEW, %d events lost' %
+                               (len(missing), self.lost))
+        self.last = last
 
+    def loop(self):
+        end = time.monotonic() + self.o.seconds
+        t = threading.Thread(target=self.traffic)
+        t.start()
+        try:
+            while time.monotonic() < end and \
+                    sum(self.kills.values()) < self.o.kills:
+                time.sleep(random.uniform(0.05, 0.4))
+                self.kill_one()
+        finally:
+            self.stop = True
+            t.join()
 
-def look_around(d):
-    r = d.client("check", "--deep")
-    look("check", "" if r.returncode == 0 else r.stdout + r.stderr)
-    r = d.client("list", "-o", "jsonl")
-    rows = [json.loads(x) for x in r.stdout.splitlines()]
-    look("list", "" if r.returncode == 0 and rows else
-         "exit %d, %d rows: %s" % (r.returncode, len(rows), r.stderr))
-    look("ids", "" if len({x["id"] for x in rows}) == len(rows) else
-         "an id stands twice in the list")
-    a = d.frames()
-    for _ in range(100):
-        b = d.frames()
-        if b > a >= 0:
-            break
-        time.sleep(0.1)
-    look("progress", "" if b > a >= 0 else "%d frames, then %d" % (a, b))
+    def clean(self):
+        for p in (self.watch, self.daemon):
+            if p and p.poll() is None:
+                p.terminate()
+                try:
+                    p.wait(10)
+                except subprocess.TimeoutExpired:
+                    p.kill()
+        run(self.o.build + '/ctshardd', '-R', self.run_dir, '-s',
+            'shm_dir=' + self.o.shm, '--remove-table', check=False)
+        for ns in self.ns:
+            run('ip', 'netns', 'del', ns, check=False)
 
-
-def soak(d, ns, seconds):
-    look("start", "" if d.start() else "the daemon does not start")
-    if SUM["failed"]:
-        return
-    sender = Sender(ns)
-    sender.start()
-    follower = Follower(d)
-    follower.start()
-    end = time.monotonic() + seconds
-    for n in itertools.count(1):
-        # Slower than the ten deaths a minute at which a daemon gives up.
-        time.sleep(5)
-        if n % 5 == 0:
-            kill_all(d)
+    def main(self):
+        os.makedirs(self.run_dir)
+        try:
+            self.network()
+            self.start()
+            self.follow()
+            self.loop()
+            table, stats, tracked = self.judge_end()
+        finally:
+            self.clean()
+        print('kills         ' + ' '.join('%s %d' % k for k in
+                                          sorted(self.kills.items())) +
+              '  (in all %d)' % sum(self.kills.values()))
+        print('packets       sent %d, tracked %d, not seen %d '
+              '(kernel ring %d, interface %d; the rest while nobody read)' %
+              (self.sent, tracked, self.sent - tracked,
+               stats['drops']['kernel_ring'], stats['drops']['interface']))
+        print('connections   sent %d, in the table %d, ended %d' %
+              (len(self.flows), len(table), len(self.destroyed)))
+        print('events        received %d, reported lost %d, newest %d' %
+              (self.received, self.lost, self.last))
+        print('start to answer, ms   median %.0f, max %.0f (%d starts)' %
+              (sorted(self.restart_ms)[len(self.restart_ms) // 2],
+               max(self.restart_ms), len(self.restart_ms)))
+        print('faults        %d' % len(self.faults))
+        for f in self.faults[:20]:
+            print('  ' + f)
+        print('%d passed, %d failed' % (self.rounds, len(self.faults)))
+        if not self.faults:
+            subprocess.run(['rm', '-rf', self.dir])
         else:
-            titles = sorted(d.roles())
-            kill_role(d, titles[n % len(titles)] if titles else "role")
-        look_around(d)
-        if time.monotonic() > end:
-            break
-    sender.stop.set()
-    sender.join()
-    time.sleep(2)
-    follower.proc.send_signal(signal.SIGINT)
-    look("watch", "" if follower.proc.wait() == 0 else "it failed")
-    follower.join(10)
-    look("events", "; ".join(follower.faults[:5]) if follower.faults else
-         "" if follower.seen else "none")
-    print("%d events followed, %d gaps told, %d frames" % (
-        follower.seen, follower.gaps, d.frames()))
-    d.proc.send_signal(signal.SIGTERM)
-    look("stop", "" if d.proc.wait() == 0 else
-         "exit %d" % d.proc.returncode)
-    r = d.client("check", "--deep")
-    look("check", "" if r.returncode == 0 else r.stdout + r.stderr)
+            print('kept: ' + self.dir)
+        return 1 if self.faults else 0
 
 
 def main():
-    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 60
-    if os.getuid():
-        print("skip: needs a network namespace, which root can make")
-        return 77
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    ns = "cts-s%d" % os.getpid()
-    with tempfile.TemporaryDirectory(prefix="ctshardd-soak.") as folder:
-        os.chmod(folder, 0o711)
-        d = Daemon(ns, folder)
-        try:
-            ip("netns add " + ns)
-            ip("netns exec %s sysctl -qw net.ipv6.conf.default.disable_ipv6=1"
-               % ns)
-            ip("-n %s link add tap type veth peer name mirror" % ns)
-            ip("-n %s link set tap up" % ns)
-            ip("-n %s link set mirror up" % ns)
-            soak(d, ns, seconds)
-        except (OSError, ValueError, KeyError,
-                subprocess.CalledProcessError) as e:
-            look("soak", repr(e))
-        finally:
-            if d.proc and d.proc.poll() is None:
-                d.proc.terminate()
-                try:
-                    d.proc.wait(30)
-                except subprocess.TimeoutExpired:
-                    d.proc.kill()
-            subprocess.run([os.path.join(BUILD, "ctshardd"), "-R", d.run_dir,
-                            "--remove-table"], check=False,
-                           stderr=subprocess.DEVNULL)
-            ip("netns del " + ns, check=False)
-            if SUM["failed"]:
-                print(d.tail())
-    print("%d passed, %d failed" % (SUM["passed"], SUM["failed"]))
-    return SUM["failed"] != 0
+    p = argparse.ArgumentParser()
+    p.add_argument('--seconds', type=float, default=60)
+    p.add_argument('--kills', type=int, default=1 << 30)
+    p.add_argument('--pps', type=int, default=100000)
+    p.add_argument('--new', type=int, default=500)
+    p.add_argument('--data', type=int, default=20000)
+    p.add_argument('--workers', type=int, default=2)
+    p.add_argument('--roles', default='worker,reaper,api,supervisor')
+    p.add_argument('--shm', default='/dev/shm')
+    p.add_argument('--seed', type=int, default=1)
+    p.add_argument('--build', default=os.environ.get('BUILD', 'build'))
+    o = p.parse_args()
+    random.seed(o.seed)
+    if os.geteuid():
+        print('soak: skipped, needs root for network namespaces')
+        print('0 passed, 0 failed, 1 skipped')
+        return 0
+    return Soak(o).main()
 
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     sys.exit(main())

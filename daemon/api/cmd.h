@@ -37,6 +37,7 @@ struct cmd {
 };
 
 struct client;
+struct event_base;
 
 /* one request under way */
 struct request {
@@ -61,8 +62,6 @@ struct peer {
 	bool control; /* came over control.sock, and may */
 };
 
-#define NO_REQUEST ((struct request *)0)
-
 /* commands at the reaper: by slot of the ring, who wants the answer */
 struct command_queue {
 	uint64_t collected; /* answers taken */
@@ -82,6 +81,7 @@ struct api {
 	struct policy policy; /* a copy of what is in force */
 	struct merge merge;
 	struct pb pb;
+	struct event_base *base;
 	struct client *clients;
 	uint32_t nclients;
 	uint32_t uid; /* of the daemon, before privileges were dropped */
@@ -117,11 +117,12 @@ bool capture_ended(const struct table *t, const struct ring_header **broken);
 bool request_filter(struct request *q, struct filter **f,
 		    const Ctshard__Filter *m);
 
-/* Answers of the reaper and the supervisor to those who asked; called each
- * turn.  commands_forget: the request is going away. */
-void commands_collect(struct api *a);
+/* Answers of the reaper and of the supervisor to those who asked; called each
+ * turn.  forget: the request is going away. */
 void commands_open(struct api *a);
-void sets_collect(struct api *a);
+void commands_collect(struct api *a);
 void commands_forget(struct api *a, const struct request *q);
+void sets_collect(struct api *a);
+void sets_forget(struct api *a, const struct request *q);
 
 #endif

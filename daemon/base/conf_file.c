@@ -17,7 +17,8 @@
 #include "daemon/base/conf_value.h"
 
 /* default of a list: what an empty list `{}` is told from */
-#define UNSET "{\"-\"}"
+#define UNSET	   "(unset)"
+#define UNSET_LIST "{\"" UNSET "\"}"
 
 /* libconfuse hands no argument to its callbacks: the file being read */
 static struct {
@@ -86,6 +87,9 @@ static int option_read(cfg_t *cfg, cfg_opt_t *opt)
 		cfg_error(cfg, "%s: a shorter value is needed", name);
 		return -1;
 	}
+	/* libconfuse reads the default through here, too */
+	if (opt->flags & CFGF_LIST && !strcmp(text, UNSET))
+		return 0;
 	if (conf_set(reading.conf, name, text, why)) {
 		cfg_error(cfg, "%s: %s", name, why);
 		return -1;
@@ -134,7 +138,7 @@ static const char *name_keep(struct shape *s, const char *name, size_t len)
 
 static cfg_opt_t option_of(const struct conf_key *k, const char *name)
 {
-	cfg_opt_t list = CFG_STR_LIST(name, UNSET, CFGF_NONE);
+	cfg_opt_t list = CFG_STR_LIST(name, UNSET_LIST, CFGF_NONE);
 	cfg_opt_t text = CFG_STR(name, NULL, CFGF_NONE);
 	cfg_opt_t *o = &text;
 

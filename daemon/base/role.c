@@ -66,6 +66,14 @@ struct conf *role_conf_new(void)
 	return c;
 }
 
+void role_policy(const struct conf *c, struct policy *p)
+{
+	memset(p, 0, sizeof(*p));
+	if (role_rows && role_rows->policy)
+		role_rows->policy(p);
+	conf_to_policy(c, p);
+}
+
 /* -- stopping and bells ------------------------------------------------------ */
 static void stop_asked(int sig)
 {

@@ -129,10 +129,14 @@ struct role_table {
 	const struct role *const *rows;
 	/* keys of rooms that base does not know, added before it is read */
 	int (*keys)(struct conf *c);
+	/* what a policy has before the keys go over it; may be NULL */
+	void (*policy)(struct policy *p);
 };
 void role_table_set(const struct role_table *table);
 const struct role *role_find(const char *name);
 /* a configuration with all keys, at their defaults; NULL: no memory */
 struct conf *role_conf_new(void);
+/* the policy that `c` makes */
+void role_policy(const struct conf *c, struct policy *p);
 
 #endif

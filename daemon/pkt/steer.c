@@ -11,7 +11,7 @@
  * can choose the shard.  Then
  *
  *	h = (e(src) + e(dst) + proto * k4) * k5
- *	shard = (h ^ h >> 16) >> 24
+ *	shard = h >> 24
  *
  * The sum makes both directions equal without sorting, which BPF could do
  * only with jumps.  It is a mixer and not a hash one would trust: the bucket
@@ -82,7 +82,7 @@ uint8_t steer_tuple(const uint32_t key[STEER_KEYS], bool v6,
 	h = endpoint(key, fold(key, v6, src), sport) +
 	    endpoint(key, fold(key, v6, dst), dport);
 	h = (h + l4proto * (key[4] | 1)) * (key[5] | 1);
-	return (uint8_t)((h ^ h >> 16) >> 24);
+	return (uint8_t)(h >> 24);
 }
 
 uint8_t steer_shard(const uint32_t key[STEER_KEYS], const struct pkt *p)
@@ -311,7 +311,6 @@ static void put_result(struct asmbl *a, const uint32_t *k,
 	fetch_x(a, M_TMP);
 	put(a, BPF_ALU | BPF_ADD | BPF_X, 0);
 	alu(a, BPF_MUL, k[5] | 1);
-	xor_shift(a, 16);
 	alu(a, BPF_RSH, 24);
 	alu(a, BPF_MUL, nworkers);
 	alu(a, BPF_RSH, 8);

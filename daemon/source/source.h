@@ -78,7 +78,7 @@ struct source_frame {
 /* All return NULL and a text in err[SOURCE_ERR] when they cannot open. */
 struct source *source_open_files(const char *const *paths, unsigned int n,
                                  const char *filter, char *err);
-struct source *source_open_live(const struct source_live *live, char *err);
+struct source *source_open_live(const struct source_live *opt, char *err);
 /* `frames` stays the caller's and must live as long as the source. */
 struct source *source_open_memory(const struct source_frame *frames, size_t n,
                                   char *err);
@@ -112,9 +112,9 @@ bool source_is_live(const struct source *s);
 
 void source_close(struct source *s);
 
-/* Copies all that can be read from `fd` into a file of $TMPDIR that has no
+/* Copies all that can be read from `from` into a file of $TMPDIR that has no
  * name (for several processes to read: /proc/self/fd/N).  Its descriptor, or
  * -1 and a text. */
-int source_spool(int fd, char *err);
+int source_spool(int from, char *err);
 
 #endif

@@ -168,7 +168,6 @@ static bool tcp_new(struct tcp_step *st)
 		side_set(st->t, DIR_ORIGINAL, SIDE_SACK | SIDE_LIBERAL);
 		side_set(st->t, DIR_REPLY, SIDE_SACK | SIDE_LIBERAL);
 	}
-	st->t->last_index = NONE;
 	return true;
 }
 

@@ -239,9 +239,8 @@ static enum trk_verdict win_over(struct tcp_step *st, uint32_t low_seq,
 {
 	uint32_t over = st->s.end - st->snd->maxend + 1;
 
-	if (!st->rcv->maxwin || !after(st->s.end, low_seq) ||
-	    !after(st->sack, low_ack) || over > st->rcv->maxwin ||
-	    after(st->sack, st->rcv->end))
+	if (!after(st->s.end, low_seq) || !after(st->sack, low_ack) ||
+	    over > st->rcv->maxwin || after(st->sack, st->rcv->end))
 		return win_refuse(st, TRK_INVALID,
 		                  "SEQ is over upper bound %u (over the window "
 		                  "of the receiver)",

@@ -59,6 +59,8 @@ static uint8_t lane_classify(struct pipeline *p, struct lane *l)
 		l->look.shard = steer_shard(p->t->key.steer, l->pkt);
 		return LANE_FRAGMENT;
 	}
+	if (l->pkt->reason == PKT_EXT_CHAIN) /* F006 */
+		return LANE_INVALID;
 	if (l->pkt->reason != PKT_OK)
 		return LANE_DECODE;
 	l->trk = tracker_find(p->pol, l->pkt->l4proto, &l->trk_id);

@@ -460,6 +460,35 @@ static void test_filter(void **state)
 		capture_done(&C[c]);
 }
 
+/* Few frames pass: a batch is gathered over many readings, and all its bytes
+ * are still there when it is handed out. */
+static void test_filter_sparse(void **state)
+{
+	uint8_t ip[20] = {0x45, 0, 0, 20, [8] = 64, [12] = 10};
+	uint32_t k = 0;
+	struct source *s;
+	int n;
+
+	(void)state;
+	capture_begin(&C[0], CAPTURE_NANO, 101);
+	for (uint32_t i = 0; i < 500; i++) {
+		ip[9] = i % 40 ? 6 : 17;
+		ip[4] = (uint8_t)(i >> 8);
+		ip[5] = (uint8_t)i;
+		capture_frame(&C[0], i, ip, 20, 20);
+	}
+	s = must_open(capture_path(&C[0], C[0].len), "udp");
+	while ((n = source_next(s, batch, 64)) >= 0)
+		for (int i = 0; i < n; i++, k += 40) {
+			assert_int_equal(batch[i].frame, k + 1);
+			assert_int_equal(get16(batch[i].data + 4), k);
+		}
+	assert_int_equal(n, SOURCE_END);
+	assert_int_equal(k, 520);
+	source_close(s);
+	capture_done(&C[0]);
+}
+
 static void test_filter_bad(void **state)
 {
 	(void)state;
@@ -542,6 +571,7 @@ int main(void)
 		cmocka_unit_test(test_seek),
 		cmocka_unit_test(test_seek_one),
 		cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_filter_sparse),
 		cmocka_unit_test(test_filter_bad),
 		cmocka_unit_test(test_filter_none),
 		cmocka_unit_test(test_counters),

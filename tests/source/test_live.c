@@ -21,6 +21,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -432,6 +433,57 @@ static void test_fanout(void **state)
 	}
 }
 
+/* all that is in the ring: until it is silent three times in a row */
+static void empty_out(struct source *s, uint8_t *hits)
+{
+	for (int quiet = 0; quiet < 3;) {
+		int n = source_next(s, batch, SOURCE_BATCH);
+
+		for (int i = 0; i < n; i++) {
+			int64_t mark = mark_of(&batch[i]);
+
+			if (mark >= 0)
+				hits[mark]++;
+		}
+		quiet = n ? 0 : quiet + 1;
+		if (!n)
+			wait_for(s);
+	}
+}
+
+/* Workers open while packets come: nobody's early ones are another's too. */
+static void test_fanout_opening(void **state)
+{
+	enum { N = 1 << 20, WORKERS = 3 };
+	static const uint32_t key[STEER_KEYS] = {1, 2, 3, 4, 5, 6};
+	static uint8_t hits[N];
+	struct source *s[WORKERS];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	need_net();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		int fd = wire("a1");
+
+		for (uint32_t i = 0; i < N; i++)
+			send_mark(fd, i);
+		_exit(0);
+	}
+	for (unsigned int w = 0; w < WORKERS; w++)
+		s[w] = open_fan(key, WORKERS);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	for (unsigned int w = 0; w < WORKERS; w++) {
+		empty_out(s[w], hits);
+		source_close(s[w]);
+	}
+	for (uint32_t i = 0; i < N; i++)
+		assert_in_range(hits[i], 0, 1);
+}
+
 /* -- an interface that comes and goes ---------------------------------------
  */
 
@@ -493,6 +545,7 @@ int main(void)
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_two),
 		cmocka_unit_test(test_fanout),
+		cmocka_unit_test(test_fanout_opening),
 		cmocka_unit_test(test_vanish),
 	};
 

@@ -140,28 +140,31 @@ static uint8_t flags_of(const struct run *r, const char *text)
 	return flags;
 }
 
+/* "NAME", "NAME N" or "NAME N-M" */
 static void option(struct run *r, char *text)
 {
-	char name[16];
+	char *save, *end, *name = strtok_r(text, " \t", &save);
+	const char *value = name ? strtok_r(NULL, " \t", &save) : NULL;
+	uint32_t a = 0;
 	uint8_t mss[2];
-	uint32_t a = 0, b = 0;
-	int n = sscanf(text, " %15s %u-%u", name, &a, &b);
 
-	if (n < 1)
+	if (!name)
 		bad(r, "an empty option");
-	if (!strcmp(name, "eol") || !strcmp(name, "nop")) {
+	if (value)
+		a = number(r, value, &end);
+	if (!value && (!strcmp(name, "eol") || !strcmp(name, "nop"))) {
 		packet_tcp_option(&r->b, *name == 'n', NULL, 0);
-	} else if (!strcmp(name, "sackok")) {
+	} else if (!value && !strcmp(name, "sackok")) {
 		packet_tcp_option(&r->b, 4, "", 0);
-	} else if (!strcmp(name, "mss") && n == 2) {
+	} else if (value && !*end && !strcmp(name, "mss")) {
 		put16(mss, (uint16_t)a);
 		packet_tcp_option(&r->b, 2, mss, sizeof(mss));
-	} else if (!strcmp(name, "wscale") && n == 2) {
+	} else if (value && !*end && !strcmp(name, "wscale")) {
 		packet_tcp_wscale(&r->b, (uint8_t)a);
-	} else if (!strcmp(name, "sack") && n == 3) {
-		packet_tcp_sack(&r->b, a, b);
+	} else if (value && *end == '-' && !strcmp(name, "sack")) {
+		packet_tcp_sack(&r->b, a, number(r, end + 1, NULL));
 	} else {
-		bad(r, "no option `%s`", text);
+		bad(r, "no option `%s`", name);
 	}
 }
 
@@ -344,21 +347,25 @@ static void want_counts(struct run *r, const char *w, const uint64_t have[2])
 		    (unsigned long long)have[1]);
 }
 
+static const char *event_name(uint16_t bits)
+{
+	if (bits & EVB_NEW)
+		return "NEW";
+	return bits & EVB_DESTROY ? "DESTROY" : "UPDATE";
+}
+
 static void want_events(struct run *r)
 {
 	const char *want = word_must(r, "ev");
-	char have[64] = "";
+	char have[64] = "-";
 	unsigned int i;
+	int n = 0;
 
-	for (i = 0; i < r->m.nevents; i++) {
-		if (i)
-			strcat(have, ",");
-		strcat(have, r->m.event[i] & EVB_NEW       ? "NEW"
-		             : r->m.event[i] & EVB_DESTROY ? "DESTROY"
-		                                           : "UPDATE");
-	}
-	if (strcmp(want, *have ? have : "-"))
-		bad(r, "events are %s, not %s", *have ? have : "-", want);
+	for (i = 0; i < r->m.nevents; i++)
+		n += snprintf(have + n, sizeof(have) - (size_t)n, "%s%s",
+		              i ? "," : "", event_name(r->m.event[i]));
+	if (strcmp(want, have) != 0)
+		bad(r, "events are %s, not %s", have, want);
 }
 
 static void want_why(struct run *r)

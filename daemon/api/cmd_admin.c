@@ -1,0 +1,364 @@
+/*
+ * cmd_admin.c - delete, flush, update, check: what the reaper does for clients.
+ *
+ * This process maps the table read-only.  Changes to connections are commands
+ * to the reaper, in a ring of NCOMMAND places in the log's segment; answers
+ * come back in the reaper's own ring header.  Command n stands in place
+ * n % NCOMMAND and carries n + 1, and so does its answer.  A place is written
+ * again only when its answer has been taken.  Commands that a predecessor of
+ * this process has left are answered to nobody.
+ */
+#include "daemon/api/cmd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/base/log.h"
+#include "shm/atomic.h"
+
+/* commands of one request that may be under way: others get their turn */
+#define CHANGE_WINDOW (NCOMMAND / 2)
+
+/* ---- the ring of commands ---- */
+
+static bool answered(const struct api *a, uint64_t number)
+{
+	const struct ring_header *h = a->t->ring[SLOT_REAPER].hdr;
+
+	return h && shm_load_acquire(&h->answer[number % NCOMMAND].number) ==
+			    number + 1;
+}
+
+void commands_open(struct api *a)
+{
+	uint64_t n = a->t->mlog->ncommand;
+
+	/* killed between the command and its count: it was written whole */
+	if (shm_load(&a->t->mlog->command[n % NCOMMAND].number) == n + 1)
+		shm_store_release(&a->t->mlog->ncommand, ++n);
+	memset(&a->commands, 0, sizeof(a->commands));
+	a->commands.collected = n > NCOMMAND ? n - NCOMMAND : 0;
+}
+
+/* False: all places are taken. */
+static bool command_post(struct request *q, const struct command *c)
+{
+	struct api *a = q->api;
+	struct mlog_header *h = a->t->mlog;
+	uint64_t n = h->ncommand;
+	struct command *to = &h->command[n % NCOMMAND];
+
+	if (n - a->commands.collected >= NCOMMAND)
+		return false;
+	shm_store(&to->number, 0);
+	shm_wmb();
+	memcpy((char *)to + sizeof(to->number),
+	       (const char *)c + sizeof(c->number),
+	       sizeof(*c) - sizeof(c->number));
+	to->uid = request_peer(q)->uid;
+	to->pid = request_peer(q)->pid;
+	a->commands.owner[n % NCOMMAND] = q;
+	shm_store_release(&to->number, n + 1);
+	shm_store_release(&h->ncommand, n + 1);
+	return true;
+}
+
+/* ---- changes ---- */
+
+struct change {
+	struct filter *filter;
+	struct conn_walk walk;
+	struct command command; /* kind and values, without an id */
+	bool walked;	 /* all commands have been posted */
+	bool one;	 /* the filter names an id */
+	unsigned int under_way;
+	uint64_t affected, faults;
+	int error; /* the first, but for connections that had gone */
+	uint32_t shard; /* check */
+};
+
+static void change_answer(struct request *q, const struct command_answer *ans)
+{
+	struct change *c = q->state;
+
+	c->under_way--;
+	c->affected += ans->affected;
+	if (ans->error && ans->error != -ENOENT && !c->error)
+		c->error = ans->error;
+	if (!ans->faults)
+		return;
+	c->faults += ans->faults;
+	if (ans->text[0]) {
+		Ctshard__Response r = CTSHARD__RESPONSE__INIT;
+		Ctshard__Fault f = CTSHARD__FAULT__INIT, *list[1] = {&f};
+		char text[sizeof(ans->text) + 40];
+
+		if (ans->faults > 1)
+			snprintf(text, sizeof(text),
+				 "%.*s (and %u more in this shard)",
+				 (int)sizeof(ans->text), ans->text,
+				 ans->faults - 1);
+		else
+			snprintf(text, sizeof(text), "%.*s",
+				 (int)sizeof(ans->text), ans->text);
+		f.text = text;
+		r.n_fault = 1;
+		r.fault = list;
+		request_send(q, &r);
+	}
+}
+
+void commands_collect(struct api *a)
+{
+	struct command_queue *cq = &a->commands;
+
+	while (cq->collected < a->t->mlog->ncommand &&
+	       answered(a, cq->collected)) {
+		uint32_t place = cq->collected % NCOMMAND;
+		struct request *q = cq->owner[place];
+		struct command_answer ans =
+			a->t->ring[SLOT_REAPER].hdr->answer[place];
+
+		ans.text[sizeof(ans.text) - 1] = '\0';
+		cq->owner[place] = NULL;
+		cq->collected++;
+		if (q)
+			change_answer(q, &ans);
+	}
+}
+
+void commands_forget(struct api *a, const struct request *q)
+{
+	uint32_t i;
+
+	for (i = 0; i < NCOMMAND; i++)
+		if (a->commands.owner[i] == q)
+			a->commands.owner[i] = NULL;
+}
+
+static enum cmd_step change_end(struct request *q)
+{
+	const struct change *c = q->state;
+	Ctshard__Response r = CTSHARD__RESPONSE__INIT;
+
+	log_info("audit", "uid %u pid %u: %s: %llu connections",
+		 request_peer(q)->uid, request_peer(q)->pid, q->cmd->name,
+		 (unsigned long long)c->affected);
+	r.has_affected = 1;
+	r.affected = c->affected;
+	request_send(q, &r);
+	if (c->error == -EPERM)
+		return request_fail(q, CTSHARD__ERROR_CODE__FAILED,
+				    "%s: the timeout of a connection is fixed",
+				    q->cmd->name);
+	if (c->error)
+		return request_fail(q,
+				    c->error == -EOPNOTSUPP
+					    ? CTSHARD__ERROR_CODE__UNSUPPORTED
+					    : CTSHARD__ERROR_CODE__FAILED,
+				    "%s: %s", q->cmd->name,
+				    strerror(-c->error));
+	return request_end(q);
+}
+
+static bool change_room(const struct request *q, const struct change *c)
+{
+	return c->under_way < CHANGE_WINDOW &&
+	       q->api->t->mlog->ncommand - q->api->commands.collected <
+		       NCOMMAND;
+}
+
+static void change_post(struct request *q, struct change *c, uint64_t id)
+{
+	struct command cmd = c->command;
+
+	cmd.id = id;
+	if (command_post(q, &cmd))
+		c->under_way++;
+}
+
+/* There is one with this id, and the rest of the filter holds. */
+static void change_one(struct request *q, struct change *c)
+{
+	const struct table *t = q->api->t;
+	struct conn_view v;
+	uint64_t id = 0;
+
+	filter_id(c->filter, &id);
+	if (conn_id_shard(id) < t->nshard && conn_id_idx(id) &&
+	    conn_id_idx(id) < t->cap &&
+	    conn_read(t, conn_id_shard(id), conn_id_idx(id), &v) > 0 &&
+	    !pb_expired(&q->api->pb, &v) &&
+	    filter_view(c->filter, &q->api->policy, &v, t->detail != NULL))
+		change_post(q, c, id);
+	c->walked = true;
+}
+
+static enum cmd_step change_step(struct request *q)
+{
+	struct change *c = q->state;
+	struct api *a = q->api;
+	struct conn_view v;
+	uint32_t look;
+	bool rang = false;
+
+	pb_begin(&a->pb); /* for the time */
+	for (look = 0; !c->walked && look < CMD_LOOK && change_room(q, c);
+	     look++) {
+		if (c->one) {
+			change_one(q, c);
+		} else if (!conn_walk(a->t, &c->walk, &v)) {
+			c->walked = true;
+		} else if (!pb_expired(&a->pb, &v) &&
+			   filter_view(c->filter, &a->policy, &v,
+				       a->t->detail != NULL)) {
+			change_post(q, c,
+				    conn_id(v.conn.gen, v.shard, v.idx));
+			rang = true;
+		}
+	}
+	if (rang || c->one)
+		role_ring(a->env->fd[ROLE_FD_bell_reaper]);
+	if (c->walked && !c->under_way)
+		return change_end(q);
+	return !c->walked && change_room(q, c) ? CMD_MORE : CMD_WAIT;
+}
+
+static enum cmd_step change_begin(struct request *q, const Ctshard__Filter *m)
+{
+	struct change *c = q->state;
+	uint64_t id;
+
+	if (!request_filter(q, &c->filter, m))
+		return CMD_DONE;
+	c->one = filter_id(c->filter, &id);
+	return change_step(q);
+}
+
+static enum cmd_step delete_start(struct request *q, const Ctshard__Request *r)
+{
+	struct change *c = q->state;
+
+	c->command.kind = COMMAND_DELETE;
+	c->command.value = REASON_API;
+	return change_begin(q, r->delete_->filter);
+}
+
+static enum cmd_step flush_start(struct request *q, const Ctshard__Request *r)
+{
+	struct change *c = q->state;
+	Ctshard__Filter m = CTSHARD__FILTER__INIT;
+
+	c->command.kind = COMMAND_DELETE;
+	c->command.value = REASON_FLUSH;
+	m.has_l3 = r->flush->has_l3;
+	m.l3 = r->flush->l3;
+	return change_begin(q, &m);
+}
+
+static bool labels_read(uint64_t to[2], protobuf_c_boolean has,
+			const ProtobufCBinaryData *b)
+{
+	if (!has)
+		return true;
+	if (b->len != 16)
+		return false;
+	memcpy(to, b->data, 16);
+	return true;
+}
+
+static enum cmd_step update_start(struct request *q, const Ctshard__Request *r)
+{
+	const Ctshard__Update *m = r->update;
+	struct change *c = q->state;
+	struct command *k = &c->command;
+
+	k->kind = COMMAND_UPDATE;
+	k->bits = (m->has_mark ? COMMAND_F_MARK : 0) |
+		  (m->has_timeout_s ? COMMAND_F_TIMEOUT : 0) |
+		  (m->has_status_set ? COMMAND_F_STATUS : 0) |
+		  (m->has_labels_set || m->has_labels_clear ? COMMAND_F_LABELS
+							    : 0);
+	if (!k->bits)
+		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
+				    "update: nothing to change");
+	k->value = m->mark;
+	k->mask = m->has_mark_mask ? m->mark_mask : ~0u;
+	k->seconds = m->timeout_s;
+	if (k->bits & COMMAND_F_STATUS)
+		k->labels[0] = m->status_set;
+	else if (!labels_read(k->labels, m->has_labels_set, &m->labels_set) ||
+		 !labels_read(k->labels + 2, m->has_labels_clear,
+			      &m->labels_clear))
+		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
+				    "update: labels are not 16 bytes");
+	if ((k->bits & COMMAND_F_STATUS) && (k->bits & COMMAND_F_LABELS))
+		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
+				    "update: status or labels, not both");
+	return change_begin(q, m->filter);
+}
+
+static void change_stop(struct request *q)
+{
+	struct change *c = q->state;
+
+	filter_free(c->filter);
+}
+
+#define CHANGE(verb, BODY)                                                     \
+	const struct cmd cmd_##verb = {                                        \
+		.name = #verb,                                                 \
+		.body = CTSHARD__REQUEST__BODY_##BODY,                         \
+		.control = true,                                               \
+		.state = sizeof(struct change),                                \
+		.start = verb##_start,                                         \
+		.step = change_step,                                           \
+		.stop = change_stop,                                           \
+	}
+CHANGE(delete, DELETE);
+CHANGE(flush, FLUSH);
+CHANGE(update, UPDATE);
+
+/* ---- check ---- */
+
+/* Shard after shard, each by the reaper under its lock: the answer tells the
+ * first fault of a shard in words, the others as a number. */
+static enum cmd_step check_step(struct request *q)
+{
+	struct change *c = q->state;
+	const struct table *t = q->api->t;
+	bool rang = false;
+
+	while (c->shard < t->nshard && change_room(q, c)) {
+		c->command.value = c->shard++;
+		change_post(q, c, 0);
+		rang = true;
+	}
+	if (rang)
+		role_ring(q->api->env->fd[ROLE_FD_bell_reaper]);
+	if (c->shard < t->nshard || c->under_way)
+		return CMD_WAIT;
+	if (c->error)
+		return request_fail(q, CTSHARD__ERROR_CODE__FAILED, "check: %s",
+				    strerror(-c->error));
+	return request_end(q);
+}
+
+static enum cmd_step check_start(struct request *q, const Ctshard__Request *r)
+{
+	struct change *c = q->state;
+
+	c->command.kind = COMMAND_CHECK;
+	c->command.mask = r->check->has_deep && r->check->deep;
+	return check_step(q);
+}
+
+const struct cmd cmd_check = {
+	.name = "check",
+	.body = CTSHARD__REQUEST__BODY_CHECK,
+	.control = true,
+	.state = sizeof(struct change),
+	.start = check_start,
+	.step = check_step,
+};

@@ -1,0 +1,114 @@
+/*
+ * main.c - the door: the table of roles, and the keys of the trackers.
+ *
+ * Everything else is in rooms that tests link, too.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/api/api.h"
+#include "daemon/reaper/reaper.h"
+#include "daemon/supervisor/supervisor.h"
+#include "daemon/tracker/tracker.h"
+#include "daemon/worker/worker.h"
+
+/* seconds of a sysctl: 0 to INT_MAX (F289) */
+#define SECONDS_MAX 2147483647u
+
+static int timeouts_add(struct conf *c, const struct tracker *t,
+                        unsigned int id)
+{
+	const struct trk_timeout *at;
+	unsigned int i;
+	int r = 0;
+
+	for (i = 0; i < t->ntimeouts && !r; i++) {
+		struct conf_key k = {.type = CONF_SECONDS,
+		                     .max = SECONDS_MAX,
+		                     .flags = CONF_LIVE,
+		                     .policy_size = 4};
+
+		at = &t->timeouts[i];
+		/* a state that the kernel has no sysctl for */
+		if (!at->key)
+			continue;
+		k.doc = at->doc;
+		k.policy_at = (uint16_t)offsetof(struct policy,
+		                                 timeout[id][at->slot]);
+		snprintf(k.name, sizeof(k.name), "%s", at->key);
+		snprintf(k.def, sizeof(k.def), "%u", at->seconds);
+		r = conf_add_table(c, &k, 1);
+	}
+	return r;
+}
+
+static int options_add(struct conf *c, const struct tracker *t,
+                       unsigned int id)
+{
+	const struct trk_option *at;
+	unsigned int i;
+	int r = 0;
+
+	for (i = 0; i < t->noptions && !r; i++) {
+		struct conf_key k = {.flags = CONF_LIVE, .policy_size = 4};
+
+		at = &t->options[i];
+		k.type = at->max == 1 && !at->min ? CONF_FLAG : CONF_NUMBER;
+		k.min = at->min;
+		k.max = at->max;
+		k.doc = at->doc;
+		k.policy_at =
+			(uint16_t)offsetof(struct policy, option[id][at->slot]);
+		snprintf(k.name, sizeof(k.name), "%s", at->key);
+		snprintf(k.def, sizeof(k.def), "%u", at->value);
+		r = conf_add_table(c, &k, 1);
+	}
+	return r;
+}
+
+/* tracker.NAME: off = the generic one in its place, as on kernels without it;
+ * the generic one itself, the last, has nothing to make way for. */
+static int switch_add(struct conf *c, const struct tracker *t, unsigned int id)
+{
+	struct conf_key k = {.type = CONF_ONOFF,
+	                     .def = "on",
+	                     .flags = CONF_LIVE | CONF_INVERT,
+	                     .policy_size = 1,
+	                     .doc = "off: the generic tracker in its place"};
+
+	if (!tracker_at(id + 1))
+		return 0;
+	k.policy_at = (uint16_t)offsetof(struct policy, tracker_off[id]);
+	snprintf(k.name, sizeof(k.name), "tracker.%s", t->name);
+	return conf_add_table(c, &k, 1);
+}
+
+static int tracker_keys(struct conf *c)
+{
+	const struct tracker *t;
+	unsigned int id;
+	int r = 0;
+
+	for (id = 0; !r && (t = tracker_at(id)); id++) {
+		r = timeouts_add(c, t, id);
+		if (!r)
+			r = options_add(c, t, id);
+		if (!r)
+			r = switch_add(c, t, id);
+	}
+	return r;
+}
+
+static const struct role *const roles[] = {
+	&role_supervisor, &role_worker, &role_reaper, &role_api, NULL,
+};
+
+static const struct role_table table = {.rows = roles,
+                                        .keys = tracker_keys,
+                                        .policy = tracker_defaults};
+
+int main(int argc, char *argv[])
+{
+	role_table_set(&table);
+	return supervisor_main(argc, argv);
+}

@@ -1,0 +1,93 @@
+/*
+ * super.h - the supervisor's state, shared by its files.
+ *
+ *	start.c       command line, configuration, what needs no daemon
+ *	child.c       one child: start, stop, its death
+ *	message.c     what children say, settings, reload
+ *	supervisor.c  the order of starting and stopping, and the loop
+ */
+#ifndef SUPERVISOR_SUPER_H
+#define SUPERVISOR_SUPER_H
+
+#include <event2/event.h>
+
+#include "daemon/base/role.h"
+#include "daemon/supervisor/restart.h"
+#include "daemon/supervisor/rundir.h"
+#include "daemon/supervisor/watch.h"
+
+/*
+ * Phases, in order; phase_go() is the only one to change them.  In each, all
+ * children of the phases before are ready.
+ */
+enum phase {
+	PHASE_REAPER,  /* it heals what the last daemon left */
+	PHASE_WORKERS, /* they take packets */
+	PHASE_API,     /* it finds a table that is being written */
+	PHASE_READY,   /* sockets have their names */
+	PHASE_STOP_WORKERS,
+	PHASE_STOP_REAPER,
+	PHASE_STOP_API, /* last, so that it tells what the others did */
+	PHASE_OVER
+};
+
+struct super;
+
+struct child {
+	struct super *s;
+	const struct role *role; /* NULL: no child belongs to the slot */
+	uint32_t slot;
+	pid_t pid; /* 0: none lives; our own, so it cannot be anybody else's */
+	int ctl;
+	bool ready;
+	bool killed; /* by the watch */
+	uint64_t started_ns;
+	struct restart history;
+	struct event *heard; /* ctl is readable */
+	struct event *again; /* the wait before a restart is over */
+};
+
+struct super {
+	struct role_env *env;
+	struct event_base *base;
+	struct rundir run;
+	struct region region;
+	struct region_params params;
+	struct table t;
+	struct watch watch;
+	struct child child[NSLOT];
+	enum phase phase;
+	int exit_code;
+	int fd[ROLE_FD_COUNT]; /* what children get, but for ctl */
+	uint64_t turn_ns;      /* of the watch, the last */
+	uint64_t deadline_ns;  /* of stopping: SIGKILL after it */
+};
+
+/* start.c: file and -s over the defaults; NULL and why (CONF_ERR) */
+struct conf *super_conf_load(const struct options *o, char *err);
+/* a memfd with this text; -1 */
+int super_memfd(const char *name, const void *text, size_t len);
+uint64_t super_now(void);
+
+/* child.c */
+void child_init(struct super *s, uint32_t slot, const struct role *role);
+void child_free(struct child *c);
+void child_start(struct child *c);
+void child_signal(struct child *c, int sig);
+/* Collects those that died. */
+void child_reap(struct super *s);
+void child_watch(struct super *s);
+
+/* message.c */
+void message_heard(struct child *c);
+void message_reload(struct super *s);
+/* The policy block from the configuration.  0 or -1 and why. */
+int message_publish(struct super *s, char *err);
+
+/* supervisor.c */
+void super_child_ready(struct child *c);
+/* It died: told again, or the end. */
+void super_child_died(struct child *c, int status);
+void super_stop(struct super *s, int exit_code);
+
+#endif
