@@ -1,7 +1,7 @@
 /*
  * conf_file.c - the configuration file, by libconfuse.
  *
- * libconfuse knows the shape (blocks, titles, lists, include) and the line
+ * libconfuse knows the shape (blocks, titles, lists) and the line
  * numbers; each value goes to its row as text the moment it is read, so the
  * row's message gets the line it belongs to.  libconfuse's table of options is
  * made from ours: `a.b` is an option b of a block a, or written a.b as it
@@ -14,15 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/conf_text.h"
 #include "daemon/base/conf_value.h"
-
-/* default of a list: what an empty list `{}` is told from */
-#define UNSET	   "(unset)"
-#define UNSET_LIST "{\"" UNSET "\"}"
 
 /* libconfuse hands no argument to its callbacks: the file being read */
 static struct {
 	struct conf *conf;
+	const char *path;
 	char *err;
 } reading;
 
@@ -44,7 +42,7 @@ static void file_error(cfg_t *cfg, const char *fmt, va_list ap)
 	vsnprintf(what, sizeof(what), fmt, ap);
 	what[strcspn(what, "\n")] = '\0';
 	snprintf(reading.err, CONF_ERR, "%.120s:%d: %.120s",
-	         cfg->filename ? cfg->filename : "?", cfg->line, what);
+	         reading.path, cfg->line, what);
 }
 
 static bool key_name(char *name, cfg_t *cfg, const char *opt)
@@ -87,9 +85,6 @@ static int option_read(cfg_t *cfg, cfg_opt_t *opt)
 		cfg_error(cfg, "%s: a shorter value is needed", name);
 		return -1;
 	}
-	/* libconfuse reads the default through here, too */
-	if (opt->flags & CFGF_LIST && !strcmp(text, UNSET))
-		return 0;
 	if (conf_set(reading.conf, name, text, why)) {
 		cfg_error(cfg, "%s: %s", name, why);
 		return -1;
@@ -103,7 +98,7 @@ static int lists_read(cfg_t *cfg)
 	cfg_opt_t *o;
 
 	for (o = cfg->opts; o->name; o++)
-		if (o->type == CFGT_STR && o->flags & CFGF_LIST &&
+		if (o->flags & CFGF_LIST && o->flags & CFGF_MODIFIED &&
 		    !cfg_opt_size(o) && option_read(cfg, o))
 			return -1;
 	return 0;
@@ -138,7 +133,7 @@ static const char *name_keep(struct shape *s, const char *name, size_t len)
 
 static cfg_opt_t option_of(const struct conf_key *k, const char *name)
 {
-	cfg_opt_t list = CFG_STR_LIST(name, UNSET_LIST, CFGF_NONE);
+	cfg_opt_t list = CFG_STR_LIST(name, NULL, CFGF_NONE);
 	cfg_opt_t text = CFG_STR(name, NULL, CFGF_NONE);
 	cfg_opt_t *o = &text;
 
@@ -238,46 +233,53 @@ static int shape_make(struct shape *s, const struct conf *c)
 	memset(s, 0, sizeof(*s));
 	for (n = 0; conf_at(c, n, &value); n++)
 		;
-	/* each key may bring a block of its own, and `include` */
-	s->opt = options_new(s, 2 * n + 1);
+	/* each key may bring a block of its own */
+	s->opt = options_new(s, 2 * n);
 	s->block = calloc(n + 1, sizeof(*s->block));
 	s->name = calloc(3 * n + 1, sizeof(*s->name));
 	if (!s->opt || !s->block || !s->name)
 		return -ENOMEM;
-	s->opt[s->nopt++] = (cfg_opt_t)CFG_FUNC("include", &cfg_include);
 	for (i = 0; (k = conf_at(c, i, &value)); i++)
 		if (shape_add(s, k, n))
 			return -ENOMEM;
 	return 0;
 }
 
-int conf_read_file(struct conf *c, const char *path, char *err)
+/* libconfuse's own words go to err through file_error() */
+static int text_parse(struct conf *c, char *text, char *err)
 {
 	struct shape s;
 	cfg_t *cfg = NULL;
 	int r = -1;
 
-	*err = '\0';
-	reading.conf = c;
-	reading.err = err;
 	if (!shape_make(&s, c))
 		cfg = cfg_init(s.opt, CFGF_NONE);
-	if (!cfg) {
-		snprintf(err, CONF_ERR, "%.200s: out of memory", path);
-	} else {
+	if (cfg) {
 		cfg_set_error_function(cfg, file_error);
-		errno = 0;
-		r = cfg_parse(cfg, path);
-		if (r == CFG_FILE_ERROR)
-			snprintf(err, CONF_ERR, "%.200s: %s", path,
-			         strerror(errno));
-		else if (r == CFG_SUCCESS)
+		r = cfg_parse_buf(cfg, text);
+		if (r == CFG_SUCCESS)
 			r = lists_read(cfg);
-		if (r && !*err)
-			snprintf(err, CONF_ERR, "%.200s: it cannot be read",
-			         path);
 		cfg_free(cfg);
 	}
 	shape_free(&s);
-	return r ? -1 : 0;
+	/* it has been seen to complain and to say that all went well */
+	return r || *err ? -1 : 0;
+}
+
+int conf_read_file(struct conf *c, const char *path, char *err)
+{
+	char *text = conf_text_load(path, err);
+	int r;
+
+	if (!text)
+		return -1;
+	*err = '\0';
+	reading.conf = c;
+	reading.path = path;
+	reading.err = err;
+	r = text_parse(c, text, err);
+	if (r && !*err)
+		snprintf(err, CONF_ERR, "%.200s: it cannot be read", path);
+	free(text);
+	return r;
 }

@@ -234,6 +234,8 @@ static bool chunk_first(struct sctp_chunk *k, const struct pkt *p)
 
 static bool chunk_next(struct sctp_chunk *k)
 {
+	if (k->len == 0) /* leads nowhere */
+		return false;
 	k->at += (k->len + 3u) & ~3u; /* padded to four bytes */
 	k->count++;
 	return chunk_load(k);
@@ -493,7 +495,7 @@ static bool sctp_chunk(struct trk_ctx *c, struct conn *conn,
 		return false;
 	/* F168: an INIT that is sent again must not keep an entry that nobody
 	 * answers, or a client could hold its ports for ever */
-	if (k->type == CHUNK_INIT && from == CL && to == CL && !c->first)
+	if (k->type == CHUNK_INIT && from == CL && to == CL)
 		*ignore = true;
 	sctp_enter(c, conn, to);
 	return true;

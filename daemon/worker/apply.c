@@ -164,7 +164,9 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 	if (v == TRK_INVALID) {
 		w->info = CTINFO_INVALID;
 	} else {
-		if (w->dir == DIR_REPLY && !(c->status & CONN_SEEN_REPLY)) {
+		/* B3: who is killed by its first reply dies unreplied */
+		if (w->dir == DIR_REPLY && v != TRK_KILL &&
+		    !(c->status & CONN_SEEN_REPLY)) {
 			c->status |= CONN_SEEN_REPLY;
 			ctx.events |= EVB_REPLY;
 		}

@@ -80,7 +80,8 @@ items() { # PAGE SECTION: the words of its .It Cm lines
 		on && /^\.It Cm / { print $3 }' "$1" | sort -u
 }
 if [ -x "$BUILD/ctshardd" ] && "$BUILD/ctshardd" -V >/dev/null 2>&1; then
-	sed -E 's/^(helper)\.[^.]+\./\1.NAME./' < <(
+	sed -E 's/^helper\.[^.]+\./helper.NAME./
+		s/^tracker\..*/tracker.NAME/' < <(
 		"$BUILD/ctshardd" -T -f /dev/null 2>/dev/null |
 			sed -n '/^$/q; s/^\([a-z0-9_.-]*\) =.*/\1/p'
 	) | sort -u >"$words.keys"

@@ -31,6 +31,8 @@ static void test_tuple(void **state)
 	other[2] = 8; /* version 1 carries PPP and nothing else */
 	assert_false(feed_tuple(&f, other, sizeof(other), &t));
 	assert_true(feed_tuple(&f, other, 7, &t)); /* too short to tell */
+	other[1] = 3;                              /* no such version */
+	assert_true(feed_tuple(&f, other, sizeof(other), &t));
 	other[1] = 2;
 	assert_true(feed_tuple(&f, other, sizeof(other), &t));
 	assert_int_equal(t.dst, 0);

@@ -162,6 +162,8 @@ static void test_tags(void **state)
 
 	(void)state;
 	handshake(&f);
+	/* the handshake is over: nobody asks for another tag */
+	BAD(&f, B, TAG_A, {INIT_ACK, 0, TAG_X, 0});
 	BAD(&f, A, TAG_A, {DATA, 0, 0, 8});
 	assert_string_equal(f.c.why, "verification tag check failed %x vs %x "
 	                             "for dir 0");
@@ -190,6 +192,24 @@ static void test_init_again(void **state)
 	/* the later tag counts */
 	BAD(&f, B, TAG_A, {INIT_ACK, 0, TAG_B, 0});
 	OK(&f, B, TAG_X, "COOKIE_WAIT", 3, {INIT_ACK, 0, TAG_B, 0});
+	/* B restarted: its later answer counts as well, A asked for it */
+	OK(&f, B, TAG_X, "COOKIE_WAIT", 3, {INIT_ACK, 0, TAG_B + 1, 0});
+	BAD(&f, A, TAG_B, {COOKIE_ECHO, 0, 0, 8});
+	OK(&f, A, TAG_B + 1, "COOKIE_ECHOED", 3, {COOKIE_ECHO, 0, 0, 8});
+}
+
+/* F168: a third INIT ends the collision in favour of its sender */
+static void test_collision_ends(void **state)
+{
+	struct feed f;
+
+	(void)state;
+	feed_open(&f, 4, PROTO);
+	OK(&f, A, 0, "CLOSED", 10, {INIT, 0, TAG_A, 0});
+	assert_int_equal(SEND(&f, B, 0, {INIT, 0, TAG_B, 0}), TRK_IGNORE);
+	assert_int_equal(SEND(&f, A, 0, {INIT, 0, TAG_A, 0}), TRK_IGNORE);
+	BAD(&f, A, TAG_B, {INIT_ACK, 0, TAG_X, 0}); /* B no longer asks */
+	OK(&f, B, TAG_A, "COOKIE_WAIT", 3, {INIT_ACK, 0, TAG_X, 0});
 }
 
 static void test_collision(void **state)
@@ -408,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_init_again),
 		cmocka_unit_test(test_collision),
+		cmocka_unit_test(test_collision_ends),
 		cmocka_unit_test(test_heartbeat_tag),
 		cmocka_unit_test(test_heartbeat_doubt),
 		cmocka_unit_test(test_chunk_rules),
