@@ -177,7 +177,7 @@ SUBMAKE = $(MAKE) --no-print-directory \
 	  $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 # Set-up installs what the build needs, so it must end before the build starts.
 DEPS = test
-check-kernel: DEPS = kernel
+check-kernel soak: DEPS = kernel
 fuzz: DEPS = fuzz
 deps:
 	@tests/deps.sh $(DEPS)
@@ -202,7 +202,7 @@ check-kernel: deps
 
 soak: deps
 	+@$(SUBMAKE) all tests
-	@BUILD=$(CURDIR)/$(B) tests/soak.py $(or $(SECONDS),60) || \
+	@BUILD=$(CURDIR)/$(B) tests/soak.py --seconds $(or $(SECONDS),60) || \
 		[ $$? = 77 ]
 
 fuzz: deps

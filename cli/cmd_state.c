@@ -333,7 +333,8 @@ int cmd_check(struct cmd *c)
 	uint64_t id;
 	int code, rc;
 
-	rc = ctshard_open(c->rundir, 0, &ct);
+	/* the reaper walks under the shards' locks: not for everybody */
+	rc = ctshard_open(c->rundir, CTSHARD_CONTROL, &ct);
 	if (rc == CTSHARD_ENODAEMON) {
 		ctshard_close(ct);
 		return check_offline(c);

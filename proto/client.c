@@ -490,9 +490,9 @@ void ctshard_close(struct ctshard *c)
 
 	if (!c)
 		return;
-	if (!c->error)
-		client_fail(c, 0, "%s", ctshard_strerror(CTSHARD_ECANCELLED));
-	client_broken(c, CTSHARD_ECANCELLED);
+	/* in silence: what a callback's `arg` meant may be gone already */
+	if (c->fd >= 0)
+		close(c->fd);
 	for (q = c->requests; q; q = next) {
 		next = q->next;
 		free(q);

@@ -270,7 +270,8 @@ struct ctshard_row {
 /*
  * What to call for the parts of an answer; NULL: not interested.  A callback
  * that returns non-zero cancels its request.  `done` is called once, last, with
- * 0 or an error and the daemon's words for it (or NULL).
+ * 0 or an error and the daemon's words for it (or NULL); ctshard_close alone
+ * ends requests without calling anything.
  */
 struct ctshard_handler {
 	void *arg;

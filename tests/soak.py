@@ -116,9 +116,9 @@ class Soak:
         a, b = self.ns
         run('ip', 'netns', 'add', a)
         run('ip', 'netns', 'add', b)
-        run('ip', '-n', a, 'link', 'add', 'tx', 'type', 'veth', 'peer', 'name',
-            'rx', 'netns', b)
-        for ns, dev in ((a, 'tx'), (b, 'rx')):
+        run('ip', '-n', a, 'link', 'add', 'snd0', 'type', 'veth', 'peer', 'name',
+            'cap0', 'netns', b)
+        for ns, dev in ((a, 'snd0'), (b, 'cap0')):
             run('ip', 'netns', 'exec', ns, 'sysctl', '-qw',
                 'net.ipv6.conf.all.disable_ipv6=1', check=False)
             run('ip', '-n', ns, 'link', 'set', dev, 'up')
@@ -128,7 +128,7 @@ class Soak:
         t0 = time.monotonic()
         self.daemon = subprocess.Popen(
             ['ip', 'netns', 'exec', self.ns[1], self.o.build + '/ctshardd',
-             '-R', self.run_dir, '-i', 'rx', '-w', str(self.o.workers), '-s',
+             '-R', self.run_dir, '-i', 'cap0', '-w', str(self.o.workers), '-s',
              'shm_dir=' + self.o.shm, '-s', 'tcp_be_liberal=1', '-F', 'tcp'],
             stderr=log, stdin=subprocess.DEVNULL)
         for _ in range(1000):
@@ -174,7 +174,7 @@ class Soak:
                 path, n = self.chunk(self.o.new, self.o.data)
                 # what is in flight may be counted from now on
                 run('ip', 'netns', 'exec', self.ns[0], 'tcpreplay', '-q', '-i',
-                    'tx', '--pps', str(self.o.pps), path)
+                    'snd0', '--pps', str(self.o.pps), path)
                 self.sent += n
         except Exception as e:          # told at the end, not lost
             self.faults.append('sender: %r' % e)

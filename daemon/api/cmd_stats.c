@@ -58,7 +58,7 @@ static void scope_decode(struct scope *s, const struct sums *u)
 	for (i = 0; i < PKT_NREASONS && i < STATS_DECODE; i++) {
 		uint64_t n = u->counter[CTR_COUNT + i];
 
-		if (i == PKT_OK || i == PKT_FRAGMENT || !n)
+		if (i == PKT_OK || i == PKT_FRAGMENT)
 			continue;
 		snprintf(name, sizeof(name), "drops.decode.%s",
 			 pkt_reason_name((enum pkt_reason)i));

@@ -78,7 +78,7 @@ static int option_read(cfg_t *cfg, cfg_opt_t *opt)
 
 	if (!key_name(name, cfg, opt->name) ||
 	    !conf_known(reading.conf, name)) {
-		cfg_error(cfg, "there is no such key");
+		cfg_error(cfg, "%s: there is no such key", opt->name);
 		return -1;
 	}
 	if (!value_join(opt, text)) {

@@ -112,7 +112,7 @@ void rundir_close(struct rundir *r)
 {
 	char file[FILE_MAX];
 
-	if (r->made) {
+	if (r->made && r->lock >= 0) {
 		file_name(r, "lock", file);
 		unlink(file);
 		rmdir(r->path);

@@ -25,7 +25,9 @@ struct rundir {
 
 /* 0, or an exit code (1, 5) and why. */
 int rundir_open(struct rundir *r, const char *path, char *err);
-/* Takes away the directory again, if this instance made it and it is empty. */
+/* Takes away the directory again, if it was `made` just now and is empty: for
+ * visitors only.  An instance leaves it and the lock: whoever takes away a
+ * lock file lets two others in, one with the old file and one with a new. */
 void rundir_close(struct rundir *r);
 
 /* Listening under NAME.new: nobody can connect before rundir_publish().  The

@@ -461,6 +461,7 @@ static int super_setup(struct super *s)
 		log_warnx("supervisor", "%s", err);
 		return r;
 	}
+	s->run.made = false; /* it stays */
 	users_warn(s);
 	for (i = 0; i < ARRAY_SIZE(steps) && !r; i++)
 		r = steps[i](s);

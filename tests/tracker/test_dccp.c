@@ -76,6 +76,8 @@ static void test_life(void **state)
 	OK(&f, B, RESPONSE, SEQ_B, SEQ_A, "RESPOND", 480);
 	assert_int_equal(f.c.events, EVB_PROTOINFO | EVB_REPLY);
 	assert_not_assured(&f);
+	/* sent again: the number of the first is the one to acknowledge */
+	OK(&f, B, RESPONSE, SEQ_B + 9, SEQ_A, "RESPOND", 480);
 	OK(&f, A, ACK, SEQ_A + 1, SEQ_B, "PARTOPEN", 480);
 	assert_assured(&f);
 	assert_int_equal(f.c.events, EVB_PROTOINFO); /* F175: and no more */
@@ -181,6 +183,9 @@ static void test_roles(void **state)
 	handshake(&f, A);
 	OK(&f, A, CLOSE, SEQ_A + 2, SEQ_B, "CLOSING", 64);
 	OK(&f, B, RESET, SEQ_B + 2, SEQ_A, "TIMEWAIT", 240);
+	OK(&f, B, REQUEST, SEQ_A, 0, "REQUEST", 240);
+	f.t->describe(&f.conn, text, sizeof(text));
+	assert_memory_equal(text, "client=reply ", 13);
 	handshake(&f, B);
 	f.t->describe(&f.conn, text, sizeof(text));
 	assert_string_equal(text, want);

@@ -1,0 +1,236 @@
+#!/usr/bin/python3
+"""Are the tests blind anywhere?  One mutant for every ordered store and
+barrier of the shared-memory core: deleted, or moved before the statement in
+front of it.  Every mutant must fail a test, or stand with a reason in
+survivors.txt.
+
+    tests/crash/mutants.py                   all (long)
+    tests/crash/mutants.py --pick HASH N     N of them, drawn by HASH
+    tests/crash/mutants.py --list            their names
+    tests/crash/mutants.py --only TEXT       those whose name contains TEXT
+
+Fails on a survivor that is not listed, and on a listed one that is caught.
+"""
+import argparse
+import concurrent.futures
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+FILES = ["ops", "repair", "proc", "read"]
+# fast ones first; the first that fails ends it
+TESTS = [
+    ("tests/shm/test_ops.c", []),
+    ("tests/shm/test_read.c", []),
+    ("tests/shm/test_proc.c", []),
+    ("tests/shm/test_repair.c", []),
+    ("tests/crash/test_step.c", ["7", "60", "20"]),
+    ("tests/crash/test_step.c", ["11", "40", "260"]),
+    ("tests/crash/test_nested.c", ["7", "30", "240"]),
+]
+LIB = ["keys", "image", "traffic"]
+# on an idle machine the slowest test takes a tenth of it
+HANG = 240
+STORE = re.compile(r"shm_(store|store_release|wmb|rmb|mb|barrier)\(")
+STATEMENT = re.compile(r"^\t+[^\s#{}/*].*;\s*(/\*.*\*/)?$")
+FUNCTION = re.compile(r"^[a-z].*?\b([a-z_0-9]+)\(")
+NOT_SIMPLE = re.compile(r"^\s*(return|goto|break|continue|else|if|for|while|"
+                        r"case|default|do|const|struct|uint|int|bool)\b")
+CFLAGS = ["-std=gnu11", "-O2", "-g", "-w", "-I.", "-Ibuild", "-D_GNU_SOURCE="]
+
+
+def statements(lines):
+    """(first, last, text) of the simple statements, last line included."""
+    found, start = [], None
+    for i, line in enumerate(lines):
+        if start is None:
+            if not re.match(r"^\t+[a-z*(]", line) or NOT_SIMPLE.match(line):
+                continue
+            start = i
+        if re.search(r"[{}]$", line) or line.startswith("#"):
+            start = None
+        elif re.search(r";\s*(/\*.*\*/)?$", line):
+            text = " ".join(s.strip() for s in lines[start:i + 1])
+            found.append((start, i, text))
+            start = None
+    return found
+
+
+def mutants_of(name):
+    path = "shm/%s.c" % name
+    with open(os.path.join(ROOT, path)) as f:
+        lines = f.read().split("\n")
+    function, of_line = "", []
+    for line in lines:
+        m = FUNCTION.match(line)
+        if m and not line.endswith(";"):
+            function = m.group(1)
+        of_line.append(function)
+    all_of = statements(lines)
+    made, times = [], {}
+
+    def add(kind, s, text):
+        key = "%s %s %s: %s" % (path, of_line[s[0]], kind,
+                                re.sub(r"\s*/\*.*\*/", "", s[2]))
+        times[key] = times.get(key, 0) + 1
+        if times[key] > 1:
+            key += " (%d)" % times[key]
+        made.append((key, name, "\n".join(text)))
+
+    for n, s in enumerate(all_of):
+        if not STORE.match(s[2]):
+            continue
+        first, last = s[0], s[1]
+        add("without", s, lines[:first] + ["\t;"] + lines[last + 1:])
+        if not n:
+            continue
+        before = all_of[n - 1]
+        indent = re.match(r"\t+", lines[first]).group()
+        same = re.match(r"\t+", lines[before[0]]).group() == indent
+        between = lines[before[1] + 1:first]
+        guard = lines[before[0] - 1]
+        # two statements in a row of one block, the first without an `if`
+        if not same or any(re.search(r"[{};]|else|case|if \(", b)
+                           for b in between) or \
+           re.search(r"(\)|else)$", guard):
+            continue
+        add("early", s, lines[:before[0]] + lines[first:last + 1] +
+            between + lines[before[0]:before[1] + 1] + lines[last + 1:])
+    return made
+
+
+def sh(cmd, **kw):
+    return subprocess.run(cmd, cwd=ROOT, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, **kw)
+
+
+def compile_c(src, out):
+    r = sh([os.environ.get("CC", "gcc")] + CFLAGS + ["-c", src, "-o", out])
+    if r.returncode:
+        sys.exit(r.stdout.decode())
+
+
+def prepare(work):
+    """Objects of the tests and of everything that is not mutated."""
+    shm = sorted(f[:-2] for f in os.listdir(os.path.join(ROOT, "shm"))
+                 if f.endswith(".c"))
+    for n in shm:
+        compile_c("shm/%s.c" % n, "%s/shm_%s.o" % (work, n))
+    for n in LIB:
+        compile_c("tests/lib/%s.c" % n, "%s/lib_%s.o" % (work, n))
+    for t, _ in TESTS:
+        compile_c(t, "%s/%s.o" % (work, os.path.basename(t)[:-2]))
+    return shm
+
+
+def run_one(work, shm, mutant):
+    """None = survived, else what caught it."""
+    key, name, text = mutant
+    d = tempfile.mkdtemp(dir=work)
+    try:
+        with open(d + "/m.c", "w") as f:
+            f.write(text)
+        r = sh(["gcc"] + CFLAGS + ["-c", d + "/m.c", "-o", d + "/m.o"])
+        if r.returncode:
+            return "build: " + r.stdout.decode().split("\n")[0]
+        objs = ["%s/shm_%s.o" % (work, n) for n in shm if n != name]
+        objs += ["%s/lib_%s.o" % (work, n) for n in LIB] + [d + "/m.o"]
+        for t, args in TESTS:
+            base = os.path.basename(t)[:-2]
+            prog = "%s/%s" % (d, base)
+            if not os.path.exists(prog):
+                r = sh(["gcc", "-o", prog, "%s/%s.o" % (work, base)] + objs +
+                       ["-lcmocka"])
+                if r.returncode:
+                    sys.exit(r.stdout.decode())
+            try:
+                r = sh([prog] + args, timeout=HANG)
+            except subprocess.TimeoutExpired:
+                return base + " (hang)"
+            if r.returncode:
+                return base
+        return None
+    finally:
+        shutil.rmtree(d)
+
+
+def listed():
+    found = {}
+    path = os.path.join(ROOT, "tests/crash/survivors.txt")
+    if not os.path.exists(path):
+        return found
+    with open(path) as f:
+        key = None
+        for line in f:
+            line = line.rstrip("\n")
+            if not line.strip() or line.startswith("#"):
+                continue
+            if line.startswith("\t"):
+                found[key] = (found[key] + " " + line.strip()).strip()
+            else:
+                key = line
+                found[key] = ""
+    return found
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--pick", nargs=2, metavar=("HASH", "N"))
+    ap.add_argument("--list", action="store_true")
+    ap.add_argument("--only")
+    ap.add_argument("--jobs", type=int, default=2)
+    a = ap.parse_args()
+    every = [m for f in FILES for m in mutants_of(f)]
+    picked = every
+    if a.only:
+        picked = [m for m in every if a.only in m[0]]
+    if a.pick:
+        picked = sorted(every, key=lambda m: hashlib.sha256(
+            (a.pick[0] + m[0]).encode()).hexdigest())[:int(a.pick[1])]
+    if a.list:
+        print("\n".join(m[0] for m in picked))
+        return 0
+    known, bad, caught = listed(), 0, 0
+    for key in known:
+        if key not in [m[0] for m in every]:
+            print("STALE  no such mutant: " + key)
+            bad += 1
+        elif not known[key]:
+            print("STALE  without a reason: " + key)
+            bad += 1
+    work = tempfile.mkdtemp(prefix="ctshardd-mutants.")
+    try:
+        shm = prepare(work)
+        whole = run_one(work, shm, ("", "ops", open(
+            os.path.join(ROOT, "shm/ops.c")).read()))
+        if whole:
+            print("the tests fail without a mutant: " + whole)
+            return 1
+        with concurrent.futures.ThreadPoolExecutor(a.jobs) as ex:
+            for m, by in zip(picked, ex.map(
+                    lambda m: run_one(work, shm, m), picked)):
+                caught += by is not None
+                if by is None and m[0] not in known:
+                    print("SURVIVED  " + m[0])
+                    bad += 1
+                elif by is not None and m[0] in known:
+                    print("STALE  caught by %s: %s" % (by, m[0]))
+                    bad += 1
+                else:
+                    print("%s  %s" % (by or "harmless", m[0]))
+                sys.stdout.flush()
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    print("%d mutants, %d caught, %d harmless, %d wrong" %
+          (len(picked), caught, len(picked) - caught, bad))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
