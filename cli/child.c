@@ -42,7 +42,7 @@ void child_exec(const char *const *argv)
 }
 
 static void child_become(const struct child *c, const char *const *argv,
-			 pid_t parent)
+                         pid_t parent)
 {
 	sigset_t none;
 

@@ -65,7 +65,7 @@ static bool cmd_colour(const struct cmd *c)
 }
 
 struct out *cmd_out(const struct cmd *c, const struct out_format *piped,
-		    const struct out_format *tty, int *code)
+                    const struct out_format *tty, int *code)
 {
 	struct out *o = malloc(sizeof(*o));
 	const struct out_format *f = c->format;

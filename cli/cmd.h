@@ -63,27 +63,27 @@ struct cmd {
 };
 
 /* X(name, letter, long name, groups, arguments, "what it does") */
-#define CMD_VERBS(X)                                                           \
-	X(list, 'L', "dump", FILTER | OUTPUT | LIST, "",                       \
-	  "matching connections")                                              \
-	X(get, 'G', "get", FILTER | OUTPUT | GET, "",                          \
-	  "one connection, by tuple or --id")                                  \
-	X(count, 'C', "count", FILTER | OUTPUT | COUNT, "",                    \
-	  "how many there are")                                                \
-	X(watch, 'E', "event", FILTER | OUTPUT | WATCH, "", "events")          \
-	X(stats, 'S', "stats", OUTPUT, "", "counters")                         \
-	X(show, 0, NULL, OUTPUT, "WHAT...",                                    \
-	  "workers shards subscribers config memory mirror version "           \
-	  "protocols, or a setting")                                           \
-	X(set, 0, NULL, 0, "KEY=VALUE...", "change settings")                  \
-	X(delete, 'D', "delete", FILTER | OUTPUT, "",                          \
-	  "forget matching connections")                                       \
-	X(flush, 'F', "flush", FLUSH, "", "forget all connections")            \
-	X(update, 'U', "update", FILTER | OUTPUT | UPDATE, "",                 \
-	  "change mark, labels, timeout")                                      \
-	X(check, 0, NULL, CHECK, "", "every invariant of the segments")        \
-	X(replay, 0, NULL, REPLAY | OUTPUT, "CAPTURE...",                      \
-	  "captures through a private daemon")                                 \
+#define CMD_VERBS(X)                                                    \
+	X(list, 'L', "dump", FILTER | OUTPUT | LIST, "",                \
+	  "matching connections")                                       \
+	X(get, 'G', "get", FILTER | OUTPUT | GET, "",                   \
+	  "one connection, by tuple or --id")                           \
+	X(count, 'C', "count", FILTER | OUTPUT | COUNT, "",             \
+	  "how many there are")                                         \
+	X(watch, 'E', "event", FILTER | OUTPUT | WATCH, "", "events")   \
+	X(stats, 'S', "stats", OUTPUT, "", "counters")                  \
+	X(show, 0, NULL, OUTPUT, "WHAT...",                             \
+	  "workers shards subscribers config memory mirror version "    \
+	  "protocols, or a setting")                                    \
+	X(set, 0, NULL, 0, "KEY=VALUE...", "change settings")           \
+	X(delete, 'D', "delete", FILTER | OUTPUT, "",                   \
+	  "forget matching connections")                                \
+	X(flush, 'F', "flush", FLUSH, "", "forget all connections")     \
+	X(update, 'U', "update", FILTER | OUTPUT | UPDATE, "",          \
+	  "change mark, labels, timeout")                               \
+	X(check, 0, NULL, CHECK, "", "every invariant of the segments") \
+	X(replay, 0, NULL, REPLAY | OUTPUT, "CAPTURE...",               \
+	  "captures through a private daemon")                          \
 	X(help, 0, NULL, 0, "[VERB]", "this, or a verb's options")
 
 #define X(name, ...) int cmd_##name(struct cmd *c);
@@ -98,7 +98,7 @@ int cmd_error(const struct ctshard *ct, int error);
 struct ctshard *cmd_open(const struct cmd *c, unsigned flags, int *code);
 /* An `out` on stdout as the options ask (malloc'd), NULL: *code is set. */
 struct out *cmd_out(const struct cmd *c, const struct out_format *piped,
-		    const struct out_format *tty, int *code);
+                    const struct out_format *tty, int *code);
 /* Ends `o`, frees it: `code`, or failure when a write failed. */
 int cmd_finish(struct out *o, int code);
 /* What -o proc has to know of the daemon (F300). */

@@ -111,22 +111,22 @@ int cmd_list(struct cmd *c)
 static int get_complete(const struct cmd *c)
 {
 	uint64_t has = c->filter.has;
-	uint64_t orig = CTSHARD_FILTER_HAS(ORIG_SRC) |
-			CTSHARD_FILTER_HAS(ORIG_DST);
-	uint64_t reply = CTSHARD_FILTER_HAS(REPLY_SRC) |
-			 CTSHARD_FILTER_HAS(REPLY_DST);
+	uint64_t orig =
+		CTSHARD_FILTER_HAS(ORIG_SRC) | CTSHARD_FILTER_HAS(ORIG_DST);
+	uint64_t reply =
+		CTSHARD_FILTER_HAS(REPLY_SRC) | CTSHARD_FILTER_HAS(REPLY_DST);
 
 	if (has & (CTSHARD_FILTER_HAS(ID) | CTSHARD_FILTER_HAS(ID32)))
 		return 0;
 	if (!(has & CTSHARD_FILTER_HAS(PROTONUM))) {
 		cmd_warn("You need to supply the `--protonum' option for this "
-			 "command");
+		         "command");
 		return -1;
 	}
 	if ((has & orig) == orig || (has & reply) == reply)
 		return 0;
 	cmd_warn("You have to supply the source and the destination of one "
-		 "direction, or --id");
+	         "direction, or --id");
 	return -1;
 }
 
@@ -321,7 +321,7 @@ int cmd_update(struct cmd *c)
 	if (!u->has_mark && !u->has_timeout && !u->labels_set &&
 	    !u->labels_clear && !u->status_set) {
 		cmd_warn("update: nothing to change: give --mark, --timeout, "
-			 "--label-add, --label-del or --status");
+		         "--label-add, --label-del or --status");
 		return CMD_USAGE;
 	}
 	return flows_change(c, "updated");

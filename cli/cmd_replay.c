@@ -88,11 +88,10 @@ static int sink_open(struct sink *s, const struct cmd *c, const char *path)
 	s->fd = -1;
 	if (!path)
 		return 0;
-	s->fd = strcmp(path, "-") ? open(path,
-					 O_WRONLY | O_CREAT | O_TRUNC |
-						 O_CLOEXEC,
-					 0666)
-				  : dup(STDOUT_FILENO);
+	s->fd = strcmp(path, "-")
+	                ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+	                       0666)
+	                : dup(STDOUT_FILENO);
 	s->o = s->fd < 0 ? NULL : malloc(sizeof(*s->o));
 	if (!s->o) {
 		cmd_warn("%s: %s", path, strerror(errno));
@@ -268,8 +267,14 @@ static int replay_stats(struct replay *r, struct sink *s)
 	return code;
 }
 
-enum { SINK_EVENTS, SINK_EXPECT_EVENTS, SINK_TABLE, SINK_EXPECT, SINK_STATS,
-       SINK_COUNT };
+enum {
+	SINK_EVENTS,
+	SINK_EXPECT_EVENTS,
+	SINK_TABLE,
+	SINK_EXPECT,
+	SINK_STATS,
+	SINK_COUNT
+};
 
 /* In the order in which they are written when several are stdout. */
 static int replay_sinks(const struct cmd *c, struct sink *s)
@@ -319,7 +324,7 @@ int cmd_replay(struct cmd *c)
 		spooled += !strcmp(c->arg[i], "-");
 	if (!c->args || spooled > 1) {
 		cmd_warn(spooled ? "replay: stdin can be one capture only"
-				 : "replay: CAPTURE is missing");
+		                 : "replay: CAPTURE is missing");
 		return CMD_USAGE;
 	}
 	for (i = 0; i < SINK_COUNT; i++)

@@ -168,8 +168,8 @@ static int show_line(struct show *s, const struct ctshard_row *r)
 	for (i = 0; i < r->cells && i < s->columns; i++) {
 		for (n = 0; r->cell[i][n] && n + 1 < sizeof(text); n++)
 			text[n] = r->cell[i][n] >= ' ' && r->cell[i][n] < 0x7f
-					  ? r->cell[i][n]
-					  : '?';
+			                  ? r->cell[i][n]
+			                  : '?';
 		text[n] = '\0';
 		scols_line_set_data(line, i, text);
 	}
@@ -195,8 +195,8 @@ static int show_row(void *arg, const struct ctshard_row *r)
 
 /* What `show` itself knows; KEYs are the daemon's. */
 static const char *const show_words[] = {
-	"workers", "shards",  "subscribers", "config",
-	"memory",  "mirror", "version",	    "protocols",
+	"workers", "shards", "subscribers", "config",
+	"memory",  "mirror", "version",     "protocols",
 };
 
 /* The subject that a beginning means, or the word as it stands. */
@@ -366,7 +366,7 @@ static void help_option(const struct word_opt *p)
 	if (p->letter)
 		snprintf(letter, sizeof(letter), "-%c, ", p->letter);
 	snprintf(left, sizeof(left), "%s--%.*s%s%s", letter, (int)n, p->names,
-		 p->value ? " " : "", p->value ? p->value : "");
+	         p->value ? " " : "", p->value ? p->value : "");
 	printf("  %-34s %s\n", left, p->what);
 }
 

@@ -101,8 +101,8 @@ static int watch_signal(struct watch *w)
 	struct signalfd_siginfo si;
 
 	return read(w->signals, &si, sizeof(si)) == sizeof(si)
-		       ? (int)si.ssi_signo
-		       : 0;
+	               ? (int)si.ssi_signo
+	               : 0;
 }
 
 /* One turn: the daemon, a signal, or a reader that went away. */
@@ -130,7 +130,7 @@ static void watch_turn(struct watch *w)
 static int watch_reconnect(struct watch *w)
 {
 	struct pollfd p[2] = {{.fd = w->signals, .events = POLLIN},
-			      {.fd = STDOUT_FILENO}};
+	                      {.fd = STDOUT_FILENO}};
 
 	/* joined where it was, and no event since */
 	if (!w->opts.has_since && !w->opts.from_start)

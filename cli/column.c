@@ -38,7 +38,7 @@ static void cell_str(struct cell *t, const char *s)
 static void cell_addr(struct cell *t, const uint8_t *a)
 {
 	if (!inet_ntop(t->c->l3 == 4 ? AF_INET : AF_INET6, a, t->to,
-		       (socklen_t)t->size))
+	               (socklen_t)t->size))
 		t->to[0] = '\0';
 }
 
@@ -135,7 +135,7 @@ static void cell_detail(struct cell *t)
 static void cell_seconds(struct cell *t, uint64_t ns)
 {
 	snprintf(t->to, t->size, "%" PRIu64 ".%09" PRIu64, ns / 1000000000,
-		 ns % 1000000000);
+	         ns % 1000000000);
 }
 
 static void cell_event(struct cell *t, unsigned id)
@@ -254,7 +254,7 @@ static void cell_put(struct cell *t, unsigned id)
 }
 
 void column_text(const struct out *o, unsigned id, const struct ctshard_conn *c,
-		 const struct ctshard_event *e, char *to, size_t size)
+                 const struct ctshard_event *e, char *to, size_t size)
 {
 	struct cell t = {.o = o, .c = c, .e = e, .to = to, .size = size};
 

@@ -27,7 +27,7 @@ int main(int argc, char **argv)
 	if (word_parse(&c, argc, argv, why, sizeof(why))) {
 		cmd_warn("%s", why);
 		fprintf(stderr, "Try `ctctl help%s%s' for more information.\n",
-			c.verb ? " " : "", c.verb ? c.verb->name : "");
+		        c.verb ? " " : "", c.verb ? c.verb->name : "");
 		return CMD_USAGE;
 	}
 	return c.help ? cmd_help(&c) : c.verb->run(&c);

@@ -200,8 +200,8 @@ static int opt_status(struct cmd *c, const char *v, int arg)
 static int opt_mark(struct cmd *c, const char *v, int arg)
 {
 	(void)arg;
-	c->filter.has |= CTSHARD_FILTER_HAS(MARK) |
-			 CTSHARD_FILTER_HAS(MARK_MASK);
+	c->filter.has |=
+		CTSHARD_FILTER_HAS(MARK) | CTSHARD_FILTER_HAS(MARK_MASK);
 	return value_mark(v, &c->filter.mark, &c->filter.mark_mask);
 }
 
@@ -337,8 +337,16 @@ static int opt_buffer(struct cmd *c, const char *v, int arg)
 	return value_u64(v, UINT32_MAX, &n);
 }
 
-enum { FLAG_SNAPSHOT, FLAG_STRICT, FLAG_NO_RECONNECT, FLAG_DEEP, FLAG_BPF,
-       FLAG_NO_HEADER, FLAG_JSON, FLAG_HELP };
+enum {
+	FLAG_SNAPSHOT,
+	FLAG_STRICT,
+	FLAG_NO_RECONNECT,
+	FLAG_DEEP,
+	FLAG_BPF,
+	FLAG_NO_HEADER,
+	FLAG_JSON,
+	FLAG_HELP
+};
 
 static int opt_flag(struct cmd *c, const char *v, int arg)
 {
@@ -372,8 +380,17 @@ static int opt_flag(struct cmd *c, const char *v, int arg)
 	return 0;
 }
 
-enum { TEXT_RUNDIR, TEXT_BY, TEXT_COLUMNS, TEXT_SORT, TEXT_TABLE, TEXT_EVENTS,
-       TEXT_EXPECT, TEXT_EXPECT_EVENTS, TEXT_STATS };
+enum {
+	TEXT_RUNDIR,
+	TEXT_BY,
+	TEXT_COLUMNS,
+	TEXT_SORT,
+	TEXT_TABLE,
+	TEXT_EVENTS,
+	TEXT_EXPECT,
+	TEXT_EXPECT_EVENTS,
+	TEXT_STATS
+};
 
 static int opt_text(struct cmd *c, const char *v, int arg)
 {
@@ -396,9 +413,8 @@ static int opt_text(struct cmd *c, const char *v, int arg)
 static int opt_workers(struct cmd *c, const char *v, int arg)
 {
 	(void)arg;
-	return value_u32(v, 4096, &c->replay.workers) || !c->replay.workers
-		       ? -1
-		       : 0;
+	return value_u32(v, 4096, &c->replay.workers) || !c->replay.workers ? -1
+	                                                                    : 0;
 }
 
 static int opt_set(struct cmd *c, const char *v, int arg)
@@ -410,9 +426,9 @@ static int opt_set(struct cmd *c, const char *v, int arg)
 	return 0;
 }
 
-#define NUM(name) opt_number, CTSHARD_FILTER_BIT_##name
+#define NUM(name)   opt_number, CTSHARD_FILTER_BIT_##name
 #define RANGE(name) opt_range, CTSHARD_FILTER_BIT_##name
-#define F WORD_FILTER
+#define F           WORD_FILTER
 
 /* clang-format off */
 const struct word_opt word_opts[] = {

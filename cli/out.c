@@ -21,7 +21,7 @@ static const char *const mod_words[] = {
 };
 
 static int out_parse_word(const char *w, const struct out_format **format,
-			  unsigned *mods)
+                          unsigned *mods)
 {
 	size_t i;
 
@@ -41,7 +41,7 @@ static int out_parse_word(const char *w, const struct out_format **format,
 }
 
 int out_parse(const char *spec, const struct out_format **format,
-	      unsigned *mods, char *why, size_t size)
+              unsigned *mods, char *why, size_t size)
 {
 	char word[32];
 	size_t n;
@@ -59,7 +59,7 @@ int out_parse(const char *spec, const struct out_format **format,
 }
 
 void out_init(struct out *o, const struct out_format *format, unsigned mods,
-	      int fd, const struct labels *labels)
+              int fd, const struct labels *labels)
 {
 	memset(o, 0, offsetof(struct out, buf));
 	o->format = format;
@@ -215,7 +215,7 @@ void out_addr(struct out *o, const uint8_t *addr, uint32_t l3)
 }
 
 void out_labels(struct out *o, const uint8_t *labels, const char *sep,
-		const char *quote)
+                const char *quote)
 {
 	char name[32];
 	const char *before = "";
@@ -236,8 +236,8 @@ void out_labels(struct out *o, const uint8_t *labels, const char *sep,
 const char *out_event_name(enum ctshard_event_type type)
 {
 	switch (type) {
-#define X(name, number, word)                                                  \
-	case CTSHARD_##name:                                                   \
+#define X(name, number, word) \
+	case CTSHARD_##name:  \
 		return word;
 		CTSHARD_EVENTS(X)
 #undef X
@@ -278,5 +278,5 @@ uint64_t out_delta(const struct ctshard_conn *c)
 	/* whole seconds of each, as the library of conntrack subtracts */
 	end /= 1000000000;
 	return end > c->start_ns / 1000000000 ? end - c->start_ns / 1000000000
-					      : 0;
+	                                      : 0;
 }

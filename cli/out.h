@@ -17,11 +17,11 @@
 #include "cli/labels.h"
 
 /* X(NAME, "word"): modifiers of -o, conntrack's and ours */
-#define OUT_MODS(X)                                                            \
-	X(ID, "id")                                                            \
-	X(TIMESTAMP, "timestamp")                                              \
-	X(KTIMESTAMP, "ktimestamp")                                            \
-	X(LABELS, "labels")                                                    \
+#define OUT_MODS(X)                 \
+	X(ID, "id")                 \
+	X(TIMESTAMP, "timestamp")   \
+	X(KTIMESTAMP, "ktimestamp") \
+	X(LABELS, "labels")         \
 	X(WIDE, "wide")
 
 enum out_mod_bit {
@@ -37,15 +37,15 @@ enum out_mod {
 };
 
 /* X(name) for each out_NAME below, in the order of `help` */
-#define OUT_FORMATS(X)                                                         \
-	X(table)                                                               \
-	X(line)                                                                \
-	X(extended)                                                            \
-	X(proc)                                                                \
-	X(json)                                                                \
-	X(jsonl)                                                               \
-	X(csv)                                                                 \
-	X(xml)                                                                 \
+#define OUT_FORMATS(X) \
+	X(table)       \
+	X(line)        \
+	X(extended)    \
+	X(proc)        \
+	X(json)        \
+	X(jsonl)       \
+	X(csv)         \
+	X(xml)         \
 	X(save)
 
 struct out;
@@ -70,7 +70,7 @@ struct out {
 	const struct out_format *format;
 	unsigned mods; /* enum out_mod */
 	int fd;
-	int error;   /* errno of the first failed write; EPIPE is one */
+	int error; /* errno of the first failed write; EPIPE is one */
 	bool colour;
 	bool header; /* table, csv */
 	bool begun;
@@ -92,10 +92,10 @@ struct out {
  * format is left as it is.
  */
 int out_parse(const char *spec, const struct out_format **format,
-	      unsigned *mods, char *why, size_t size);
+              unsigned *mods, char *why, size_t size);
 
 void out_init(struct out *o, const struct out_format *format, unsigned mods,
-	      int fd, const struct labels *labels);
+              int fd, const struct labels *labels);
 void out_begin(struct out *o);
 void out_conn(struct out *o, const struct ctshard_conn *c);
 void out_event(struct out *o, const struct ctshard_event *e);
@@ -114,7 +114,7 @@ void out_text(struct out *o, const char *s);
 void out_padded(struct out *o, const char *s, size_t width);
 void out_addr(struct out *o, const uint8_t *addr, uint32_t l3);
 void out_labels(struct out *o, const uint8_t *labels, const char *sep,
-		const char *quote);
+                const char *quote);
 
 /* Names that several formats share. */
 const char *out_event_name(enum ctshard_event_type type);

@@ -35,7 +35,7 @@ static void csv_begin(struct out *o)
 }
 
 static void csv_row(struct out *o, const struct ctshard_conn *c,
-		    const struct ctshard_event *e)
+                    const struct ctshard_event *e)
 {
 	char text[COLUMN_TEXT];
 	unsigned i;

@@ -52,7 +52,7 @@ static void json_id(struct out *o, const char *key, uint64_t id)
 }
 
 static void json_time(struct out *o, const char *key, const char *key_ns,
-		      uint64_t ns)
+                      uint64_t ns)
 {
 	time_t t = (time_t)(ns / 1000000000);
 	char text[64], frac[32];
@@ -61,7 +61,7 @@ static void json_time(struct out *o, const char *key, const char *key_ns,
 	if (gmtime_r(&t, &tm) &&
 	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm)) {
 		snprintf(frac, sizeof(frac), ".%09uZ",
-			 (unsigned)(ns % 1000000000));
+		         (unsigned)(ns % 1000000000));
 		out_str(o, key);
 		out_char(o, '"');
 		out_str(o, text);
@@ -72,7 +72,7 @@ static void json_time(struct out *o, const char *key, const char *key_ns,
 }
 
 static void json_addr(struct out *o, const char *key,
-		      const struct ctshard_conn *c, const uint8_t *addr)
+                      const struct ctshard_conn *c, const uint8_t *addr)
 {
 	out_str(o, key);
 	out_char(o, '"');
@@ -81,8 +81,8 @@ static void json_addr(struct out *o, const char *key,
 }
 
 static void json_tuple(struct out *o, const char *key,
-		       const struct ctshard_conn *c,
-		       const struct ctshard_tuple *t)
+                       const struct ctshard_conn *c,
+                       const struct ctshard_tuple *t)
 {
 	out_str(o, key);
 	json_addr(o, "{\"src\":", c, t->src);
@@ -112,11 +112,11 @@ static void json_status(struct out *o, uint32_t status)
 	const char *before = "";
 
 	out_str(o, ",\"status\":[");
-#define X(name, bit, word)                                                     \
-	if (status & CTSHARD_S_##name) {                                       \
-		out_str(o, before);                                            \
-		out_str(o, "\"" word "\"");                                    \
-		before = ",";                                                  \
+#define X(name, bit, word)                  \
+	if (status & CTSHARD_S_##name) {    \
+		out_str(o, before);         \
+		out_str(o, "\"" word "\""); \
+		before = ",";               \
 	}
 	CTSHARD_STATUS(X)
 #undef X

@@ -21,7 +21,7 @@ enum line_style { LINE_PLAIN, LINE_EXTENDED, LINE_PROC };
 struct line {
 	enum line_style style;
 	const struct ctshard_event *e; /* NULL: a row of a list */
-	bool row;		       /* all of a table's row */
+	bool row;                      /* all of a table's row */
 	bool destroy;
 };
 
@@ -47,7 +47,7 @@ static void line_addr6_full(struct out *o, const uint8_t *a)
 }
 
 static void line_addr(struct out *o, const struct line *l, const char *key,
-		      const struct ctshard_conn *c, const uint8_t *addr)
+                      const struct ctshard_conn *c, const uint8_t *addr)
 {
 	out_str(o, key);
 	if (c->l3 == 6 && l->style == LINE_PROC)
@@ -67,7 +67,7 @@ static void line_key(struct out *o, const char *key, uint32_t v)
 }
 
 static void line_tuple(struct out *o, const struct line *l,
-		       const struct ctshard_conn *c, int dir)
+                       const struct ctshard_conn *c, int dir)
 {
 	const struct ctshard_tuple *t = &c->dir[dir];
 
@@ -109,7 +109,7 @@ static void line_date(struct out *o, const char *key, uint64_t ns)
 }
 
 static void line_times(struct out *o, const struct line *l,
-		       const struct ctshard_conn *c)
+                       const struct ctshard_conn *c)
 {
 	if (!c->timestamp || !(c->has & CTSHARD_CONN_START))
 		return;
@@ -122,7 +122,7 @@ static void line_times(struct out *o, const struct line *l,
 }
 
 static void line_head(struct out *o, const struct line *l,
-		      const struct ctshard_conn *c)
+                      const struct ctshard_conn *c)
 {
 	uint64_t left = out_seconds(c);
 
@@ -144,8 +144,8 @@ static void line_head(struct out *o, const struct line *l,
 		out_u64(o, o->gre_timeout);
 		line_pair(o, ", stream_timeout=", o->gre_stream);
 	}
-	if (c->state && (l->row || l->destroy ||
-			 l->e->bits & CTSHARD_BIT_PROTOINFO)) {
+	if (c->state &&
+	    (l->row || l->destroy || l->e->bits & CTSHARD_BIT_PROTOINFO)) {
 		out_word(o, c->state);
 		out_char(o, ' ');
 	}
@@ -157,7 +157,7 @@ static bool line_zoned(const struct ctshard_conn *c)
 }
 
 static void line_tail(struct out *o, const struct line *l,
-		      const struct ctshard_conn *c)
+                      const struct ctshard_conn *c)
 {
 	bool proc = l->style == LINE_PROC;
 
@@ -186,7 +186,7 @@ static void line_tail(struct out *o, const struct line *l,
 
 /* What conntrack does not know: behind all that it does. */
 static void line_wide(struct out *o, const struct line *l,
-		      const struct ctshard_conn *c)
+                      const struct ctshard_conn *c)
 {
 	size_t i;
 
@@ -213,7 +213,7 @@ static void line_wide(struct out *o, const struct line *l,
 }
 
 static void line_put(struct out *o, const struct line *l,
-		     const struct ctshard_conn *c)
+                     const struct ctshard_conn *c)
 {
 	line_head(o, l, c);
 	line_tuple(o, l, c, 0);
@@ -238,7 +238,7 @@ static void line_room(struct out *o)
 }
 
 static void line_conn(struct out *o, const struct ctshard_conn *c,
-		      enum line_style style)
+                      enum line_style style)
 {
 	struct line l = {.style = style, .row = true};
 
@@ -262,8 +262,8 @@ static void line_tag(struct out *o, const struct ctshard_event *e)
 
 	if (o->mods & OUT_TIMESTAMP) {
 		snprintf(t, sizeof(t), "[%-.8ld.%-.6ld]\t",
-			 (long)(e->time_ns / 1000000000),
-			 (long)(e->time_ns % 1000000000 / 1000));
+		         (long)(e->time_ns / 1000000000),
+		         (long)(e->time_ns % 1000000000 / 1000));
 		out_str(o, t);
 	}
 	snprintf(t, sizeof(t), "[%s]", out_event_name(e->type));
@@ -272,7 +272,7 @@ static void line_tag(struct out *o, const struct ctshard_event *e)
 }
 
 static void line_event(struct out *o, const struct ctshard_event *e,
-		       enum line_style style)
+                       enum line_style style)
 {
 	struct line l = {.style = style, .e = e};
 
@@ -289,20 +289,20 @@ static void line_event(struct out *o, const struct ctshard_event *e,
 	line_put(o, &l, e->conn);
 }
 
-#define LINE_FORMAT(word, style)                                               \
-	static void word##_row(struct out *o, const struct ctshard_conn *c)    \
-	{                                                                      \
-		line_conn(o, c, style);                                        \
-	}                                                                      \
-	static void word##_happen(struct out *o,                               \
-				  const struct ctshard_event *e)               \
-	{                                                                      \
-		line_event(o, e, style);                                       \
-	}                                                                      \
-	const struct out_format out_##word = {                                 \
-		.name = #word,                                                 \
-		.conn = word##_row,                                            \
-		.event = word##_happen,                                        \
+#define LINE_FORMAT(word, style)                                            \
+	static void word##_row(struct out *o, const struct ctshard_conn *c) \
+	{                                                                   \
+		line_conn(o, c, style);                                     \
+	}                                                                   \
+	static void word##_happen(struct out *o,                            \
+	                          const struct ctshard_event *e)            \
+	{                                                                   \
+		line_event(o, e, style);                                    \
+	}                                                                   \
+	const struct out_format out_##word = {                              \
+		.name = #word,                                              \
+		.conn = word##_row,                                         \
+		.event = word##_happen,                                     \
 	};
 
 LINE_FORMAT(line, LINE_PLAIN)

@@ -10,7 +10,7 @@ static void save_pair(struct out *o, const char *key, uint64_t v)
 }
 
 static void save_addr(struct out *o, const char *key,
-		      const struct ctshard_conn *c, const uint8_t *a)
+                      const struct ctshard_conn *c, const uint8_t *a)
 {
 	out_str(o, key);
 	out_addr(o, a, c->l3);
@@ -79,7 +79,7 @@ static void save_keys(struct out *o, const struct ctshard_conn *c)
 }
 
 static void save_line(struct out *o, const char *verb,
-		      const struct ctshard_conn *c)
+                      const struct ctshard_conn *c)
 {
 	out_str(o, verb);
 	save_pair(o, " -t ", out_seconds(c));
@@ -116,10 +116,10 @@ static void save_event(struct out *o, const struct ctshard_event *e)
 	if (!e->conn)
 		return;
 	save_line(o,
-		  e->type == CTSHARD_DESTROY  ? "-D"
-		  : e->type == CTSHARD_UPDATE ? "-U"
-					      : "-A",
-		  e->conn);
+	          e->type == CTSHARD_DESTROY  ? "-D"
+	          : e->type == CTSHARD_UPDATE ? "-U"
+	                                      : "-A",
+	          e->conn);
 }
 
 const struct out_format out_save = {

@@ -14,7 +14,7 @@
 #define PAGE_ROWS 4096
 
 static const char *table_colour(const struct ctshard_conn *c,
-				const struct ctshard_event *e)
+                                const struct ctshard_event *e)
 {
 	if (e && e->type == CTSHARD_GAP)
 		return "red";
@@ -36,8 +36,7 @@ static void table_columns(struct out *o, bool events)
 	if (events)
 		o->column[o->columns++] = COLUMN_event;
 	for (i = 0; i < COLUMN_COUNT; i++)
-		if (column_default(i) ||
-		    (i == COLUMN_id && o->mods & OUT_ID) ||
+		if (column_default(i) || (i == COLUMN_id && o->mods & OUT_ID) ||
 		    (i == COLUMN_labels && o->mods & OUT_LABELS) ||
 		    (i == COLUMN_time && events && o->mods & OUT_TIMESTAMP) ||
 		    ((i == COLUMN_shard || i == COLUMN_detail) &&
@@ -60,10 +59,9 @@ static struct libscols_table *table_new(struct out *o)
 		snprintf(name, sizeof(name), "%s", column_name(o->column[i]));
 		for (p = name; *p; p++)
 			*p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
-		col = scols_table_new_column(t, name, 0.1,
-					     column_right(o->column[i])
-						     ? SCOLS_FL_RIGHT
-						     : 0);
+		col = scols_table_new_column(
+			t, name, 0.1,
+			column_right(o->column[i]) ? SCOLS_FL_RIGHT : 0);
 		if (!col) {
 			scols_unref_table(t);
 			return NULL;
@@ -89,7 +87,7 @@ static void table_page(struct out *o)
 }
 
 static void table_row(struct out *o, const struct ctshard_conn *c,
-		      const struct ctshard_event *e)
+                      const struct ctshard_event *e)
 {
 	struct libscols_line *line;
 	char text[COLUMN_TEXT];

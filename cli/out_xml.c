@@ -43,7 +43,7 @@ static void xml_word(struct out *o, const char *tag, const char *s)
 }
 
 static void xml_layers(struct out *o, const struct ctshard_conn *c,
-		       const struct ctshard_tuple *t)
+                       const struct ctshard_tuple *t)
 {
 	out_str(o, "<layer3 protonum=\"");
 	out_u64(o, out_l3num(c));
@@ -66,12 +66,12 @@ static void xml_layers(struct out *o, const struct ctshard_conn *c,
 }
 
 static void xml_direction(struct out *o, const struct ctshard_conn *c, int dir,
-			  bool counters)
+                          bool counters)
 {
 	const struct ctshard_tuple *t = &c->dir[dir];
 
 	out_str(o, dir ? "<meta direction=\"reply\">"
-		       : "<meta direction=\"original\">");
+	               : "<meta direction=\"original\">");
 	xml_layers(o, c, t);
 	if (t->has & CTSHARD_TUPLE_ZONE)
 		xml_number(o, "zone", t->zone);
@@ -138,7 +138,7 @@ static void xml_times(struct out *o, const struct ctshard_conn *c)
 }
 
 static void xml_independent(struct out *o, const struct ctshard_conn *c,
-			    const struct ctshard_event *e)
+                            const struct ctshard_event *e)
 {
 	bool row = !e || e->type == CTSHARD_LIST;
 	bool destroy = e && e->type == CTSHARD_DESTROY;
@@ -172,10 +172,10 @@ static void xml_independent(struct out *o, const struct ctshard_conn *c,
 }
 
 static void xml_flow(struct out *o, const struct ctshard_conn *c,
-		     const struct ctshard_event *e)
+                     const struct ctshard_event *e)
 {
-	bool counters = !e || e->type == CTSHARD_LIST ||
-			e->type == CTSHARD_DESTROY;
+	bool counters =
+		!e || e->type == CTSHARD_LIST || e->type == CTSHARD_DESTROY;
 
 	xml_direction(o, c, 0, counters);
 	xml_direction(o, c, 1, counters);
@@ -185,7 +185,7 @@ static void xml_flow(struct out *o, const struct ctshard_conn *c,
 static void xml_begin(struct out *o)
 {
 	out_str(o, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"
-		   "<conntrack>\n");
+	           "<conntrack>\n");
 }
 
 static void xml_conn(struct out *o, const struct ctshard_conn *c)

@@ -94,7 +94,7 @@ static int replay_start(struct replay *r)
 	size_t n = 0, i;
 
 	snprintf(workers, sizeof(workers), "%u",
-		 c->replay.workers ? c->replay.workers : 1);
+	         c->replay.workers ? c->replay.workers : 1);
 	argv[n++] = "ctshardd";
 	argv[n++] = "-R";
 	argv[n++] = r->dir;
@@ -204,7 +204,7 @@ bool replay_turn(struct replay *r)
 }
 
 static int remove_one(const char *path, const struct stat *st, int type,
-		      struct FTW *f)
+                      struct FTW *f)
 {
 	(void)st;
 	(void)type;

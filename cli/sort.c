@@ -60,7 +60,7 @@ static const char *sort_copy(char **to, const char *s)
 static struct sort_row *sort_row_new(const struct ctshard_conn *c)
 {
 	size_t n = sort_size(c->proto) + sort_size(c->state) +
-		   sort_size(c->helper) + sort_size(c->reason);
+	           sort_size(c->helper) + sort_size(c->reason);
 	size_t pad = c->n_detail * sizeof(struct ctshard_detail), i;
 	struct ctshard_detail *d;
 	struct sort_row *r;
@@ -109,7 +109,7 @@ int sort_add(struct sort *s, const struct ctshard_conn *c)
 }
 
 static int sort_addr(const struct ctshard_conn *a, const struct ctshard_conn *b,
-		     unsigned id)
+                     unsigned id)
 {
 	int dir = id == COLUMN_rsrc || id == COLUMN_rdst;
 	int src = id == COLUMN_src || id == COLUMN_rsrc;
@@ -117,8 +117,8 @@ static int sort_addr(const struct ctshard_conn *a, const struct ctshard_conn *b,
 	if (a->l3 != b->l3)
 		return a->l3 < b->l3 ? -1 : 1;
 	return memcmp(src ? a->dir[dir].src : a->dir[dir].dst,
-		      src ? b->dir[dir].src : b->dir[dir].dst,
-		      a->l3 == 4 ? 4 : 16);
+	              src ? b->dir[dir].src : b->dir[dir].dst,
+	              a->l3 == 4 ? 4 : 16);
 }
 
 static int sort_text(const char *a, const char *b)
@@ -132,7 +132,7 @@ static int sort_text(const char *a, const char *b)
 }
 
 static int sort_key(const struct sort_row *a, const struct sort_row *b,
-		    unsigned id)
+                    unsigned id)
 {
 	char ta[COLUMN_TEXT], tb[COLUMN_TEXT];
 

@@ -15,7 +15,7 @@
 #define STATS_COUNTERS 4096u
 
 static struct stats_scope *stats_scope(struct stats *s,
-				       const struct ctshard_counter *c)
+                                       const struct ctshard_counter *c)
 {
 	struct stats_scope *sc;
 	size_t i;
@@ -111,7 +111,7 @@ static void stats_key(struct out *o, const char *name, size_t n, bool first)
  * `skip` (a dot, or nothing), from the index `from` on.
  */
 static void stats_members(const struct stats_scope *sc, size_t from,
-			  size_t skip, int depth, bool first, struct out *o)
+                          size_t skip, int depth, bool first, struct out *o)
 {
 	const char *like = sc->counter[from].name, *name;
 	size_t i, n;
@@ -138,7 +138,7 @@ static void stats_members(const struct stats_scope *sc, size_t from,
 }
 
 static void stats_object(const struct stats_scope *sc, bool first,
-			 struct out *o)
+                         struct out *o)
 {
 	if (sc->counters)
 		stats_members(sc, 0, 0, 0, first, o);

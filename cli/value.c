@@ -114,10 +114,10 @@ static const struct {
 	const char *name;
 	uint32_t num;
 } protos[] = {
-	{"icmp", 1},   {"tcp", 6},	   {"udp", 17},	   {"dccp", 33},
-	{"gre", 47},   {"esp", 50},	   {"ah", 51},	   {"icmpv6", 58},
-	{"ospf", 89},  {"ipv6-icmp", 58}, {"sctp", 132},   {"udplite", 136},
-	{"igmp", 2},   {"ipip", 4},	   {"ipencap", 4}, {"ipv6", 41},
+	{"icmp", 1},   {"tcp", 6},        {"udp", 17},    {"dccp", 33},
+	{"gre", 47},   {"esp", 50},       {"ah", 51},     {"icmpv6", 58},
+	{"ospf", 89},  {"ipv6-icmp", 58}, {"sctp", 132},  {"udplite", 136},
+	{"igmp", 2},   {"ipip", 4},       {"ipencap", 4}, {"ipv6", 41},
 	{"vrrp", 112}, {"pim", 103},
 };
 
@@ -139,7 +139,7 @@ int value_family(const char *s, uint32_t *to)
 	if (!strcasecmp(s, "ipv4") || !strcmp(s, "4") || !strcmp(s, "inet"))
 		*to = 4;
 	else if (!strcasecmp(s, "ipv6") || !strcmp(s, "6") ||
-		 !strcmp(s, "inet6"))
+	         !strcmp(s, "inet6"))
 		*to = 6;
 	else
 		return -1;
@@ -151,8 +151,8 @@ int value_family(const char *s, uint32_t *to)
 
 static uint32_t status_bit(const char *w)
 {
-#define X(name, bit, word)                                                     \
-	if (!strcasecmp(w, word))                                              \
+#define X(name, bit, word)        \
+	if (!strcasecmp(w, word)) \
 		return CTSHARD_S_##name;
 	CTSHARD_STATUS(X)
 #undef X
@@ -169,7 +169,7 @@ static int status_word(const char *w, uint32_t *set, uint32_t *clear)
 	}
 	if (!strcasecmp(w, "UNSET")) {
 		*clear |= CTSHARD_S_SEEN_REPLY | CTSHARD_S_ASSURED |
-			  CTSHARD_S_EXPECTED | CTSHARD_S_FIXED_TIMEOUT;
+		          CTSHARD_S_EXPECTED | CTSHARD_S_FIXED_TIMEOUT;
 		return 0;
 	}
 	bit = status_bit(*w == '!' ? w + 1 : w);
@@ -225,7 +225,7 @@ int value_events(const char *s, uint32_t *types)
 			return -1;
 		/* the marks of the stream itself are never filtered away */
 		*types |= bits | TYPE_BIT(LIST) | TYPE_BIT(LIST_END) |
-			  TYPE_BIT(GAP);
+		          TYPE_BIT(GAP);
 		s += n;
 	} while (*s++);
 	return 0;

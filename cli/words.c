@@ -30,9 +30,9 @@ enum {
 #define REPLAY WORD_REPLAY
 
 const struct word_verb word_verbs[VERB_COUNT + 1] = {
-#define X(name, letter, long_name, groups, args, what)                         \
-	[VERB_##name] = {#name, letter,     long_name,                         \
-			 (groups) | WORD_ANY, args, what, cmd_##name},
+#define X(name, letter, long_name, groups, args, what)                  \
+	[VERB_##name] = {#name, letter, long_name, (groups) | WORD_ANY, \
+	                 args,  what,   cmd_##name},
 	CMD_VERBS(X)
 #undef X
 };
@@ -49,7 +49,7 @@ const struct word_verb *word_verb_find(const char *word, char *why, size_t size)
 			continue;
 		if (found) {
 			snprintf(why, size, "`%.32s' could be %s or %s", word,
-				 found->name, v->name);
+			         found->name, v->name);
 			return NULL;
 		}
 		found = v;
@@ -100,7 +100,7 @@ static int word_opt_match(const struct word_opt *o, const char *word, size_t n)
 }
 
 static const struct word_opt *word_opt_long(unsigned groups, const char *word,
-					    size_t n, char *why, size_t size)
+                                            size_t n, char *why, size_t size)
 {
 	const struct word_opt *o, *found = NULL;
 	int m;
@@ -114,7 +114,7 @@ static const struct word_opt *word_opt_long(unsigned groups, const char *word,
 			continue;
 		if (found) {
 			snprintf(why, size, "option `--%.*s' is ambiguous",
-				 (int)n, word);
+			         (int)n, word);
 			return NULL;
 		}
 		found = o;
@@ -153,18 +153,18 @@ static const char *word_next(struct words *w)
 }
 
 static int word_apply(struct words *w, const struct word_opt *o,
-		      const char *given, const char *value)
+                      const char *given, const char *value)
 {
 	if (o->value && !value)
 		value = word_next(w);
 	if (o->value && !value) {
 		snprintf(w->why, w->size, "option `%s' needs %s", given,
-			 o->value);
+		         o->value);
 		return -1;
 	}
 	if (o->apply(w->c, value, o->arg)) {
 		snprintf(w->why, w->size, "option `%s': bad value `%.64s'",
-			 given, value ? value : "");
+		         given, value ? value : "");
 		return -1;
 	}
 	return 0;
@@ -174,14 +174,14 @@ static int word_long(struct words *w, const char *arg)
 {
 	const char *name = arg + 2, *eq = strchr(name, '=');
 	size_t n = eq ? (size_t)(eq - name) : strlen(name);
-	const struct word_opt *o = word_opt_long(w->c->verb->groups, name, n,
-						 w->why, w->size);
+	const struct word_opt *o =
+		word_opt_long(w->c->verb->groups, name, n, w->why, w->size);
 
 	if (!o)
 		return -1;
 	if (eq && !o->value) {
 		snprintf(w->why, w->size, "option `--%.*s' takes no value",
-			 (int)n, name);
+		         (int)n, name);
 		return -1;
 	}
 	return word_apply(w, o, arg, eq ? eq + 1 : NULL);
@@ -199,7 +199,7 @@ static int word_letters(struct words *w, const char *arg)
 		o = word_opt_letter(w->c->verb->groups, *p);
 		if (!o) {
 			snprintf(w->why, w->size, "unknown option `%s' of %s",
-				 given, w->c->verb->name);
+			         given, w->c->verb->name);
 			return -1;
 		}
 		if (o->value)
@@ -219,7 +219,7 @@ static int word_argument(struct words *w, const char *arg)
 		return 0;
 	if (!*c->verb->args || c->args == CMD_ARGS) {
 		snprintf(w->why, w->size, "`%.64s' is one argument too many",
-			 arg);
+		         arg);
 		return -1;
 	}
 	c->arg[c->args++] = arg;
@@ -286,8 +286,8 @@ static const struct word_verb *word_verb_letter(struct words *w)
 		if (word_verb_option(w->argv[i]))
 			break;
 		/* its value, when the next word is no option */
-		if (w->argv[i][1] != '-' && !w->argv[i][2] &&
-		    i + 1 < w->argc && w->argv[i + 1][0] != '-')
+		if (w->argv[i][1] != '-' && !w->argv[i][2] && i + 1 < w->argc &&
+		    w->argv[i + 1][0] != '-')
 			i++;
 	}
 	if (i >= w->argc)
@@ -298,8 +298,12 @@ static const struct word_verb *word_verb_letter(struct words *w)
 
 int word_parse(struct cmd *c, int argc, char **argv, char *why, size_t size)
 {
-	struct words w = {.c = c, .argc = argc, .argv = argv, .verb_at = -1,
-			  .why = why, .size = size};
+	struct words w = {.c = c,
+	                  .argc = argc,
+	                  .argv = argv,
+	                  .verb_at = -1,
+	                  .why = why,
+	                  .size = size};
 
 	c->verb = word_verb_letter(&w);
 	if (!c->verb)

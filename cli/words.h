@@ -21,7 +21,7 @@ enum word_group {
 
 struct word_verb {
 	const char *name;
-	char letter;	       /* conntrack's, or 0 */
+	char letter;           /* conntrack's, or 0 */
 	const char *long_name; /* conntrack's, or NULL */
 	unsigned groups;
 	const char *args; /* for the usage line; "": takes none */
@@ -47,7 +47,7 @@ extern const struct word_opt word_opts[]; /* ends with a NULL `apply` */
  * A verb by its name or an unambiguous beginning: the verb, or NULL with why.
  */
 const struct word_verb *word_verb_find(const char *word, char *why,
-				       size_t size);
+                                       size_t size);
 
 /* 0, or -1 with why.  `-h` sets help, `-V` is the caller's. */
 int word_parse(struct cmd *c, int argc, char **argv, char *why, size_t size);

@@ -42,8 +42,8 @@ const char *ctshard_strerror(int error)
 	switch (error) {
 	case 0:
 		return "success";
-#define X(name, number, words)                                                 \
-	case CTSHARD_##name:                                                   \
+#define X(name, number, words) \
+	case CTSHARD_##name:   \
 		return words;
 		CTSHARD_ERRORS(X)
 #undef X
@@ -126,15 +126,15 @@ static int client_flush(struct ctshard *c)
 			return 0;
 		if (n < 0)
 			return client_fail(c, CTSHARD_ELOST, "%s: %s",
-					   ctshard_strerror(CTSHARD_ELOST),
-					   strerror(errno));
+			                   ctshard_strerror(CTSHARD_ELOST),
+			                   strerror(errno));
 		frame_drop(&c->out, (size_t)n);
 	}
 	return 0;
 }
 
 int client_submit(struct ctshard *c, Ctshard__Request *r,
-		  const struct ctshard_handler *h, uint64_t *id)
+                  const struct ctshard_handler *h, uint64_t *id)
 {
 	struct client_request *q;
 	int rc;
@@ -166,7 +166,7 @@ int client_submit(struct ctshard *c, Ctshard__Request *r,
 static void client_greet(struct ctshard *c, const Ctshard__HelloAnswer *a)
 {
 	snprintf(c->version, sizeof(c->version), "%s",
-		 a->daemon ? a->daemon : "");
+	         a->daemon ? a->daemon : "");
 	if (a->uuid.len == sizeof(c->peer.uuid))
 		memcpy(c->peer.uuid, a->uuid.data, sizeof(c->peer.uuid));
 	c->peer.seq = a->seq;
@@ -214,7 +214,7 @@ static int client_answer(struct ctshard *c, const Ctshard__Response *r)
 	rc = decode_response(r, &c->arena, &q->h, &why);
 	if (rc < 0)
 		return client_fail(c, CTSHARD_EPROTO, "%s: %s",
-				   ctshard_strerror(CTSHARD_EPROTO), why);
+		                   ctshard_strerror(CTSHARD_EPROTO), why);
 	if (rc > 0 && !q->ended) {
 		request_end(q, CTSHARD_ECANCELLED, NULL);
 		return r->end ? 0 : client_send_cancel(c, q->id);
@@ -222,8 +222,8 @@ static int client_answer(struct ctshard *c, const Ctshard__Response *r)
 	error = r->error ? decode_error(r->error) : 0;
 	if (error) {
 		client_fail(c, error, "%s",
-			    r->error->message ? r->error->message
-					      : ctshard_strerror(error));
+		            r->error->message ? r->error->message
+		                              : ctshard_strerror(error));
 		request_end(q, error, c->text);
 	} else if (r->end) {
 		request_end(q, 0, NULL);
@@ -244,15 +244,15 @@ static int client_frames(struct ctshard *c)
 			&c->arena, &ctshard__response__descriptor, body, len);
 		if (!r)
 			return client_fail(c, CTSHARD_EPROTO, "%s",
-					   ctshard_strerror(CTSHARD_EPROTO));
+			                   ctshard_strerror(CTSHARD_EPROTO));
 		rc = client_answer(c, r);
 		if (rc)
 			return rc;
 	}
 	if (rc < 0)
 		return client_fail(c, CTSHARD_EPROTO,
-				   "the daemon's answer is over %u bytes",
-				   FRAME_ANSWER_MAX);
+		                   "the daemon's answer is over %u bytes",
+		                   FRAME_ANSWER_MAX);
 	return 0;
 }
 
@@ -272,11 +272,11 @@ static int client_read(struct ctshard *c)
 		return 0;
 	if (n < 0)
 		return client_fail(c, CTSHARD_ELOST, "%s: %s",
-				   ctshard_strerror(CTSHARD_ELOST),
-				   strerror(errno));
+		                   ctshard_strerror(CTSHARD_ELOST),
+		                   strerror(errno));
 	if (!n)
 		return client_fail(c, CTSHARD_ELOST, "%s",
-				   ctshard_strerror(CTSHARD_ELOST));
+		                   ctshard_strerror(CTSHARD_ELOST));
 	frame_added(&c->in, (size_t)n);
 	return n > INT32_MAX ? INT32_MAX : (int)n;
 }
@@ -368,10 +368,10 @@ const struct ctshard_peer *ctshard_peer(const struct ctshard *c)
 
 /* A run directory may be longer than sun_path: go through its descriptor. */
 static int client_address(struct sockaddr_un *sa, const char *rundir,
-			  const char *name, int *dir)
+                          const char *name, int *dir)
 {
 	int n = snprintf(sa->sun_path, sizeof(sa->sun_path), "%s/%s", rundir,
-			 name);
+	                 name);
 
 	sa->sun_family = AF_UNIX;
 	*dir = -1;
@@ -381,12 +381,12 @@ static int client_address(struct sockaddr_un *sa, const char *rundir,
 	if (*dir < 0)
 		return -1;
 	snprintf(sa->sun_path, sizeof(sa->sun_path), "/proc/self/fd/%d/%s",
-		 *dir, name);
+	         *dir, name);
 	return 0;
 }
 
 static int client_connect(struct ctshard *c, const char *rundir,
-			  const char *name)
+                          const char *name)
 {
 	struct sockaddr_un sa;
 	int dir = -1, rc, err;
@@ -395,7 +395,7 @@ static int client_connect(struct ctshard *c, const char *rundir,
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
 		return client_fail(c, CTSHARD_ENOMEM, "socket: %s",
-				   strerror(errno));
+		                   strerror(errno));
 	rc = client_address(&sa, rundir, name, &dir);
 	while (!rc && connect(c->fd, (struct sockaddr *)&sa, sizeof(sa)))
 		rc = errno == EINTR ? 0 : -1;
@@ -406,11 +406,11 @@ static int client_connect(struct ctshard *c, const char *rundir,
 		return 0;
 	if (err == EACCES || err == EPERM)
 		return client_fail(c, CTSHARD_EACCESS,
-				   "%s/%s: permission denied (be in group "
-				   "`%s', or root)",
-				   rundir, name, CTSHARD_GROUP);
+		                   "%s/%s: permission denied (be in group "
+		                   "`%s', or root)",
+		                   rundir, name, CTSHARD_GROUP);
 	return client_fail(c, CTSHARD_ENODAEMON, "no daemon at %s: %s", rundir,
-			   strerror(err));
+	                   strerror(err));
 }
 
 static int64_t client_ms(void)
@@ -454,10 +454,10 @@ static int client_hello(struct ctshard *c)
 	/* one that goes away before its hello was not there */
 	if (rc == CTSHARD_ELOST)
 		return client_fail(c, CTSHARD_ENODAEMON, "no daemon: %s",
-				   ctshard_strerror(rc));
+		                   ctshard_strerror(rc));
 	if (!rc && !c->greeted)
 		return client_fail(c, CTSHARD_EPROTO, "%s: no hello",
-				   ctshard_strerror(CTSHARD_EPROTO));
+		                   ctshard_strerror(CTSHARD_EPROTO));
 	return rc;
 }
 
@@ -475,8 +475,8 @@ int ctshard_open(const char *rundir, unsigned flags, struct ctshard **out)
 	frame_init(&c->out, FRAME_REQUEST_MAX);
 	arena_init(&c->arena, ARENA_LIMIT);
 	rc = client_connect(c, rundir ? rundir : CTSHARD_RUNDIR,
-			    flags & CTSHARD_CONTROL ? "control.sock"
-						    : "api.sock");
+	                    flags & CTSHARD_CONTROL ? "control.sock"
+	                                            : "api.sock");
 	if (!rc)
 		rc = client_hello(c);
 	if (rc && !c->error)

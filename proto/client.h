@@ -33,14 +33,14 @@ int client_fail(struct ctshard *c, int error, const char *fmt, ...)
 
 /* Queue a request whose body is set; the id is chosen here. */
 int client_submit(struct ctshard *c, Ctshard__Request *r,
-		  const struct ctshard_handler *h, uint64_t *id);
+                  const struct ctshard_handler *h, uint64_t *id);
 
 /*
  * Hand the parts of one answer to the handler: 0, 1 when a callback wants no
  * more, -1 when the answer is malformed (`why` says what).
  */
 int decode_response(const Ctshard__Response *r, struct frame_arena *a,
-		    const struct ctshard_handler *h, const char **why);
+                    const struct ctshard_handler *h, const char **why);
 
 /* The kind of a daemon's error code. */
 int decode_error(const Ctshard__Error *e);

@@ -23,25 +23,25 @@
 extern "C" {
 #endif
 
-#define CTSHARD_RUNDIR	"/run/ctshardd"
-#define CTSHARD_GROUP	"ctshard"
+#define CTSHARD_RUNDIR "/run/ctshardd"
+#define CTSHARD_GROUP  "ctshard"
 
 /* X(NAME, number, "words"): the first row's kind is the one to read */
-#define CTSHARD_ERRORS(X)                                                      \
-	X(ENODAEMON, 1, "no daemon")                                           \
-	X(EACCESS, 2, "permission denied")                                     \
-	X(EPROTO, 3, "the daemon's answer is malformed")                       \
-	X(ELOST, 4, "the connection to the daemon was lost")                   \
-	X(ENOMEM, 5, "out of memory")                                          \
-	X(EINTR, 6, "interrupted")                                             \
-	X(ECANCELLED, 7, "cancelled")                                          \
-	X(EINVAL, 8, "invalid argument")                                       \
-	X(ETOOBIG, 9, "the request is too long")                               \
-	X(EREQUEST, 10, "bad request")                                         \
-	X(EDENIED, 11, "not allowed")                                          \
-	X(ENOTFOUND, 12, "not found")                                          \
-	X(EBUSY, 13, "busy")                                                   \
-	X(EFAILED, 14, "failed")                                               \
+#define CTSHARD_ERRORS(X)                                    \
+	X(ENODAEMON, 1, "no daemon")                         \
+	X(EACCESS, 2, "permission denied")                   \
+	X(EPROTO, 3, "the daemon's answer is malformed")     \
+	X(ELOST, 4, "the connection to the daemon was lost") \
+	X(ENOMEM, 5, "out of memory")                        \
+	X(EINTR, 6, "interrupted")                           \
+	X(ECANCELLED, 7, "cancelled")                        \
+	X(EINVAL, 8, "invalid argument")                     \
+	X(ETOOBIG, 9, "the request is too long")             \
+	X(EREQUEST, 10, "bad request")                       \
+	X(EDENIED, 11, "not allowed")                        \
+	X(ENOTFOUND, 12, "not found")                        \
+	X(EBUSY, 13, "busy")                                 \
+	X(EFAILED, 14, "failed")                             \
 	X(EUNSUPPORTED, 15, "not supported")
 
 enum ctshard_error {
@@ -104,7 +104,7 @@ struct ctshard_conn {
 	uint32_t mark;
 	uint32_t zone;
 	struct ctshard_tuple dir[2]; /* original, reply */
-	const char *helper;	     /* NULL: none */
+	const char *helper;          /* NULL: none */
 	uint64_t master;
 	uint8_t labels[16]; /* bit n = label n, the lowest in byte 0 */
 	uint64_t start_ns;
@@ -122,13 +122,13 @@ struct ctshard_conn {
 };
 
 /* X(NAME, bit, "word"): IPS_* that are ever set */
-#define CTSHARD_STATUS(X)                                                      \
-	X(EXPECTED, 0, "EXPECTED")                                             \
-	X(SEEN_REPLY, 1, "SEEN_REPLY")                                         \
-	X(ASSURED, 2, "ASSURED")                                               \
-	X(CONFIRMED, 3, "CONFIRMED")                                           \
-	X(DYING, 9, "DYING")                                                   \
-	X(FIXED_TIMEOUT, 10, "FIXED_TIMEOUT")                                  \
+#define CTSHARD_STATUS(X)                     \
+	X(EXPECTED, 0, "EXPECTED")            \
+	X(SEEN_REPLY, 1, "SEEN_REPLY")        \
+	X(ASSURED, 2, "ASSURED")              \
+	X(CONFIRMED, 3, "CONFIRMED")          \
+	X(DYING, 9, "DYING")                  \
+	X(FIXED_TIMEOUT, 10, "FIXED_TIMEOUT") \
 	X(HELPER, 13, "HELPER")
 
 enum ctshard_status {
@@ -138,12 +138,12 @@ enum ctshard_status {
 };
 
 /* X(NAME, number, "word") */
-#define CTSHARD_EVENTS(X)                                                      \
-	X(NEW, 1, "NEW")                                                       \
-	X(UPDATE, 2, "UPDATE")                                                 \
-	X(DESTROY, 3, "DESTROY")                                               \
-	X(LIST, 4, "LIST")                                                     \
-	X(LIST_END, 5, "LIST_END")                                             \
+#define CTSHARD_EVENTS(X)          \
+	X(NEW, 1, "NEW")           \
+	X(UPDATE, 2, "UPDATE")     \
+	X(DESTROY, 3, "DESTROY")   \
+	X(LIST, 4, "LIST")         \
+	X(LIST_END, 5, "LIST_END") \
 	X(GAP, 6, "GAP")
 
 enum ctshard_event_type {
@@ -184,44 +184,44 @@ struct ctshard_range {
  * The scalar members of a filter: X(NAME, member, type).  All members that are
  * set must hold.
  */
-#define CTSHARD_FILTER_SCALARS(X)                                              \
-	X(L3, l3, uint32_t)                                                    \
-	X(PROTONUM, protonum, uint32_t)                                        \
-	X(STATUS_SET, status_set, uint32_t)                                    \
-	X(STATUS_CLEAR, status_clear, uint32_t)                                \
-	X(MARK, mark, uint32_t)                                                \
-	X(MARK_MASK, mark_mask, uint32_t)                                      \
-	X(ZONE, zone, uint32_t)                                                \
-	X(ORIG_ZONE, orig_zone, uint32_t)                                      \
-	X(REPLY_ZONE, reply_zone, uint32_t)                                    \
-	X(ICMP_TYPE, icmp_type, uint32_t)                                      \
-	X(ICMP_CODE, icmp_code, uint32_t)                                      \
-	X(ICMP_ID, icmp_id, uint32_t)                                          \
-	X(SRCKEY, srckey, uint32_t)                                            \
-	X(DSTKEY, dstkey, uint32_t)                                            \
-	X(ID, id, uint64_t)                                                    \
-	X(ID32, id32, uint32_t)                                                \
-	X(IFACE, iface, uint32_t)                                              \
+#define CTSHARD_FILTER_SCALARS(X)               \
+	X(L3, l3, uint32_t)                     \
+	X(PROTONUM, protonum, uint32_t)         \
+	X(STATUS_SET, status_set, uint32_t)     \
+	X(STATUS_CLEAR, status_clear, uint32_t) \
+	X(MARK, mark, uint32_t)                 \
+	X(MARK_MASK, mark_mask, uint32_t)       \
+	X(ZONE, zone, uint32_t)                 \
+	X(ORIG_ZONE, orig_zone, uint32_t)       \
+	X(REPLY_ZONE, reply_zone, uint32_t)     \
+	X(ICMP_TYPE, icmp_type, uint32_t)       \
+	X(ICMP_CODE, icmp_code, uint32_t)       \
+	X(ICMP_ID, icmp_id, uint32_t)           \
+	X(SRCKEY, srckey, uint32_t)             \
+	X(DSTKEY, dstkey, uint32_t)             \
+	X(ID, id, uint64_t)                     \
+	X(ID32, id32, uint32_t)                 \
+	X(IFACE, iface, uint32_t)               \
 	X(VLAN, vlan, uint32_t)
 
-#define CTSHARD_FILTER_NETS(X)                                                 \
-	X(ORIG_SRC, orig_src)                                                  \
-	X(ORIG_DST, orig_dst)                                                  \
-	X(REPLY_SRC, reply_src)                                                \
-	X(REPLY_DST, reply_dst)                                                \
+#define CTSHARD_FILTER_NETS(X)  \
+	X(ORIG_SRC, orig_src)   \
+	X(ORIG_DST, orig_dst)   \
+	X(REPLY_SRC, reply_src) \
+	X(REPLY_DST, reply_dst) \
 	X(ANY_ADDR, any_addr)
 
-#define CTSHARD_FILTER_RANGES(X)                                               \
-	X(SPORT, sport)                                                        \
-	X(DPORT, dport)                                                        \
-	X(REPLY_SPORT, reply_sport)                                            \
+#define CTSHARD_FILTER_RANGES(X)    \
+	X(SPORT, sport)             \
+	X(DPORT, dport)             \
+	X(REPLY_SPORT, reply_sport) \
 	X(REPLY_DPORT, reply_dport)
 
 enum ctshard_filter_bit {
 #define X(name, ...) CTSHARD_FILTER_BIT_##name,
 	CTSHARD_FILTER_SCALARS(X) CTSHARD_FILTER_NETS(X)
-		CTSHARD_FILTER_RANGES(X) X(STATE, state)
-			X(LABELS, labels) X(EXPRESSION, expression)
+		CTSHARD_FILTER_RANGES(X) X(STATE, state) X(LABELS, labels)
+			X(EXPRESSION, expression)
 #undef X
 };
 
@@ -325,7 +325,7 @@ int ctshard_cancel(struct ctshard *c, uint64_t id);
 
 struct ctshard_list_opts {
 	const struct ctshard_filter *filter; /* NULL: all */
-	uint64_t limit;			     /* 0: none */
+	uint64_t limit;                      /* 0: none */
 };
 
 struct ctshard_count_opts {
@@ -366,31 +366,31 @@ struct ctshard_update_opts {
  * ctshard_cancel (NULL: not needed).  The handler is copied.
  */
 int ctshard_list(struct ctshard *c, const struct ctshard_list_opts *o,
-		 const struct ctshard_handler *h, uint64_t *id);
+                 const struct ctshard_handler *h, uint64_t *id);
 int ctshard_get(struct ctshard *c, const struct ctshard_filter *f,
-		const struct ctshard_handler *h, uint64_t *id);
+                const struct ctshard_handler *h, uint64_t *id);
 int ctshard_count(struct ctshard *c, const struct ctshard_count_opts *o,
-		  const struct ctshard_handler *h, uint64_t *id);
+                  const struct ctshard_handler *h, uint64_t *id);
 int ctshard_watch(struct ctshard *c, const struct ctshard_watch_opts *o,
-		  const struct ctshard_handler *h, uint64_t *id);
+                  const struct ctshard_handler *h, uint64_t *id);
 int ctshard_stats(struct ctshard *c, const struct ctshard_handler *h,
-		  uint64_t *id);
+                  uint64_t *id);
 int ctshard_show(struct ctshard *c, const char *const *what, size_t n,
-		 const struct ctshard_handler *h, uint64_t *id);
+                 const struct ctshard_handler *h, uint64_t *id);
 int ctshard_set(struct ctshard *c, const struct ctshard_pair *item, size_t n,
-		const struct ctshard_handler *h, uint64_t *id);
+                const struct ctshard_handler *h, uint64_t *id);
 int ctshard_delete(struct ctshard *c, const struct ctshard_filter *f,
-		   const struct ctshard_handler *h, uint64_t *id);
+                   const struct ctshard_handler *h, uint64_t *id);
 int ctshard_flush(struct ctshard *c, uint32_t l3,
-		  const struct ctshard_handler *h, uint64_t *id);
+                  const struct ctshard_handler *h, uint64_t *id);
 int ctshard_update(struct ctshard *c, const struct ctshard_update_opts *o,
-		   const struct ctshard_handler *h, uint64_t *id);
+                   const struct ctshard_handler *h, uint64_t *id);
 int ctshard_check(struct ctshard *c, int deep, const struct ctshard_handler *h,
-		  uint64_t *id);
+                  uint64_t *id);
 int ctshard_start(struct ctshard *c, const struct ctshard_handler *h,
-		  uint64_t *id);
+                  uint64_t *id);
 int ctshard_wait_end(struct ctshard *c, const struct ctshard_handler *h,
-		     uint64_t *id);
+                     uint64_t *id);
 
 #ifdef __cplusplus
 }

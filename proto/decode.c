@@ -10,7 +10,7 @@
 #include <string.h>
 
 static int decode_addr(uint8_t to[16], const ProtobufCBinaryData *b,
-		       uint32_t l3)
+                       uint32_t l3)
 {
 	if (b->len != (l3 == 4 ? 4 : 16))
 		return -1;
@@ -19,7 +19,7 @@ static int decode_addr(uint8_t to[16], const ProtobufCBinaryData *b,
 }
 
 static int decode_tuple(struct ctshard_tuple *t, const Ctshard__Tuple *p,
-			uint32_t l3)
+                        uint32_t l3)
 {
 	t->has = 0;
 	if (!p || decode_addr(t->src, &p->src, l3) ||
@@ -54,7 +54,7 @@ static const char *decode_word(const char *s)
 }
 
 static int decode_details(struct ctshard_conn *c, const Ctshard__Conn *p,
-			  struct frame_arena *a)
+                          struct frame_arena *a)
 {
 	struct ctshard_detail *d;
 	size_t i;
@@ -101,7 +101,7 @@ static int decode_labels(struct ctshard_conn *c, const Ctshard__Conn *p)
 }
 
 static const char *decode_conn(struct ctshard_conn *c, const Ctshard__Conn *p,
-			       struct frame_arena *a, uint64_t now_ns)
+                               struct frame_arena *a, uint64_t now_ns)
 {
 	if (p->l3 != 4 && p->l3 != 6)
 		return "a connection of no known family";
@@ -136,7 +136,7 @@ static const char *decode_conn(struct ctshard_conn *c, const Ctshard__Conn *p,
 }
 
 static int decode_conns(const Ctshard__Response *r, struct frame_arena *a,
-			const struct ctshard_handler *h, const char **why)
+                        const struct ctshard_handler *h, const char **why)
 {
 	struct ctshard_conn c;
 	size_t i;
@@ -151,9 +151,9 @@ static int decode_conns(const Ctshard__Response *r, struct frame_arena *a,
 	return 0;
 }
 
-static const char *decode_event(struct ctshard_event *e,
-				struct ctshard_conn *c, const Ctshard__Event *p,
-				struct frame_arena *a, uint64_t now_ns)
+static const char *decode_event(struct ctshard_event *e, struct ctshard_conn *c,
+                                const Ctshard__Event *p, struct frame_arena *a,
+                                uint64_t now_ns)
 {
 	e->type = (enum ctshard_event_type)p->type;
 	e->seq = p->seq;
@@ -174,7 +174,7 @@ static const char *decode_event(struct ctshard_event *e,
 }
 
 static int decode_events(const Ctshard__Response *r, struct frame_arena *a,
-			 const struct ctshard_handler *h, const char **why)
+                         const struct ctshard_handler *h, const char **why)
 {
 	struct ctshard_event e;
 	struct ctshard_conn c;
@@ -196,7 +196,7 @@ static int decode_events(const Ctshard__Response *r, struct frame_arena *a,
 }
 
 static int decode_counts(const Ctshard__Response *r,
-			 const struct ctshard_handler *h)
+                         const struct ctshard_handler *h)
 {
 	struct ctshard_count row;
 	size_t i;
@@ -211,7 +211,7 @@ static int decode_counts(const Ctshard__Response *r,
 }
 
 static int decode_scope(const Ctshard__Scope *s,
-			const struct ctshard_handler *h)
+                        const struct ctshard_handler *h)
 {
 	struct ctshard_counter row;
 	size_t i;
@@ -228,7 +228,7 @@ static int decode_scope(const Ctshard__Scope *s,
 }
 
 static int decode_table(const Ctshard__Table *t,
-			const struct ctshard_handler *h)
+                        const struct ctshard_handler *h)
 {
 	struct ctshard_table table;
 	struct ctshard_row row;
@@ -250,7 +250,7 @@ static int decode_table(const Ctshard__Table *t,
 }
 
 static int decode_rest(const Ctshard__Response *r,
-		       const struct ctshard_handler *h)
+                       const struct ctshard_handler *h)
 {
 	size_t i;
 
@@ -261,8 +261,8 @@ static int decode_rest(const Ctshard__Response *r,
 		if (decode_table(r->table[i], h))
 			return 1;
 	for (i = 0; h->fault && i < r->n_fault; i++)
-		if (h->fault(h->arg, r->fault[i]->text ? r->fault[i]->text
-						       : ""))
+		if (h->fault(h->arg,
+		             r->fault[i]->text ? r->fault[i]->text : ""))
 			return 1;
 	if (h->affected && r->has_affected)
 		return !!h->affected(h->arg, r->affected);
@@ -270,7 +270,7 @@ static int decode_rest(const Ctshard__Response *r,
 }
 
 int decode_response(const Ctshard__Response *r, struct frame_arena *a,
-		    const struct ctshard_handler *h, const char **why)
+                    const struct ctshard_handler *h, const char **why)
 {
 	int rc = decode_conns(r, a, h, why);
 

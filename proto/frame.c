@@ -226,8 +226,8 @@ void *arena_get(struct frame_arena *a, size_t n)
 }
 
 ProtobufCMessage *frame_unpack(struct frame_arena *a,
-			       const ProtobufCMessageDescriptor *type,
-			       const uint8_t *body, size_t len)
+                               const ProtobufCMessageDescriptor *type,
+                               const uint8_t *body, size_t len)
 {
 	return protobuf_c_message_unpack(type, &a->alloc, len, body);
 }

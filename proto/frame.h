@@ -70,7 +70,7 @@ void *arena_get(struct frame_arena *a, size_t n);
 
 /* NULL: malformed or over the arena's limit.  Lives until arena_reset. */
 ProtobufCMessage *frame_unpack(struct frame_arena *a,
-			       const ProtobufCMessageDescriptor *type,
-			       const uint8_t *body, size_t len);
+                               const ProtobufCMessageDescriptor *type,
+                               const uint8_t *body, size_t len);
 
 #endif

@@ -41,7 +41,7 @@ static void request_net(Ctshard__Filter__Net *to, const struct ctshard_net *n)
 }
 
 static void request_range(Ctshard__Filter__Range *to,
-			  const struct ctshard_range *r)
+                          const struct ctshard_range *r)
 {
 	ctshard__filter__range__init(to);
 	to->has_from = 1;
@@ -51,29 +51,29 @@ static void request_range(Ctshard__Filter__Range *to,
 }
 
 static Ctshard__Filter *request_filter(struct request_filter *to,
-				       const struct ctshard_filter *f)
+                                       const struct ctshard_filter *f)
 {
 	if (!f)
 		return NULL;
 	ctshard__filter__init(&to->f);
-#define X(name, member, type)                                                  \
-	if (f->has & CTSHARD_FILTER_HAS(name)) {                               \
-		to->f.has_##member = 1;                                        \
-		to->f.member = f->member;                                      \
+#define X(name, member, type)                    \
+	if (f->has & CTSHARD_FILTER_HAS(name)) { \
+		to->f.has_##member = 1;          \
+		to->f.member = f->member;        \
 	}
 	CTSHARD_FILTER_SCALARS(X)
 #undef X
-#define X(name, member)                                                        \
-	if (f->has & CTSHARD_FILTER_HAS(name)) {                               \
-		request_net(&to->member, &f->member);                          \
-		to->f.member = &to->member;                                    \
+#define X(name, member)                               \
+	if (f->has & CTSHARD_FILTER_HAS(name)) {      \
+		request_net(&to->member, &f->member); \
+		to->f.member = &to->member;           \
 	}
 	CTSHARD_FILTER_NETS(X)
 #undef X
-#define X(name, member)                                                        \
-	if (f->has & CTSHARD_FILTER_HAS(name)) {                               \
-		request_range(&to->member, &f->member);                        \
-		to->f.member = &to->member;                                    \
+#define X(name, member)                                 \
+	if (f->has & CTSHARD_FILTER_HAS(name)) {        \
+		request_range(&to->member, &f->member); \
+		to->f.member = &to->member;             \
 	}
 	CTSHARD_FILTER_RANGES(X)
 #undef X
@@ -89,7 +89,7 @@ static Ctshard__Filter *request_filter(struct request_filter *to,
 }
 
 int ctshard_list(struct ctshard *c, const struct ctshard_list_opts *o,
-		 const struct ctshard_handler *h, uint64_t *id)
+                 const struct ctshard_handler *h, uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
 	Ctshard__List m = CTSHARD__LIST__INIT;
@@ -106,7 +106,7 @@ int ctshard_list(struct ctshard *c, const struct ctshard_list_opts *o,
 }
 
 int ctshard_get(struct ctshard *c, const struct ctshard_filter *filter,
-		const struct ctshard_handler *h, uint64_t *id)
+                const struct ctshard_handler *h, uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
 	Ctshard__Get m = CTSHARD__GET__INIT;
@@ -119,7 +119,7 @@ int ctshard_get(struct ctshard *c, const struct ctshard_filter *filter,
 }
 
 int ctshard_count(struct ctshard *c, const struct ctshard_count_opts *o,
-		  const struct ctshard_handler *h, uint64_t *id)
+                  const struct ctshard_handler *h, uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
 	Ctshard__Count m = CTSHARD__COUNT__INIT;
@@ -133,14 +133,13 @@ int ctshard_count(struct ctshard *c, const struct ctshard_count_opts *o,
 	return client_submit(c, &r, h, id);
 }
 
-static void request_flag(protobuf_c_boolean *has, protobuf_c_boolean *to,
-			 int v)
+static void request_flag(protobuf_c_boolean *has, protobuf_c_boolean *to, int v)
 {
 	*has = *to = !!v;
 }
 
 int ctshard_watch(struct ctshard *c, const struct ctshard_watch_opts *o,
-		  const struct ctshard_handler *h, uint64_t *id)
+                  const struct ctshard_handler *h, uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
 	Ctshard__Watch m = CTSHARD__WATCH__INIT;
@@ -168,7 +167,7 @@ int ctshard_watch(struct ctshard *c, const struct ctshard_watch_opts *o,
 }
 
 int ctshard_stats(struct ctshard *c, const struct ctshard_handler *h,
-		  uint64_t *id)
+                  uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
 	Ctshard__Stats m = CTSHARD__STATS__INIT;
@@ -182,7 +181,7 @@ int ctshard_stats(struct ctshard *c, const struct ctshard_handler *h,
 #define REQUEST_WORDS 256
 
 int ctshard_show(struct ctshard *c, const char *const *what, size_t n,
-		 const struct ctshard_handler *h, uint64_t *id)
+                 const struct ctshard_handler *h, uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
 	Ctshard__Show m = CTSHARD__SHOW__INIT;
@@ -201,7 +200,7 @@ int ctshard_show(struct ctshard *c, const char *const *what, size_t n,
 }
 
 int ctshard_set(struct ctshard *c, const struct ctshard_pair *item, size_t n,
-		const struct ctshard_handler *h, uint64_t *id)
+                const struct ctshard_handler *h, uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
 	Ctshard__Set m = CTSHARD__SET__INIT;
@@ -224,7 +223,7 @@ int ctshard_set(struct ctshard *c, const struct ctshard_pair *item, size_t n,
 }
 
 int ctshard_delete(struct ctshard *c, const struct ctshard_filter *filter,
-		   const struct ctshard_handler *h, uint64_t *id)
+                   const struct ctshard_handler *h, uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
 	Ctshard__Delete m = CTSHARD__DELETE__INIT;
@@ -237,7 +236,7 @@ int ctshard_delete(struct ctshard *c, const struct ctshard_filter *filter,
 }
 
 int ctshard_flush(struct ctshard *c, uint32_t l3,
-		  const struct ctshard_handler *h, uint64_t *id)
+                  const struct ctshard_handler *h, uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
 	Ctshard__Flush m = CTSHARD__FLUSH__INIT;
@@ -252,7 +251,7 @@ int ctshard_flush(struct ctshard *c, uint32_t l3,
 }
 
 int ctshard_update(struct ctshard *c, const struct ctshard_update_opts *o,
-		   const struct ctshard_handler *h, uint64_t *id)
+                   const struct ctshard_handler *h, uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
 	Ctshard__Update m = CTSHARD__UPDATE__INIT;
@@ -286,7 +285,7 @@ int ctshard_update(struct ctshard *c, const struct ctshard_update_opts *o,
 }
 
 int ctshard_check(struct ctshard *c, int deep, const struct ctshard_handler *h,
-		  uint64_t *id)
+                  uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
 	Ctshard__Check m = CTSHARD__CHECK__INIT;
@@ -298,7 +297,7 @@ int ctshard_check(struct ctshard *c, int deep, const struct ctshard_handler *h,
 }
 
 int ctshard_start(struct ctshard *c, const struct ctshard_handler *h,
-		  uint64_t *id)
+                  uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
 	Ctshard__Start m = CTSHARD__START__INIT;
@@ -309,7 +308,7 @@ int ctshard_start(struct ctshard *c, const struct ctshard_handler *h,
 }
 
 int ctshard_wait_end(struct ctshard *c, const struct ctshard_handler *h,
-		     uint64_t *id)
+                     uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
 	Ctshard__WaitEnd m = CTSHARD__WAIT_END__INIT;

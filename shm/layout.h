@@ -135,8 +135,7 @@ struct tbl_header {
 	uint32_t log_slots;  /* of the merged log, a power of two */
 	uint32_t clock_mode; /* enum clock_mode */
 	uint64_t off[AREA_COUNT];
-	uint64_t t0_real_ns; /* tick 0; capture: set by the first frame */
-	uint64_t t0_mono_ns;
+	uint64_t t0_mono_ns; /* live: tick 0 */
 	uint64_t source_id; /* of the captures (device, inode, size), or 0 */
 	uint64_t sum;	    /* FNV-1a of all above */
 	/* written while running, each on a line of its own */
@@ -146,6 +145,7 @@ struct tbl_header {
 	uint64_t budget __attribute__((aligned(64)));	/* connections drawn */
 	uint32_t pressure __attribute__((aligned(64)));
 	uint32_t generation_clean; /* generation that ended cleanly */
+	uint64_t t0_real_ns; /* tick 0; capture: set by the first frame */
 };
 _Static_assert(sizeof(struct tbl_header) <= PAGE, "header page");
 

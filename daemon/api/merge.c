@@ -15,17 +15,23 @@
  * good if afterwards `intent` is at most one ring ahead of the copied cell.
  * Every event has an ordinal within its ring: how many were lost is a
  * difference, never a guess.  After a lap the cursor jumps half a ring ahead
- * (an edge would be lapped again at once), and the numbers of the shards
- * whose next event may be among the lost are looked up anew: see resync().
+ * (an edge would be lapped again at once).
+ *
+ * What was lost leaves holes in the numbers of shards, and not only at their
+ * front: the event before a hole may be unread in another ring.  So a hole is
+ * found when it is reached: when no head fits, the earliest unread event of
+ * all (which is a head, and whose shard has nothing unread before it) waits for
+ * one that is lost.  Then the next number of each shard is looked up in what
+ * is unread: see resync().  Until then the log waits for nobody but the
+ * producers' next store.
  *
  * Commit.  Slots are filled behind `tail`, then tail moves, then the cursors
  * follow, and `at_tail` last.  A slot tells ring, cell, ordinal, shard and
  * number of its event, so after a kill the cursors are those of the header,
  * raised by what the slots between `at_tail` and `tail` tell.  All values only
  * grow, so a header of which half was stored does no harm: nothing is lost,
- * nothing doubled.  A GAP slot is committed at once, because a jump changes
- * numbers of shards that its slot does not name; killed in between, the heir
- * finds the slot and looks them up again.
+ * nothing doubled.  Where the holes are is not kept: an heir takes all that is
+ * unread for suspect.
  *
  * GAP slots: cell.seq - 1 is the cursor behind the jump (cells = 0), ordinal
  * the last one lost, id how many, more.master the ring's losses in all.
@@ -36,7 +42,7 @@
 
 #include "shm/atomic.h"
 
-/* laps in one resync before it is left to the next pass */
+/* looks for holes in vain, before clients get their turn */
 #define RESYNC_TRIES 8u
 
 struct record {
@@ -179,6 +185,17 @@ static void gap_write(struct merge *m, uint32_t slot, uint32_t lost,
 
 /* ---- loss ---- */
 
+/* Something was lost: holes may lie up to what has been published now. */
+static void holes_note(struct merge *m)
+{
+	uint32_t i;
+
+	for (i = 0; i < NRING; i++)
+		if (m->t->ring[i].hdr)
+			m->holes_to[i] =
+				shm_load_acquire(&m->t->ring[i].hdr->tail);
+}
+
 /*
  * The cursor of a lapped ring goes half a ring back from the tail, to the
  * first whole record there; what lies before is lost, and told.  False: lapped
@@ -198,6 +215,7 @@ static bool ring_jump(struct merge *m, uint32_t slot)
 	if (ring_peek(g, &c, tail, &r) != PEEK_RECORD)
 		return false;
 	m->cursor[slot] = c;
+	holes_note(m);
 	lost = r.cell.ordinal - 1 - m->ordinal[slot];
 	if (lost)
 		gap_write(m, slot, lost, r.cell.ts_ns);
@@ -228,66 +246,60 @@ static bool ring_smallest(const struct merge *m, uint32_t slot,
 }
 
 /*
- * After a loss: the next number of each shard is the smallest that is still
- * unread.  Events up to the shard's `ev_seq` were published before it was
- * read, so they are seen in the rings unless they were taken or lost; later
- * ones may be seen without their predecessor, which is still to come, so
- * they never move `next` beyond ev_seq + 1.  Nothing goes back: what is unread
- * is newer than what was taken.
+ * The next number of each shard is the smallest that is still unread.  Events
+ * up to the shard's `ev_seq` were published before it was read, so they are
+ * seen in the rings unless they were taken or lost; later ones may be seen
+ * without their predecessor, which is still to come, so they never move `next`
+ * beyond ev_seq + 1.  Nothing goes back: what is unread is newer than what was
+ * taken.  True: something has changed, it is worth looking again.
  */
 static bool resync(struct merge *m)
 {
-	uint64_t ev_seq[NSHARD], smallest[NSHARD];
+	uint64_t smallest[NSHARD];
 	const struct table *t = m->t;
+	bool changed = false;
 	uint32_t i;
 
-	for (i = 0; i < t->nshard; i++) {
-		ev_seq[i] = shm_load_acquire(&t->shard[i].ev_seq);
-		smallest[i] = ev_seq[i] + 1;
-	}
-	for (; i < NSHARD; i++)
-		smallest[i] = 0;
+	for (i = 0; i < NSHARD; i++)
+		smallest[i] = i < t->nshard ?
+			shm_load_acquire(&t->shard[i].ev_seq) + 1 : 0;
 	for (i = 0; i < NRING; i++)
-		if (t->ring[i].hdr && !ring_smallest(m, i, smallest)) {
-			ring_jump(m, i);
-			return false;
-		}
+		if (t->ring[i].hdr && !ring_smallest(m, i, smallest))
+			return ring_jump(m, i);
 	for (i = 0; i < t->nshard; i++)
-		if (smallest[i] > m->next[i])
+		if (smallest[i] > m->next[i]) {
 			m->next[i] = smallest[i];
-	return true;
+			changed = true;
+		}
+	return changed;
 }
 
-static void merge_lapped(struct merge *m, uint32_t slot)
+static bool holes_ahead(const struct merge *m)
 {
-	unsigned int try;
+	uint32_t i;
 
-	/* what jumps leave in the log must not add up with what is there */
-	merge_commit(m);
-	if (!ring_jump(m, slot))
-		return;
-	for (try = 0; try < RESYNC_TRIES && !resync(m); try++)
-		;
-	merge_commit(m);
+	for (i = 0; i < NRING; i++)
+		if (m->cursor[i] < m->holes_to[i])
+			return true;
+	return false;
 }
 
 void merge_unstick(struct merge *m)
 {
-	if (resync(m))
-		merge_commit(m);
+	holes_note(m);
 }
 
 /* ---- recovery ---- */
 
-/* Raises the state by what one slot tells; true for a GAP. */
-static bool slot_replay(struct merge *m, const struct event_cell *e,
+/* Raises the state by what one slot tells. */
+static void slot_replay(struct merge *m, const struct event_cell *e,
 			uint64_t lost)
 {
 	uint32_t slot = e->source, sh = conn_id_shard(e->id) % NSHARD;
 	uint64_t cursor = e->seq - 1 + e->cells;
 
 	if (slot >= NRING)
-		return false;
+		return;
 	if (cursor > m->cursor[slot])
 		m->cursor[slot] = cursor;
 	if ((int32_t)(e->ordinal - m->ordinal[slot]) > 0)
@@ -295,17 +307,14 @@ static bool slot_replay(struct merge *m, const struct event_cell *e,
 	if (e->type == EVENT_GAP) {
 		if (lost > m->lost[slot])
 			m->lost[slot] = lost;
-		return true;
-	}
-	if (e->shard_seq >= m->next[sh])
+	} else if (e->shard_seq >= m->next[sh]) {
 		m->next[sh] = e->shard_seq + 1;
-	return false;
+	}
 }
 
 void merge_open(struct merge *m, struct table *t)
 {
 	const struct mlog_header *h = t->mlog;
-	bool gap = false;
 	uint64_t pos;
 	uint32_t i;
 
@@ -325,12 +334,9 @@ void merge_open(struct merge *m, struct table *t)
 	for (; pos < m->tail; pos++) {
 		const struct event_slot *s = merge_at(m, pos);
 
-		if (slot_replay(m, &s->cell, s->more.master))
-			gap = true;
+		slot_replay(m, &s->cell, s->more.master);
 	}
-	if (gap)
-		for (i = 0; i < RESYNC_TRIES && !resync(m); i++)
-			;
+	holes_note(m);
 	merge_commit(m);
 }
 
@@ -348,10 +354,8 @@ static unsigned int ring_take(struct merge *m, uint32_t slot, unsigned int max)
 		enum peek p = ring_peek(g, &m->cursor[slot], tail, &r);
 		uint32_t sh, missed;
 
-		if (p == PEEK_LAPPED) {
-			merge_lapped(m, slot);
-			return n;
-		}
+		if (p == PEEK_LAPPED)
+			return n + ring_jump(m, slot);
 		if (p == PEEK_NONE)
 			return n;
 		sh = conn_id_shard(r.cell.id) % NSHARD;
@@ -361,6 +365,7 @@ static unsigned int ring_take(struct merge *m, uint32_t slot, unsigned int max)
 		}
 		missed = r.cell.ordinal - 1 - m->ordinal[slot];
 		if (missed) {
+			holes_note(m);
 			gap_write(m, slot, missed, r.cell.ts_ns);
 			n++;
 			continue;
@@ -403,15 +408,19 @@ static unsigned int merge_room(const struct merge *m, unsigned int max,
 
 unsigned int merge_step(struct merge *m, unsigned int max, uint64_t limit)
 {
+	unsigned int done = 0, room, tries = 0;
 	uint64_t from = m->tail, before;
-	unsigned int done = 0, room;
 
 	while (done < max) {
 		before = m->tail;
 		room = merge_room(m, max - done, limit);
-		if (room)
-			merge_pass(m, room);
-		if (m->tail == before)
+		if (!room)
+			break;
+		merge_pass(m, room);
+		if (m->tail != before)
+			tries = 0;
+		else if (!m->held || !holes_ahead(m) ||
+			 tries++ == RESYNC_TRIES || !resync(m))
 			break;
 		merge_commit(m);
 		done = (unsigned int)(m->tail - from);

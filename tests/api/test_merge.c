@@ -181,7 +181,7 @@ static void test_order(void **state)
 		produce(t, (uint32_t)(noise(n * 7) % RINGS), n);
 		if (noise(n * 13) % 40)
 			continue;
-		merge_step(&m, 1 + (unsigned)(noise(n) % 100), UINT64_MAX);
+		merge_step(&m, 30 + (unsigned)(noise(n) % 200), UINT64_MAX);
 		reader_read(&r, &m);
 	}
 	merge_step(&m, 100000, UINT64_MAX);

@@ -33,13 +33,15 @@ int bench_floor(const struct bench_opt *o)
 	struct sample s = {0};
 	struct rig r;
 	unsigned int i;
+	double med;
 
 	rig_open(&r, o->connections, o->detail);
 	for (i = 0; i < o->repeat; i++)
 		sample_add(&s, rig_floor(&r));
+	med = sample_median(&s);
 	printf("{\"bench\":\"floor\",\"bytes\":%llu,\"ns_per_line\":%.2f,"
 	       "\"min\":%.2f,\"max\":%.2f,\"huge\":%s}\n",
-	       (unsigned long long)r.t->addr6_off, sample_median(&s), s.v[0],
+	       (unsigned long long)r.t->addr6_off, med, s.v[0],
 	       s.v[s.n - 1], is_huge(&r) ? "true" : "false");
 	rig_close(&r);
 	return 0;
@@ -105,6 +107,7 @@ int bench_create(const struct bench_opt *o)
 	struct sample s = {0};
 	uint64_t made = 0;
 	unsigned int i;
+	double med;
 
 	for (i = 0; i < o->repeat; i++) {
 		struct frames fr;
@@ -125,10 +128,11 @@ int bench_create(const struct bench_opt *o)
 		frames_free(&fr);
 		rig_close(&r);
 	}
+	med = sample_median(&s);
 	printf("{\"bench\":\"create\",\"connections\":%llu,\"made\":%llu,"
 	       "\"per_second\":%.0f,\"min\":%.0f,\"max\":%.0f}\n",
 	       (unsigned long long)o->connections, (unsigned long long)made,
-	       sample_median(&s), s.v[0], s.v[s.n - 1]);
+	       med, s.v[0], s.v[s.n - 1]);
 	return made == o->connections ? 0 : 1;
 }
 
@@ -137,6 +141,7 @@ int bench_expire(const struct bench_opt *o)
 	struct sample s = {0};
 	uint64_t ended = 0;
 	unsigned int i;
+	double med;
 
 	for (i = 0; i < o->repeat; i++) {
 		struct rig r;
@@ -155,10 +160,11 @@ int bench_expire(const struct bench_opt *o)
 				       (double)(bench_cpu_ns() - t0));
 		rig_close(&r);
 	}
+	med = sample_median(&s);
 	printf("{\"bench\":\"expire\",\"connections\":%llu,\"ended\":%llu,"
 	       "\"per_second\":%.0f,\"min\":%.0f,\"max\":%.0f}\n",
 	       (unsigned long long)o->connections, (unsigned long long)ended,
-	       sample_median(&s), s.v[0], s.v[s.n - 1]);
+	       med, s.v[0], s.v[s.n - 1]);
 	return ended == o->connections ? 0 : 1;
 }
 
@@ -168,6 +174,7 @@ int bench_recover(const struct bench_opt *o)
 	struct sample s = {0};
 	struct rig r;
 	unsigned int i, sh;
+	double med;
 
 	rig_open(&r, o->connections, o->detail);
 	free(rig_fill(&r, o));
@@ -181,10 +188,11 @@ int bench_recover(const struct bench_opt *o)
 		}
 		sample_add(&s, (double)(bench_cpu_ns() - t0) / 16e6);
 	}
+	med = sample_median(&s);
 	printf("{\"bench\":\"recover\",\"connections\":%llu,"
 	       "\"ms_per_shard\":%.3f,\"min\":%.3f,\"max\":%.3f,"
 	       "\"count\":%llu}\n",
-	       (unsigned long long)o->connections, sample_median(&s), s.v[0],
+	       (unsigned long long)o->connections, med, s.v[0],
 	       s.v[s.n - 1], (unsigned long long)table_count(r.t));
 	rig_close(&r);
 	return 0;

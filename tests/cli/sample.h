@@ -19,7 +19,7 @@
 static struct labels sample_labels;
 
 static inline void sample_tuple(struct ctshard_tuple *t, int family,
-				const char *src, const char *dst)
+                                const char *src, const char *dst)
 {
 	memset(t, 0, sizeof(*t));
 	assert_int_equal(inet_pton(family, src, t->src), 1);
@@ -27,7 +27,7 @@ static inline void sample_tuple(struct ctshard_tuple *t, int family,
 }
 
 static inline void sample_counters(struct ctshard_conn *c, int dir,
-				   uint64_t packets, uint64_t bytes)
+                                   uint64_t packets, uint64_t bytes)
 {
 	c->dir[dir].has |= CTSHARD_TUPLE_COUNTER;
 	c->dir[dir].packets = packets;
@@ -69,8 +69,8 @@ static inline struct ctshard_conn sample_tcp(void)
 	sample_ports(&c, 40000, 80);
 	c.state = "ESTABLISHED";
 	c.timeout_ms = 431999500;
-	c.status = CTSHARD_S_SEEN_REPLY | CTSHARD_S_ASSURED |
-		   CTSHARD_S_CONFIRMED;
+	c.status =
+		CTSHARD_S_SEEN_REPLY | CTSHARD_S_ASSURED | CTSHARD_S_CONFIRMED;
 	sample_counters(&c, 0, 3, 137);
 	sample_counters(&c, 1, 2, 92);
 	return c;
@@ -102,7 +102,7 @@ static inline const char *sample_text(struct out *o)
 }
 
 static inline const char *sample_list(const struct out_format *f, unsigned mods,
-				      const struct ctshard_conn *c)
+                                      const struct ctshard_conn *c)
 {
 	struct out *o = sample_out(f, mods);
 
@@ -111,8 +111,8 @@ static inline const char *sample_list(const struct out_format *f, unsigned mods,
 }
 
 static inline const char *sample_event(const struct out_format *f,
-				       unsigned mods,
-				       const struct ctshard_event *e)
+                                       unsigned mods,
+                                       const struct ctshard_event *e)
 {
 	struct out *o = sample_out(f, mods);
 

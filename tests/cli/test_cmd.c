@@ -26,9 +26,9 @@ static char dir[128];
 static pid_t daemon_pid;
 static char out[1 << 16], err[1 << 14];
 
-#define ROW(port)                                                              \
-	"tcp      6 300 ESTABLISHED src=10.0.0.1 dst=10.0.1.1 sport=" port     \
-	" dport=80 src=10.0.1.1 dst=10.0.0.1 sport=80 dport=" port             \
+#define ROW(port)                                                          \
+	"tcp      6 300 ESTABLISHED src=10.0.0.1 dst=10.0.1.1 sport=" port \
+	" dport=80 src=10.0.1.1 dst=10.0.0.1 sport=80 dport=" port         \
 	" [ASSURED] mark=0 use=1\n"
 #define UUID "abcd0000-0000-0000-0000-000000000000"
 
@@ -48,7 +48,7 @@ static void send_rows(struct fake_client *c, const Ctshard__Request *r)
 }
 
 static void send_event(struct fake_client *c, const Ctshard__Request *r,
-		       Ctshard__EventType type, uint64_t seq)
+                       Ctshard__EventType type, uint64_t seq)
 {
 	Ctshard__Response a = CTSHARD__RESPONSE__INIT;
 	Ctshard__Event e = CTSHARD__EVENT__INIT, *p = &e;
@@ -94,9 +94,8 @@ static void send_watch(struct fake_client *c, const Ctshard__Request *r)
 static void send_stats(struct fake_client *c, const Ctshard__Request *r)
 {
 	char *name[] = {(char[]){"frames"}, (char[]){"packets.new"},
-			       (char[]){"events.new"},
-			       (char[]){"packets.invalid"},
-			       (char[]){"drops.decode.not_ip"}};
+	                (char[]){"events.new"}, (char[]){"packets.invalid"},
+	                (char[]){"drops.decode.not_ip"}};
 	Ctshard__Response a = CTSHARD__RESPONSE__INIT;
 	Ctshard__Counter k[5], *kp[5];
 	Ctshard__Scope s[2] = {CTSHARD__SCOPE__INIT, CTSHARD__SCOPE__INIT};
@@ -121,7 +120,7 @@ static void send_stats(struct fake_client *c, const Ctshard__Request *r)
 }
 
 static void send_affected(struct fake_client *c, const Ctshard__Request *r,
-			  uint64_t n)
+                          uint64_t n)
 {
 	Ctshard__Response a = CTSHARD__RESPONSE__INIT;
 
@@ -195,12 +194,12 @@ static void answer(struct fake_client *c, const Ctshard__Request *r)
 		break;
 	case CTSHARD__REQUEST__BODY_SET:
 		fake_error(c, r, CTSHARD__ERROR_CODE__UNSUPPORTED,
-			   (char[]){"max cannot be changed\033"});
+		           (char[]){"max cannot be changed\033"});
 		break;
 	case CTSHARD__REQUEST__BODY_WAIT_END:
 		if (getenv("FAKE_BROKEN"))
 			fake_error(c, r, CTSHARD__ERROR_CODE__FAILED,
-				   broken_text);
+			           broken_text);
 		else if (!getenv("FAKE_SLOW"))
 			fake_end(c, r);
 		break;
@@ -280,17 +279,16 @@ static void test_list(void **state)
 	(void)state;
 	assert_int_equal(run("list"), 0);
 	assert_string_equal(out, ROW("1002") ROW("1001"));
-	assert_string_equal(err,
-			    "ctctl: 2 flow entries have been shown.\n");
+	assert_string_equal(err, "ctctl: 2 flow entries have been shown.\n");
 	assert_int_equal(run("list --sort sport"), 0);
 	assert_string_equal(out, ROW("1001") ROW("1002"));
 	assert_int_equal(run("list --sort nothing"), 2);
 	assert_int_equal(run("list -o csv --columns sport,state"), 0);
 	assert_string_equal(out, "sport,state\n1002,ESTABLISHED\n"
-				 "1001,ESTABLISHED\n");
+	                         "1001,ESTABLISHED\n");
 	assert_int_equal(run("list -o table --columns sport,state"), 0);
 	assert_string_equal(out, "SPORT STATE\n 1002 ESTABLISHED\n"
-				 " 1001 ESTABLISHED\n");
+	                         " 1001 ESTABLISHED\n");
 }
 
 static void test_exit_codes(void **state)
@@ -303,13 +301,11 @@ static void test_exit_codes(void **state)
 	assert_int_equal(run("get -p tcp"), 2);
 	assert_int_equal(run("get -p tcp -s 10.0.0.1 -d 10.0.0.2"), 4);
 	assert_string_equal(err, "ctctl: Operation failed: such conntrack "
-				 "doesn't exist\n");
+	                         "doesn't exist\n");
 	assert_int_equal(run("delete"), 0);
-	assert_string_equal(err,
-			    "ctctl: 3 flow entries have been deleted.\n");
+	assert_string_equal(err, "ctctl: 3 flow entries have been deleted.\n");
 	assert_int_equal(run("delete -m 1"), 4);
-	assert_string_equal(err,
-			    "ctctl: 0 flow entries have been deleted.\n");
+	assert_string_equal(err, "ctctl: 0 flow entries have been deleted.\n");
 	assert_int_equal(run("set max=1"), 1);
 	assert_string_equal(err, "ctctl: max cannot be changed?\n");
 	assert_int_equal(run("set max"), 2);
@@ -320,11 +316,11 @@ static void test_exit_codes(void **state)
 	assert_string_equal(out, "max = 262144\n");
 	assert_int_equal(run("show max -o json"), 0);
 	assert_string_equal(out, "{\"config\":[\n{\"key\":\"max\","
-				 "\"value\":\"262144\"}\n]}\n");
+	                         "\"value\":\"262144\"}\n]}\n");
 }
 
-#define STATS_OBJECT                                                           \
-	"\"frames\":1,\"packets\":{\"new\":2,\"invalid\":4},"                  \
+#define STATS_OBJECT                                          \
+	"\"frames\":1,\"packets\":{\"new\":2,\"invalid\":4}," \
 	"\"events\":{\"new\":3},\"drops\":{\"decode\":{\"not_ip\":5}}"
 
 static void test_stats(void **state)
@@ -332,19 +328,19 @@ static void test_stats(void **state)
 	(void)state;
 	assert_int_equal(run("stats -o json"), 0);
 	assert_string_equal(out, "{" STATS_OBJECT ",\"workers\":[\n"
-				 "{\"worker\":0," STATS_OBJECT "}]}\n");
+	                         "{\"worker\":0," STATS_OBJECT "}]}\n");
 	assert_int_equal(run("stats"), 0);
 	assert_string_equal(out, "worker=0   \tframes=1 packets.new=2 "
-				 "events.new=3 packets.invalid=4 "
-				 "drops.decode.not_ip=5 \n"
-				 "total      \tframes=1 packets.new=2 "
-				 "events.new=3 packets.invalid=4 "
-				 "drops.decode.not_ip=5 \n");
+	                         "events.new=3 packets.invalid=4 "
+	                         "drops.decode.not_ip=5 \n"
+	                         "total      \tframes=1 packets.new=2 "
+	                         "events.new=3 packets.invalid=4 "
+	                         "drops.decode.not_ip=5 \n");
 }
 
-#define EVENT(tag)                                                             \
-	tag " tcp      6 300 ESTABLISHED src=10.0.0.1 dst=10.0.1.1 "          \
-	    "sport=1001 dport=80 src=10.0.1.1 dst=10.0.0.1 sport=80 "          \
+#define EVENT(tag)                                                    \
+	tag " tcp      6 300 ESTABLISHED src=10.0.0.1 dst=10.0.1.1 "  \
+	    "sport=1001 dport=80 src=10.0.1.1 dst=10.0.0.1 sport=80 " \
 	    "dport=1001 [ASSURED]\n"
 
 static void test_watch(void **state)
@@ -353,20 +349,20 @@ static void test_watch(void **state)
 	assert_int_equal(run("watch -n 2"), 0);
 	assert_string_equal(out, EVENT("    [NEW]") EVENT(" [UPDATE]"));
 	assert_string_equal(err, "ctctl: 2 flow events have been shown.\n"
-				 "ctctl: resume with --since " UUID ":110\n");
+	                         "ctctl: resume with --since " UUID ":110\n");
 	assert_int_equal(run("watch -n 2 --since 7"), 0);
-	assert_string_equal(out, EVENT("    [NEW]")
-				 "    [GAP] lost=5 from=8 to=14 source=log\n"
-				 EVENT(" [UPDATE]"));
+	assert_string_equal(
+		out, EVENT("    [NEW]") "    [GAP] lost=5 from=8 to=14 "
+	                                "source=log\n" EVENT(" [UPDATE]"));
 	assert_int_equal(run("watch --since 7 --strict"), 5);
 	assert_string_equal(err, "ctctl: 1 flow events have been shown.\n"
-				 "ctctl: resume with --since " UUID ":13\n");
+	                         "ctctl: resume with --since " UUID ":13\n");
 	/* the daemon's end: gone for good, or asked again from where it was */
 	assert_int_equal(run("watch --since 8 --no-reconnect"), 3);
 	assert_string_equal(out, EVENT("    [NEW]"));
 	assert_int_equal(run("watch --since 8 -n 3"), 0);
 	assert_string_equal(out, EVENT("    [NEW]") EVENT("    [NEW]")
-				 EVENT(" [UPDATE]"));
+	                                 EVENT(" [UPDATE]"));
 	assert_non_null(strstr(err, "--since " UUID ":19\n"));
 }
 
@@ -409,8 +405,10 @@ static void assert_clean(void)
 {
 	char line[512];
 
-	snprintf(line, sizeof(line), "test -z \"$(ls -d %s/ctctl.* 2>&-)\" || { ls -lR %s; false; }",
-		 dir, dir);
+	snprintf(
+		line, sizeof(line),
+		"test -z \"$(ls -d %s/ctctl.* 2>&-)\" || { ls -lR %s; false; }",
+		dir, dir);
 	assert_int_equal(system(line), 0);
 }
 
@@ -419,12 +417,12 @@ static void test_replay(void **state)
 	(void)state;
 	assert_int_equal(run("replay --events - a.pcap"), 0);
 	assert_string_equal(out, EVENT("    [NEW]") EVENT(" [UPDATE]")
-				 ROW("1002") ROW("1001"));
+	                                 ROW("1002") ROW("1001"));
 	assert_string_equal(err, "");
 	assert_clean();
 	assert_int_equal(run("replay --table /dev/null --stats - a.pcap"), 0);
 	assert_string_equal(out, "{" STATS_OBJECT ",\"workers\":[\n"
-				 "{\"worker\":0," STATS_OBJECT "}]}\n");
+	                         "{\"worker\":0," STATS_OBJECT "}]}\n");
 	assert_int_equal(run("replay"), 2);
 	assert_int_equal(run("replay - -"), 2);
 	assert_int_equal(run("replay --table /nonexistent/t a.pcap"), 1);
@@ -464,7 +462,8 @@ static void test_replay_signal(void **state)
 	for (i = 0; i < 10000 && lseek(fd_out, 0, SEEK_END) <= 0; i++) {
 		usleep(1000);
 		if (i > 100)
-			break; /* its events may wait in a buffer: long enough */
+			break; /* its events may wait in a buffer: long enough
+			        */
 	}
 	kill(pid, SIGINT);
 	assert_int_equal(code_of(pid), 1);

@@ -1,14 +1,14 @@
 /* test_out_json.c - JSON to the letter. */
 #include "tests/cli/sample.h"
 
-#define TCP_JSON                                                               \
-	"\"id\":\"281474976710663\",\"l3\":\"ipv4\",\"proto\":\"tcp\","        \
-	"\"protonum\":6,\"state\":\"ESTABLISHED\","                            \
-	"\"status\":[\"SEEN_REPLY\",\"ASSURED\",\"CONFIRMED\"],"               \
-	"\"timeout\":431999,\"mark\":0,\"zone\":0,"                            \
-	"\"original\":{\"src\":\"10.0.0.1\",\"dst\":\"10.0.1.1\","             \
-	"\"sport\":40000,\"dport\":80,\"packets\":3,\"bytes\":137},"           \
-	"\"reply\":{\"src\":\"10.0.1.1\",\"dst\":\"10.0.0.1\",\"sport\":80,"   \
+#define TCP_JSON                                                             \
+	"\"id\":\"281474976710663\",\"l3\":\"ipv4\",\"proto\":\"tcp\","      \
+	"\"protonum\":6,\"state\":\"ESTABLISHED\","                          \
+	"\"status\":[\"SEEN_REPLY\",\"ASSURED\",\"CONFIRMED\"],"             \
+	"\"timeout\":431999,\"mark\":0,\"zone\":0,"                          \
+	"\"original\":{\"src\":\"10.0.0.1\",\"dst\":\"10.0.1.1\","           \
+	"\"sport\":40000,\"dport\":80,\"packets\":3,\"bytes\":137},"         \
+	"\"reply\":{\"src\":\"10.0.1.1\",\"dst\":\"10.0.0.1\",\"sport\":80," \
 	"\"dport\":40000,\"packets\":2,\"bytes\":92}"
 
 static void test_conn(void **state)
@@ -16,8 +16,7 @@ static void test_conn(void **state)
 	struct ctshard_conn c = sample_tcp();
 
 	(void)state;
-	assert_string_equal(sample_list(&out_jsonl, 0, &c),
-			    "{" TCP_JSON "}\n");
+	assert_string_equal(sample_list(&out_jsonl, 0, &c), "{" TCP_JSON "}\n");
 	c.helper = "ftp";
 	c.has |= CTSHARD_CONN_MASTER | CTSHARD_CONN_LABELS | CTSHARD_CONN_START;
 	c.master = 18446744073709551615ull;
@@ -43,7 +42,7 @@ static void test_array(void **state)
 	out_conn(o, &c);
 	out_conn(o, &c);
 	assert_string_equal(sample_text(o),
-			    "[\n{" TCP_JSON "},\n{" TCP_JSON "}\n]\n");
+	                    "[\n{" TCP_JSON "},\n{" TCP_JSON "}\n]\n");
 }
 
 static void test_absent(void **state)
@@ -75,7 +74,7 @@ static void test_icmp_gre(void **state)
 	c.dir[0].icmp_id = 77;
 	text = sample_list(&out_jsonl, 0, &c);
 	assert_non_null(strstr(text, "\"dst\":\"10.0.1.1\",\"type\":8,"
-				     "\"code\":0,\"id\":77}"));
+	                             "\"code\":0,\"id\":77}"));
 	c.dir[0].has = CTSHARD_TUPLE_GRE;
 	c.dir[0].srckey = 17;
 	text = sample_list(&out_jsonl, 0, &c);
@@ -86,18 +85,17 @@ static void test_events(void **state)
 {
 	struct ctshard_conn c = sample_tcp();
 	struct ctshard_event e = {.type = CTSHARD_DESTROY,
-				  .seq = 42,
-				  .time_ns = 1795359629000000123ull,
-				  .conn = &c};
+	                          .seq = 42,
+	                          .time_ns = 1795359629000000123ull,
+	                          .conn = &c};
 
 	(void)state;
 	c.reason = "timeout";
-	assert_string_equal(
-		sample_event(&out_jsonl, 0, &e),
-		"{\"event\":\"DESTROY\",\"seq\":42,"
-		"\"time\":\"2026-11-22T15:00:29.000000123Z\","
-		"\"time_ns\":1795359629000000123," TCP_JSON
-		",\"reason\":\"timeout\"}\n");
+	assert_string_equal(sample_event(&out_jsonl, 0, &e),
+	                    "{\"event\":\"DESTROY\",\"seq\":42,"
+	                    "\"time\":\"2026-11-22T15:00:29.000000123Z\","
+	                    "\"time_ns\":1795359629000000123," TCP_JSON
+	                    ",\"reason\":\"timeout\"}\n");
 	memset(&e, 0, sizeof(e));
 	e.type = CTSHARD_GAP;
 	e.from = 5;
@@ -105,12 +103,12 @@ static void test_events(void **state)
 	e.lost = 3;
 	e.source = "log";
 	assert_string_equal(sample_event(&out_jsonl, 0, &e),
-			    "{\"event\":\"GAP\",\"from\":5,\"to\":9,"
-			    "\"lost\":3,\"source\":\"log\"}\n");
+	                    "{\"event\":\"GAP\",\"from\":5,\"to\":9,"
+	                    "\"lost\":3,\"source\":\"log\"}\n");
 	e.type = CTSHARD_LIST_END;
 	e.seq = 7;
 	assert_string_equal(sample_event(&out_jsonl, 0, &e),
-			    "{\"event\":\"LIST_END\",\"seq\":7}\n");
+	                    "{\"event\":\"LIST_END\",\"seq\":7}\n");
 }
 
 static void test_strings(void **state)
@@ -120,18 +118,15 @@ static void test_strings(void **state)
 	(void)state;
 	out_json_string(o, "a\"b\\c\n\x7f\xff");
 	assert_string_equal(sample_text(o),
-			    "\"a\\\"b\\\\c\\u000a\\u007f\\ufffd\"");
+	                    "\"a\\\"b\\\\c\\u000a\\u007f\\ufffd\"");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_conn),
-		cmocka_unit_test(test_array),
-		cmocka_unit_test(test_absent),
-		cmocka_unit_test(test_icmp_gre),
-		cmocka_unit_test(test_events),
-		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_conn),   cmocka_unit_test(test_array),
+		cmocka_unit_test(test_absent), cmocka_unit_test(test_icmp_gre),
+		cmocka_unit_test(test_events), cmocka_unit_test(test_strings),
 	};
 
 	strcpy(sample_labels.name[1], "one");

@@ -1,8 +1,8 @@
 /* test_out_line.c - the bytes of conntrack(8) and /proc/net/nf_conntrack. */
 #include "tests/cli/sample.h"
 
-#define TCP_TUPLES                                                             \
-	"src=10.0.0.1 dst=10.0.1.1 sport=40000 dport=80 packets=3 bytes=137 "  \
+#define TCP_TUPLES                                                            \
+	"src=10.0.0.1 dst=10.0.1.1 sport=40000 dport=80 packets=3 bytes=137 " \
 	"src=10.0.1.1 dst=10.0.0.1 sport=80 dport=40000 packets=2 bytes=92 "
 
 static void test_tcp_row(void **state)
@@ -11,14 +11,16 @@ static void test_tcp_row(void **state)
 
 	(void)state;
 	assert_string_equal(sample_list(&out_line, 0, &c),
-			    "tcp      6 431999 ESTABLISHED " TCP_TUPLES
-			    "[ASSURED] mark=0 use=1\n");
-	assert_string_equal(sample_list(&out_extended, OUT_ID, &c),
-			    "ipv4     2 tcp      6 431999 ESTABLISHED " TCP_TUPLES
-			    "[ASSURED] mark=0 use=1 id=7\n");
-	assert_string_equal(sample_list(&out_proc, 0, &c),
-			    "ipv4     2 tcp      6 431999 ESTABLISHED " TCP_TUPLES
-			    "[ASSURED] mark=0 zone=0 use=1\n");
+	                    "tcp      6 431999 ESTABLISHED " TCP_TUPLES
+	                    "[ASSURED] mark=0 use=1\n");
+	assert_string_equal(
+		sample_list(&out_extended, OUT_ID, &c),
+		"ipv4     2 tcp      6 431999 ESTABLISHED " TCP_TUPLES
+		"[ASSURED] mark=0 use=1 id=7\n");
+	assert_string_equal(
+		sample_list(&out_proc, 0, &c),
+		"ipv4     2 tcp      6 431999 ESTABLISHED " TCP_TUPLES
+		"[ASSURED] mark=0 zone=0 use=1\n");
 }
 
 static void test_times(void **state)
@@ -39,8 +41,8 @@ static void test_times(void **state)
 	/* without the sysctl there is nothing to print (F109) */
 	c.timestamp = 0;
 	assert_string_equal(sample_list(&out_line, OUT_KTIMESTAMP, &c),
-			    "tcp      6 431999 ESTABLISHED " TCP_TUPLES
-			    "[ASSURED] mark=0 use=1\n");
+	                    "tcp      6 431999 ESTABLISHED " TCP_TUPLES
+	                    "[ASSURED] mark=0 use=1\n");
 }
 
 static void test_zones_helper_labels(void **state)
@@ -123,18 +125,18 @@ static void test_gre_and_unknown(void **state)
 	c = sample_conn(NULL, 89);
 	c.timeout_ms = 599000;
 	assert_string_equal(sample_list(&out_line, 0, &c),
-			    "unknown  89 599 src=10.0.0.1 dst=10.0.1.1 "
-			    "[UNREPLIED] src=10.0.1.1 dst=10.0.0.1 mark=0 "
-			    "use=1\n");
+	                    "unknown  89 599 src=10.0.0.1 dst=10.0.1.1 "
+	                    "[UNREPLIED] src=10.0.1.1 dst=10.0.0.1 mark=0 "
+	                    "use=1\n");
 }
 
 static void test_new_and_update(void **state)
 {
 	struct ctshard_conn c = sample_tcp();
 	struct ctshard_event e = {.type = CTSHARD_NEW,
-				  .conn = &c,
-				  .bits = CTSHARD_BIT_PROTOINFO | 1,
-				  .time_ns = 1795359629612006789ull};
+	                          .conn = &c,
+	                          .bits = CTSHARD_BIT_PROTOINFO | 1,
+	                          .time_ns = 1795359629612006789ull};
 
 	(void)state;
 	c.state = "SYN_SENT";
@@ -186,16 +188,19 @@ static void test_destroy(void **state)
 	c.state = "TIME_WAIT";
 	c.timeout_ms = 119999;
 	assert_string_equal(sample_event(&out_line, 0, &e),
-			    "[DESTROY] tcp      6 119 TIME_WAIT " TCP_TUPLES
-			    "[ASSURED]\n");
+	                    "[DESTROY] tcp      6 119 TIME_WAIT " TCP_TUPLES
+	                    "[ASSURED]\n");
 }
 
 static void test_ours(void **state)
 {
 	struct ctshard_conn c = sample_tcp();
 	struct ctshard_detail d = {"mss", "14 60\x1b"};
-	struct ctshard_event e = {.type = CTSHARD_GAP, .from = 5, .to = 9,
-				  .lost = 3, .source = "ring.worker0"};
+	struct ctshard_event e = {.type = CTSHARD_GAP,
+	                          .from = 5,
+	                          .to = 9,
+	                          .lost = 3,
+	                          .source = "ring.worker0"};
 
 	(void)state;
 	assert_string_equal(
@@ -208,10 +213,11 @@ static void test_ours(void **state)
 	c.detail = &d;
 	c.n_detail = 1;
 	/* what came over the socket never reaches a terminal as it is */
-	assert_string_equal(sample_event(&out_line, OUT_WIDE, &e),
-			    "   [LIST] tcp      6 431999 ESTABLISHED " TCP_TUPLES
-			    "[ASSURED] mark=0 use=1 conn=281474976710663 "
-			    "mss=14?60?\n");
+	assert_string_equal(
+		sample_event(&out_line, OUT_WIDE, &e),
+		"   [LIST] tcp      6 431999 ESTABLISHED " TCP_TUPLES
+		"[ASSURED] mark=0 use=1 conn=281474976710663 "
+		"mss=14?60?\n");
 }
 
 /* a line is never cut where the buffer is flushed */
@@ -231,8 +237,8 @@ static void test_many(void **state)
 	f = fdopen(dup(o->fd), "r");
 	while (fgets(line, sizeof(line), f)) {
 		assert_string_equal(line,
-				    "tcp      6 431999 ESTABLISHED " TCP_TUPLES
-				    "[ASSURED] mark=0 use=1\n");
+		                    "tcp      6 431999 ESTABLISHED " TCP_TUPLES
+		                    "[ASSURED] mark=0 use=1\n");
 		n++;
 	}
 	fclose(f);

@@ -64,10 +64,11 @@ static void test_rundir(void **state)
 static void test_filter(void **state)
 {
 	(void)state;
-	assert_int_equal(parse("-L -p tcp --dport 443 --sport 1:2 -s 10.0.0.0/8 "
-			       "--state established -u ASSURED,!EXPECTED "
-			       "-m 5/0xff -w 3 -o extended,id,wide"),
-			 0);
+	assert_int_equal(
+		parse("-L -p tcp --dport 443 --sport 1:2 -s 10.0.0.0/8 "
+	              "--state established -u ASSURED,!EXPECTED "
+	              "-m 5/0xff -w 3 -o extended,id,wide"),
+		0);
 	assert_int_equal(cmd.filter.dport.from, 443);
 	assert_int_equal(cmd.filter.dport.to, 443);
 	assert_int_equal(cmd.filter.sport.to, 2);
@@ -115,7 +116,7 @@ static void test_watch(void **state)
 	assert_true(cmd.watch.from_start);
 	assert_int_equal(
 		parse("watch --since "
-		      "00112233-4455-6677-8899-aabbccddeeff:99 --snap"),
+	              "00112233-4455-6677-8899-aabbccddeeff:99 --snap"),
 		0);
 	assert_int_equal(cmd.watch.since, 99);
 	assert_int_equal(cmd.uuid[15], 0xff);

@@ -43,7 +43,7 @@ void fake_end(struct fake_client *c, const Ctshard__Request *r)
 }
 
 void fake_error(struct fake_client *c, const Ctshard__Request *r,
-		Ctshard__ErrorCode code, char *text)
+                Ctshard__ErrorCode code, char *text)
 {
 	Ctshard__Response a = CTSHARD__RESPONSE__INIT;
 	Ctshard__Error e = CTSHARD__ERROR__INIT;

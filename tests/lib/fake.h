@@ -25,7 +25,7 @@ void fake_send(struct fake_client *c, const Ctshard__Response *r);
 /* An answer of nothing but its end. */
 void fake_end(struct fake_client *c, const Ctshard__Request *r);
 void fake_error(struct fake_client *c, const Ctshard__Request *r,
-		Ctshard__ErrorCode code, char *text);
+                Ctshard__ErrorCode code, char *text);
 
 /* A connection 10.0.0.1:1000+n -> 10.0.1.1:80, established tcp, id n. */
 struct fake_conn {

@@ -17,7 +17,7 @@ static char dir[64];
 static pid_t daemon_pid;
 
 static void send_conns(struct fake_client *c, const Ctshard__Request *r,
-		       unsigned n)
+                       unsigned n)
 {
 	Ctshard__Response a = CTSHARD__RESPONSE__INIT;
 	struct fake_conn row[64];
@@ -80,11 +80,10 @@ static void echo_filter(struct fake_client *c, const Ctshard__Request *r)
 	const Ctshard__Filter *f = r->count->filter;
 	char text[256];
 
-	snprintf(text, sizeof(text), "%u %u.%u/%u %u-%u %s %d %d",
-		 f->protonum, f->orig_src->addr.data[0],
-		 f->orig_src->addr.data[3], f->orig_src->prefix,
-		 f->dport->from, f->dport->to, f->state, f->has_mark,
-		 f->labels.data[15]);
+	snprintf(text, sizeof(text), "%u %u.%u/%u %u-%u %s %d %d", f->protonum,
+	         f->orig_src->addr.data[0], f->orig_src->addr.data[3],
+	         f->orig_src->prefix, f->dport->from, f->dport->to, f->state,
+	         f->has_mark, f->labels.data[15]);
 	fake_error(c, r, CTSHARD__ERROR_CODE__BAD_REQUEST, text);
 }
 
@@ -205,10 +204,10 @@ static void test_no_daemon(void **state)
 
 	(void)state;
 	assert_int_equal(ctshard_open("/nonexistent", 0, &c),
-			 CTSHARD_ENODAEMON);
+	                 CTSHARD_ENODAEMON);
 	assert_non_null(strstr(ctshard_errmsg(c), "/nonexistent"));
 	assert_true(ctshard_list(c, NULL, &(struct ctshard_handler){0}, NULL) <
-		    0);
+	            0);
 	ctshard_close(c);
 }
 
@@ -289,9 +288,9 @@ static void test_filter(void **state)
 	struct ctshard *c = open_client(0);
 	struct ctshard_filter f = {
 		.has = CTSHARD_FILTER_HAS(PROTONUM) |
-		       CTSHARD_FILTER_HAS(ORIG_SRC) |
-		       CTSHARD_FILTER_HAS(DPORT) | CTSHARD_FILTER_HAS(STATE) |
-		       CTSHARD_FILTER_HAS(LABELS),
+	               CTSHARD_FILTER_HAS(ORIG_SRC) |
+	               CTSHARD_FILTER_HAS(DPORT) | CTSHARD_FILTER_HAS(STATE) |
+	               CTSHARD_FILTER_HAS(LABELS),
 		.protonum = 6,
 		.orig_src = {{10, 0, 0, 7}, 4, 24},
 		.dport = {80, 443},
@@ -305,8 +304,7 @@ static void test_filter(void **state)
 	(void)state;
 	assert_int_equal(ctshard_count(c, &o, &h, &id), 0);
 	assert_int_equal(ctshard_wait(c, id), CTSHARD_EREQUEST);
-	assert_string_equal(ctshard_errmsg(c),
-			    "6 10.7/24 80-443 CLOSE 0 128");
+	assert_string_equal(ctshard_errmsg(c), "6 10.7/24 80-443 CLOSE 0 128");
 	ctshard_close(c);
 }
 
@@ -346,9 +344,9 @@ static void test_loop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hello),	cmocka_unit_test(test_no_daemon),
-		cmocka_unit_test(test_list),	cmocka_unit_test(test_several),
-		cmocka_unit_test(test_errors),	cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_hello),  cmocka_unit_test(test_no_daemon),
+		cmocka_unit_test(test_list),   cmocka_unit_test(test_several),
+		cmocka_unit_test(test_errors), cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_loop),
 	};
 

@@ -121,7 +121,7 @@ static void test_bounded(void **state)
 	assert_non_null(
 		frame_unpack(&a, &ctshard__response__descriptor, body, 2000));
 	assert_null(frame_unpack(&a, &ctshard__response__descriptor,
-				 (const uint8_t *)"\xff\xff\xff", 3));
+	                         (const uint8_t *)"\xff\xff\xff", 3));
 	arena_free(&a);
 	free(body);
 }
