@@ -26,7 +26,9 @@ void child_exec(const char *const *argv)
 {
 	char path[PATH_MAX];
 	char *const *args;
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 16);
+	static const char name[] = "ctshardd";
+	ssize_t n =
+		readlink("/proc/self/exe", path, sizeof(path) - sizeof(name));
 	char *slash;
 
 	memcpy(&args, &argv, sizeof(args)); /* exec's prototype lacks a const */
@@ -34,11 +36,11 @@ void child_exec(const char *const *argv)
 		path[n] = '\0';
 		slash = strrchr(path, '/');
 		if (slash) {
-			strcpy(slash + 1, "ctshardd");
+			memcpy(slash + 1, name, sizeof(name));
 			execv(path, args);
 		}
 	}
-	execvp("ctshardd", args);
+	execvp(name, args);
 }
 
 static void child_become(const struct child *c, const char *const *argv,

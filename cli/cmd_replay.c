@@ -218,7 +218,7 @@ static int replay_run(struct replay *r, struct sink *events, bool *broken)
 		return cmd_error(r->ct, rc);
 	if (!ask_wait(r, &end, &watch))
 		return replay_broke(r);
-	if (watch.error && !events->o->error)
+	if (watch.error && events->o && !events->o->error)
 		return ask_failed(&watch);
 	if (end.error && end.error != CTSHARD_EFAILED)
 		return ask_failed(&end);

@@ -8,15 +8,18 @@
 
 static void labels_line(struct labels *l, const char *line)
 {
-	char name[sizeof(l->name[0])];
-	unsigned bit, i;
+	char *end;
+	unsigned long bit = strtoul(line, &end, 10);
+	const char *name = end + strspn(end, " \t");
+	size_t n = 0;
 
-	if (sscanf(line, "%u %31s", &bit, name) != 2 || bit >= LABELS_BITS)
+	if (end == line || name == end || bit >= LABELS_BITS)
 		return;
-	for (i = 0; name[i]; i++)
-		if (!isgraph((unsigned char)name[i]))
-			return;
-	snprintf(l->name[bit], sizeof(l->name[bit]), "%s", name);
+	while (isgraph((unsigned char)name[n]))
+		n++;
+	if (n && n < sizeof(l->name[bit]) && isspace((unsigned char)name[n]))
+		snprintf(l->name[bit], sizeof(l->name[bit]), "%.*s", (int)n,
+		         name);
 }
 
 void labels_load(struct labels *l, const char *path)

@@ -93,7 +93,7 @@ int sort_add(struct sort *s, const struct ctshard_conn *c)
 	struct sort_row **row, *r;
 
 	if (s->rows == s->room) {
-		row = realloc(s->row, room * sizeof(*row));
+		row = realloc(s->row, room * sizeof(void *));
 		if (!row)
 			return -1;
 		s->row = row;
@@ -166,7 +166,7 @@ void sort_print(struct sort *s, struct out *o)
 
 	s->out = o;
 	if (s->rows)
-		qsort(s->row, s->rows, sizeof(s->row[0]), sort_compare);
+		qsort(s->row, s->rows, sizeof(void *), sort_compare);
 	for (i = 0; i < s->rows && !o->error; i++)
 		out_conn(o, &s->row[i]->c);
 }

@@ -334,6 +334,8 @@ static int request_take(struct ctshard *c, uint64_t id)
 	while (*p && (*p)->id != id)
 		p = &(*p)->next;
 	q = *p;
+	if (!q)
+		return CTSHARD_EINVAL;
 	error = q->error;
 	*p = q->next;
 	free(q);
@@ -429,7 +431,7 @@ static int client_hello(struct ctshard *c)
 	char name[] = "libctshard " VERSION;
 	int64_t end = client_ms() + HELLO_MS, left;
 	struct client_request *q;
-	uint64_t id;
+	uint64_t id = 0;
 	int rc;
 
 	m.has_version = 1;

@@ -195,11 +195,11 @@ static struct frame_block *arena_block(struct frame_arena *a, size_t n)
 	b->size = size;
 	b->used = 0;
 	b->next = NULL;
-	if (!a->first) {
-		a->first = b;
-	} else {
+	if (a->cur) {
 		b->next = a->cur->next;
 		a->cur->next = b;
+	} else {
+		a->first = b;
 	}
 	return b;
 }

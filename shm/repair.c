@@ -97,12 +97,16 @@ uint32_t shard_rebuild(struct table *t, uint32_t sh)
 	}
 	if (q->addr6_ready > t->cap)
 		q->addr6_ready = 0;
-	/* a torn update has its pre-image; a torn insert was never there */
-	if (q->op == OP_UPDATE && q->op_idx && q->op_idx < t->cap &&
+	/* a torn update or delete has its pre-image; a torn insert was never
+	 * there */
+	if ((q->op == OP_UPDATE || q->op == OP_DELETE) && q->op_idx &&
+	    q->op_idx < t->cap &&
 	    table_conn(t, sh, q->op_idx)->seq == q->op_seq + 1) {
 		struct conn *c = table_conn(t, sh, q->op_idx);
 
 		memcpy((char *)c + CONN_UNDO_FROM, q->undo, CONN_UNDO_LEN);
+		if (t->detail)
+			*table_detail(t, sh, q->op_idx) = q->undo_detail;
 		shm_store_release(&c->seq, q->op_seq + 4);
 	}
 	/* from here on a second repair starts the rebuild over */

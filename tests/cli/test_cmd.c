@@ -353,7 +353,7 @@ static void test_watch(void **state)
 	assert_int_equal(run("watch -n 2 --since 7"), 0);
 	assert_string_equal(
 		out, EVENT("    [NEW]") "    [GAP] lost=5 from=8 to=14 "
-	                                "source=log\n" EVENT(" [UPDATE]"));
+					"source=log\n" EVENT(" [UPDATE]"));
 	assert_int_equal(run("watch --since 7 --strict"), 5);
 	assert_string_equal(err, "ctctl: 1 flow events have been shown.\n"
 	                         "ctctl: resume with --since " UUID ":13\n");

@@ -13,8 +13,8 @@ static void test_parse(void **state)
 
 	(void)state;
 	assert_int_equal(out_parse("id,extended,ktimestamp", &f, &mods, why,
-				   sizeof(why)),
-			 0);
+	                           sizeof(why)),
+	                 0);
 	assert_ptr_equal(f, &out_extended);
 	assert_int_equal(mods, OUT_ID | OUT_KTIMESTAMP);
 	f = NULL;
@@ -25,13 +25,13 @@ static void test_parse(void **state)
 	assert_int_equal(out_parse("", &f, &mods, why, sizeof(why)), -1);
 }
 
-#define L3(a, b)                                                               \
-	"<layer3 protonum=\"2\" protoname=\"ipv4\"><src>" a "</src><dst>" b    \
+#define L3(a, b)                                                            \
+	"<layer3 protonum=\"2\" protoname=\"ipv4\"><src>" a "</src><dst>" b \
 	"</dst></layer3>"
-#define L4(a, b)                                                               \
-	"<layer4 protonum=\"6\" protoname=\"tcp\"><sport>" a                   \
+#define L4(a, b)                                             \
+	"<layer4 protonum=\"6\" protoname=\"tcp\"><sport>" a \
 	"</sport><dport>" b "</dport></layer4>"
-#define COUNTERS(p, b)                                                         \
+#define COUNTERS(p, b) \
 	"<counters><packets>" p "</packets><bytes>" b "</bytes></counters>"
 
 static void test_xml(void **state)
@@ -47,16 +47,39 @@ static void test_xml(void **state)
 	assert_string_equal(
 		sample_list(&out_xml, 0, &c),
 		"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<conntrack>\n"
-		"<flow><meta direction=\"original\">"
-		L3("10.0.0.1", "10.0.1.1") L4("40000", "80")
-		COUNTERS("3", "137")
-		"</meta><meta direction=\"reply\">"
-		L3("10.0.1.1", "10.0.0.1") L4("80", "40000")
-		COUNTERS("2", "92")
-		"</meta><meta direction=\"independent\">"
-		"<state>ESTABLISHED</state><timeout>431999</timeout>"
-		"<mark>0</mark><use>1</use><id>2403524961</id><assured/>"
-		"<deltatime>1</deltatime></meta></flow>\n</conntrack>\n");
+		"<flow><meta direction=\"original\">" L3("10.0.0.1", "10.0.1.1")
+			L4("40000", "80") COUNTERS(
+				"3", "137") "</meta><meta "
+					    "direction=\"reply\">" L3("10.0.1."
+	                                                              "1",
+	                                                              "10.0.0."
+	                                                              "1")
+						    L4("80", "40000") COUNTERS(
+							    "2",
+							    "92") "</"
+								  "meta><meta "
+								  "direction="
+								  "\"independen"
+								  "t\">"
+								  "<state>"
+								  "ESTABLISHED<"
+								  "/state><"
+								  "timeout>"
+								  "431999</"
+								  "timeout>"
+								  "<mark>0</"
+								  "mark><use>1<"
+								  "/use><id>"
+								  "2403524961</"
+								  "id><assured/"
+								  ">"
+								  "<deltatime>"
+								  "1</"
+								  "deltatime></"
+								  "meta></"
+								  "flow>\n</"
+								  "conntrack>"
+								  "\n");
 }
 
 static void test_save(void **state)
@@ -76,14 +99,14 @@ static void test_save(void **state)
 	c.dir[0].type = 8;
 	c.dir[0].icmp_id = 5;
 	assert_string_equal(sample_list(&out_save, 0, &c),
-			    "-A -t 29 -u UNSET -s 10.0.0.1 -d 10.0.1.1 "
-			    "-r 10.0.1.1 -q 10.0.0.1 -p icmp --icmp-type 8 "
-			    "--icmp-code 0 --icmp-id 5\n");
+	                    "-A -t 29 -u UNSET -s 10.0.0.1 -d 10.0.1.1 "
+	                    "-r 10.0.1.1 -q 10.0.0.1 -p icmp --icmp-type 8 "
+	                    "--icmp-code 0 --icmp-id 5\n");
 	c = sample_conn(NULL, 89);
 	c.timeout_ms = 599000;
 	assert_string_equal(sample_list(&out_save, 0, &c),
-			    "-A -t 599 -u UNSET -s 10.0.0.1 -d 10.0.1.1 "
-			    "-r 10.0.1.1 -q 10.0.0.1 -p 89\n");
+	                    "-A -t 599 -u UNSET -s 10.0.0.1 -d 10.0.1.1 "
+	                    "-r 10.0.1.1 -q 10.0.0.1 -p 89\n");
 }
 
 /* every column of csv has its cell, and a comma in one stays in one */
@@ -104,8 +127,8 @@ static void test_csv(void **state)
 	assert_int_equal(commas[0], commas[1]);
 	c.detail = &d;
 	c.n_detail = 1;
-	assert_non_null(strstr(sample_list(&out_csv, 0, &c),
-			       ",\"a=1,\"\"2\"\"\"\n"));
+	assert_non_null(
+		strstr(sample_list(&out_csv, 0, &c), ",\"a=1,\"\"2\"\"\"\n"));
 }
 
 static void test_broken_pipe(void **state)
@@ -130,8 +153,8 @@ static void test_broken_pipe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),	    cmocka_unit_test(test_xml),
-		cmocka_unit_test(test_save),	    cmocka_unit_test(test_csv),
+		cmocka_unit_test(test_parse),       cmocka_unit_test(test_xml),
+		cmocka_unit_test(test_save),        cmocka_unit_test(test_csv),
 		cmocka_unit_test(test_broken_pipe),
 	};
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Are the tests blind anywhere?  One mutant for every ordered store and
 barrier of the shared-memory core: deleted, or moved before the statement in
-front of it.  Every mutant must fail a test, or stand with a reason in
+front of it; commits also behind the next.  Every mutant must fail a test, or stand with a reason in
 survivors.txt.
 
     tests/crash/mutants.py                   all (long)
@@ -32,7 +32,7 @@ TESTS = [
     ("tests/shm/test_repair.c", []),
     ("tests/crash/test_step.c", ["7", "60", "20"]),
     ("tests/crash/test_step.c", ["11", "40", "260"]),
-    ("tests/crash/test_nested.c", ["7", "30", "240"]),
+    ("tests/crash/test_nested.c", ["7", "20", "960"]),
 ]
 LIB = ["keys", "image", "traffic"]
 # on an idle machine the slowest test takes a tenth of it
@@ -88,6 +88,10 @@ def mutants_of(name):
             continue
         first, last = s[0], s[1]
         add("without", s, lines[:first] + ["\t;"] + lines[last + 1:])
+        if "/* commit */" in lines[last]:
+            after = all_of[n + 1]
+            add("late", s, lines[:first] + lines[last + 1:after[1] + 1] +
+                lines[first:last + 1] + lines[after[1] + 1:])
         if not n:
             continue
         before = all_of[n - 1]

@@ -33,8 +33,8 @@ static void fuzz_body(struct frame_arena *a, const uint8_t *body, size_t len)
 	frame_unpack(a, &ctshard__request__descriptor, body, len);
 	arena_reset(a);
 	m = frame_unpack(a, &ctshard__response__descriptor, body, len);
-	if (m && decode_response((Ctshard__Response *)(void *)m, a, &h,
-				 &why) < 0 &&
+	if (m &&
+	    decode_response((Ctshard__Response *)(void *)m, a, &h, &why) < 0 &&
 	    !why)
 		__builtin_trap(); /* an answer refused without a reason */
 }
