@@ -17,7 +17,8 @@ static void labels_line(struct labels *l, const char *line)
 		return;
 	while (isgraph((unsigned char)name[n]))
 		n++;
-	if (n && n < sizeof(l->name[bit]) && isspace((unsigned char)name[n]))
+	if (n && n < sizeof(l->name[bit]) &&
+	    (!name[n] || isspace((unsigned char)name[n])))
 		snprintf(l->name[bit], sizeof(l->name[bit]), "%.*s", (int)n,
 		         name);
 }

@@ -42,8 +42,7 @@ static int timeouts_add(struct conf *c, const struct tracker *t,
 	return r;
 }
 
-static int options_add(struct conf *c, const struct tracker *t,
-                       unsigned int id)
+static int options_add(struct conf *c, const struct tracker *t, unsigned int id)
 {
 	const struct trk_option *at;
 	unsigned int i;
@@ -103,9 +102,8 @@ static const struct role *const roles[] = {
 	&role_supervisor, &role_worker, &role_reaper, &role_api, NULL,
 };
 
-static const struct role_table table = {.rows = roles,
-                                        .keys = tracker_keys,
-                                        .policy = tracker_defaults};
+static const struct role_table table = {
+	.rows = roles, .keys = tracker_keys, .policy = tracker_defaults};
 
 int main(int argc, char *argv[])
 {

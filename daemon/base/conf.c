@@ -27,26 +27,26 @@ struct conf {
 	size_t n, room;
 };
 
-#define LIVE CONF_LIVE
-#define AT_NONE		0, 0
-#define AT_(field)                                                             \
+#define LIVE    CONF_LIVE
+#define AT_NONE 0, 0
+#define AT_(field) \
 	offsetof(struct policy, field), sizeof(((struct policy *)0)->field)
-#define AT_acct	       AT_(acct)
+#define AT_acct        AT_(acct)
 #define AT_checksum    AT_(checksum)
 #define AT_events      AT_(events)
 #define AT_log_invalid AT_(log_invalid)
-#define AT_max	       AT_(max)
+#define AT_max         AT_(max)
 #define AT_tcp_mode    AT_(tcp_mode)
 #define AT_timestamp   AT_(timestamp)
 
 static const struct conf_key base_keys[] = {
-#define K(name, type, def, min, max, words, flags, at, doc)                    \
+#define K(name, type, def, min, max, words, flags, at, doc) \
 	{name, CONF_##type, def, min, max, words, flags, AT_##at, doc},
 	CONF_KEYS(K)
 #undef K
-#define H(name, ports, doc)                                                    \
+#define H(name, ports, doc) \
 	{"helper." name ".ports", CONF_PORTS, ports, 0, 0, NULL, 0, 0, 0, doc},
-	HELPER_PORTS(H)
+		HELPER_PORTS(H)
 #undef H
 };
 
@@ -277,8 +277,10 @@ static const struct conf_row *row_must(const struct conf *c, const char *name)
 	const struct conf_row *row = row_find(c, name);
 
 	if (!row)
-		fatalx("conf", "%s: the program asks for a key that it does "
-		               "not have", name);
+		fatalx("conf",
+		       "%s: the program asks for a key that it does "
+		       "not have",
+		       name);
 	return row;
 }
 

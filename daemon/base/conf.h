@@ -79,12 +79,12 @@ const char *conf_text(const struct conf *c, const char *name);
 bool conf_on(const struct conf *c, const char *name);
 /* ports of a list; their number, at most `max` are written */
 unsigned int conf_ports(const struct conf *c, const char *name, uint16_t *port,
-			unsigned int max);
+                        unsigned int max);
 bool conf_known(const struct conf *c, const char *name);
 
 /* The rows with their values, sorted: NULL behind the end. */
 const struct conf_key *conf_at(const struct conf *c, unsigned int i,
-			       const char **value);
+                               const char **value);
 
 /* All of a policy block that comes from keys; the rest is left alone. */
 void conf_to_policy(const struct conf *c, struct policy *p);
@@ -92,8 +92,8 @@ void conf_to_policy(const struct conf *c, struct policy *p);
 /* Values of `want` into `c` where they differ and may change while running.
  * `refused` is called for those that may not; returns how many changed. */
 unsigned int conf_reload(struct conf *c, const struct conf *want,
-			 void (*refused)(void *arg, const char *name,
-					 const char *old, const char *value),
-			 void *arg);
+                         void (*refused)(void *arg, const char *name,
+                                         const char *old, const char *value),
+                         void *arg);
 
 #endif

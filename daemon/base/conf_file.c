@@ -41,8 +41,8 @@ static void file_error(cfg_t *cfg, const char *fmt, va_list ap)
 		return;
 	vsnprintf(what, sizeof(what), fmt, ap);
 	what[strcspn(what, "\n")] = '\0';
-	snprintf(reading.err, CONF_ERR, "%.120s:%d: %.120s",
-	         reading.path, cfg->line, what);
+	snprintf(reading.err, CONF_ERR, "%.120s:%d: %.120s", reading.path,
+	         cfg->line, what);
 }
 
 static bool key_name(char *name, cfg_t *cfg, const char *opt)
@@ -197,8 +197,7 @@ static int shape_add(struct shape *s, const struct conf_key *k, size_t nkeys)
 	s->opt[s->nopt++] = option_of(k, copy);
 	if (!dot)
 		return 0;
-	o = block_find(s, k->name, (size_t)(dot - k->name), dot != last,
-	               nkeys);
+	o = block_find(s, k->name, (size_t)(dot - k->name), dot != last, nkeys);
 	if (!o)
 		return -ENOMEM;
 	last++;

@@ -14,13 +14,16 @@ struct unit {
 };
 
 static const struct unit size_units[] = {
-	{"", 1}, {"k", 1ull << 10}, {"m", 1ull << 20}, {"g", 1ull << 30},
+	{"", 1},
+	{"k", 1ull << 10},
+	{"m", 1ull << 20},
+	{"g", 1ull << 30},
 };
 
 /* in milliseconds; a bare number is seconds */
 static const struct unit time_units[] = {
-	{"", 1000},	{"ms", 1},	   {"s", 1000},
-	{"m", 60000},	{"h", 3600000},	   {"d", 86400000},
+	{"", 1000},   {"ms", 1},      {"s", 1000},
+	{"m", 60000}, {"h", 3600000}, {"d", 86400000},
 };
 
 static int bad(char *err, const char *what, const char *text)
@@ -46,8 +49,7 @@ static int unit_read(const char *text, const struct unit *u, size_t n,
 		end++;
 	for (i = 0; i < n; i++)
 		if (!strcasecmp(end, u[i].word))
-			return __builtin_mul_overflow(*value, u[i].times,
-			                              value)
+			return __builtin_mul_overflow(*value, u[i].times, value)
 			               ? -1
 			               : 0;
 	return -1;
@@ -70,8 +72,8 @@ static int bounds(const struct conf_key *k, uint64_t v, uint64_t unit,
 	return -1;
 }
 
-static int read_number(const struct conf_key *k, const char *text,
-                       uint64_t *v, char *out, char *err)
+static int read_number(const struct conf_key *k, const char *text, uint64_t *v,
+                       char *out, char *err)
 {
 	if (number_read(text, v))
 		return bad(err, "a number is needed", text);
@@ -105,12 +107,14 @@ static int read_flag(const struct conf_key *k, const char *text, uint64_t *v,
 	return 0;
 }
 
-static int read_seconds(const struct conf_key *k, const char *text,
-                        uint64_t *v, char *out, char *err)
+static int read_seconds(const struct conf_key *k, const char *text, uint64_t *v,
+                        char *out, char *err)
 {
 	if (unit_read(text, time_units, ARRAY_SIZE(time_units), v))
-		return bad(err, "seconds, or a number with ms s m h d, "
-		                "are needed", text);
+		return bad(err,
+		           "seconds, or a number with ms s m h d, "
+		           "are needed",
+		           text);
 	if (*v % 1000)
 		return bad(err, "whole seconds are needed", text);
 	*v /= 1000;
@@ -122,8 +126,10 @@ static int read_ms(const struct conf_key *k, const char *text, uint64_t *v,
                    char *out, char *err)
 {
 	if (unit_read(text, time_units, ARRAY_SIZE(time_units), v))
-		return bad(err, "seconds, or a number with ms s m h d, "
-		                "are needed", text);
+		return bad(err,
+		           "seconds, or a number with ms s m h d, "
+		           "are needed",
+		           text);
 	if (*v % 1000)
 		sprintf(out, "%" PRIu64 "ms", *v);
 	else
@@ -138,8 +144,10 @@ static int read_size(const struct conf_key *k, const char *text, uint64_t *v,
 	int shift = 0;
 
 	if (unit_read(text, size_units, ARRAY_SIZE(size_units), v))
-		return bad(err, "a size is needed: a number, or one with k M "
-		                "or G", text);
+		return bad(err,
+		           "a size is needed: a number, or one with k M "
+		           "or G",
+		           text);
 	while (k->type == CONF_SIZE && *v && shift < 3 &&
 	       !(*v >> 10 * shift & 1023))
 		shift++;
@@ -242,12 +250,16 @@ static int read_text(const struct conf_key *k, const char *text, uint64_t *v,
 
 	*v = 0;
 	if (len < k->min || len > k->max || len >= CONF_TEXT_MAX)
-		return bad(err, len ? "a shorter text is needed"
-		                    : "a text is needed", text);
+		return bad(err,
+		           len ? "a shorter text is needed"
+		               : "a text is needed",
+		           text);
 	for (i = 0; i < len; i++)
 		if (iscntrl((unsigned char)text[i]))
-			return bad(err, "text without control characters is "
-			                "needed", "...");
+			return bad(err,
+			           "text without control characters is "
+			           "needed",
+			           "...");
 	strcpy(out, text);
 	return 0;
 }
@@ -257,11 +269,11 @@ int conf_value_read(const struct conf_key *key, const char *text,
 {
 	static int (*const read[])(const struct conf_key *, const char *,
 	                           uint64_t *, char *, char *) = {
-		[CONF_NUMBER] = read_number,   [CONF_FLAG] = read_flag,
-		[CONF_ONOFF] = read_flag,      [CONF_SECONDS] = read_seconds,
-		[CONF_MS] = read_ms,	       [CONF_BYTES] = read_size,
-		[CONF_SIZE] = read_size,       [CONF_ENUM] = read_enum,
-		[CONF_PORTS] = read_list,      [CONF_LIST] = read_list,
+		[CONF_NUMBER] = read_number, [CONF_FLAG] = read_flag,
+		[CONF_ONOFF] = read_flag,    [CONF_SECONDS] = read_seconds,
+		[CONF_MS] = read_ms,         [CONF_BYTES] = read_size,
+		[CONF_SIZE] = read_size,     [CONF_ENUM] = read_enum,
+		[CONF_PORTS] = read_list,    [CONF_LIST] = read_list,
 		[CONF_TEXT] = read_text,
 	};
 

@@ -9,6 +9,6 @@
 /* Reads `text` as the row wants it.  *number and out[CONF_TEXT_MAX] are the
  * value and its canonical text.  0, or -1 and why not in err[CONF_ERR]. */
 int conf_value_read(const struct conf_key *key, const char *text,
-		    uint64_t *number, char *out, char *err);
+                    uint64_t *number, char *out, char *err);
 
 #endif

@@ -24,7 +24,7 @@
 /* Uids without a user of that name: nobody's, and one that is not nobody, so
  * that the api cannot touch the workers. */
 #define UID_WORKER 65534u
-#define UID_API	   65533u
+#define UID_API    65533u
 
 /* clang-format off */
 #define HELPER_PORTS(H)                                                        \

@@ -89,14 +89,14 @@ static LOG_PRINTF(4, 0) void log_line(int pri, const char *sub, int err,
 	while (w < 0 && errno == EINTR);
 }
 
-#define LOG_VA(pri, err)                                                       \
-	do {                                                                   \
-		int log_errno = errno;                                         \
-		va_list ap;                                                    \
-		va_start(ap, fmt);                                             \
-		log_line(pri, sub, (err) ? log_errno : 0, fmt, ap);            \
-		va_end(ap);                                                    \
-		errno = log_errno;                                             \
+#define LOG_VA(pri, err)                                            \
+	do {                                                        \
+		int log_errno = errno;                              \
+		va_list ap;                                         \
+		va_start(ap, fmt);                                  \
+		log_line(pri, sub, (err) ? log_errno : 0, fmt, ap); \
+		va_end(ap);                                         \
+		errno = log_errno;                                  \
 	} while (0)
 
 void log_warn(const char *sub, const char *fmt, ...)

@@ -52,6 +52,6 @@ struct log_limit {
 
 bool log_allow(struct log_limit *l, const char *sub, const char *reason);
 bool log_allow_at(struct log_limit *l, const char *sub, const char *reason,
-		  uint64_t now_ns);
+                  uint64_t now_ns);
 
 #endif

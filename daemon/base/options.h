@@ -12,23 +12,23 @@
 struct options {
 	const char *file; /* -f, or the default */
 	bool file_given;
-	const char *rundir; /* -R */
-	const char *filter; /* -F, or NULL */
+	const char *rundir;  /* -R */
+	const char *filter;  /* -F, or NULL */
 	const char **ifaces; /* -i, in order */
 	unsigned int nifaces;
 	const char **captures; /* -r, in order: files, or one live source */
 	unsigned int ncaptures;
 	const char **sets; /* -s and -w, in order: KEY=VALUE */
 	unsigned int nsets;
-	bool debug;	   /* -d */
-	bool test;	   /* -t */
-	bool print;	   /* -T */
-	bool version;	   /* -V */
+	bool debug;        /* -d */
+	bool test;         /* -t */
+	bool print;        /* -T */
+	bool version;      /* -V */
 	bool reset_table;  /* --reset-table */
 	bool remove_table; /* --remove-table */
 	/* of `ctctl replay` */
 	bool private_instance; /* --private: segments without names */
-	bool hold;	       /* --hold: captures wait for a client's word */
+	bool hold;             /* --hold: captures wait for a client's word */
 	/* what the pointers above point to, kept for the roles */
 	char *words;
 	size_t words_len;

@@ -74,7 +74,8 @@ void role_policy(const struct conf *c, struct policy *p)
 	conf_to_policy(c, p);
 }
 
-/* -- stopping and bells ------------------------------------------------------ */
+/* -- stopping and bells ------------------------------------------------------
+ */
 static void stop_asked(int sig)
 {
 	int saved = errno;
@@ -93,7 +94,7 @@ int role_stop_fd(void)
 /* Ctrl-C goes to all processes of the terminal: the supervisor decides. */
 static int signals_set(void)
 {
-	static const int ignored[] = {SIGINT,  SIGHUP,	SIGPIPE,
+	static const int ignored[] = {SIGINT,  SIGHUP,  SIGPIPE,
 	                              SIGUSR1, SIGUSR2, SIGQUIT};
 	struct sigaction sa = {.sa_handler = SIG_IGN};
 	sigset_t none;
@@ -126,7 +127,8 @@ void role_bell_clear(int bell)
 	(void)r;
 }
 
-/* -- messages ---------------------------------------------------------------- */
+/* -- messages ----------------------------------------------------------------
+ */
 int role_send(int ctl, const char *text)
 {
 	size_t len = strlen(text);
@@ -159,7 +161,8 @@ int role_receive(int ctl, char *buf, size_t len)
 	return (int)r;
 }
 
-/* -- what was handed over ------------------------------------------------------ */
+/* -- what was handed over
+ * ------------------------------------------------------ */
 static long env_number(const char *name)
 {
 	const char *s = getenv(name);
@@ -182,8 +185,7 @@ static void fds_import(struct role_env *e, const char *text)
 		len = strcspn(text, "=,");
 		for (i = 0; i < ROLE_FD_COUNT; i++)
 			if (strlen(fd_names[i]) == len &&
-			    !memcmp(fd_names[i], text, len) &&
-			    text[len] == '=')
+			    !memcmp(fd_names[i], text, len) && text[len] == '=')
 				e->fd[i] = atoi(text + len + 1);
 		text += strcspn(text, ",");
 	}
@@ -271,7 +273,8 @@ static void segments_map(struct role_env *e, struct table *t)
 	e->t = t;
 }
 
-/* -- the start ------------------------------------------------------------------ */
+/* -- the start
+ * ------------------------------------------------------------------ */
 static void role_name(const struct role *role, uint32_t slot)
 {
 	char name[32];
@@ -371,6 +374,9 @@ int role_run(const struct role *role)
 	code = role->setup ? role->setup(&e) : 0;
 	if (!code)
 		code = role->keeps ? role->loop(&e) : role_live(&e);
+	/* nothing is left to do at exit for a process that may do nothing */
+	if (!role->keeps)
+		_exit(code);
 	conf_free(e.conf);
 	options_free(&opt);
 	return code;

@@ -28,13 +28,13 @@
 #include "shm/region.h"
 
 /* descriptors handed to a role: FD(name, "meaning"); -1 = not given */
-#define ROLE_FDS(FD)                                                           \
-	FD(conf, "the configuration as `ctshardd -T` prints it")               \
-	FD(options, "the command line, words ended by a zero byte")            \
-	FD(ctl, "SOCK_SEQPACKET to the supervisor, not blocking")              \
-	FD(bell_api, "eventfd: workers and reaper have news for the api")      \
-	FD(bell_reaper, "eventfd: the api has commands for the reaper")        \
-	FD(listen, "api: api.sock, listening")                                 \
+#define ROLE_FDS(FD)                                                      \
+	FD(conf, "the configuration as `ctshardd -T` prints it")          \
+	FD(options, "the command line, words ended by a zero byte")       \
+	FD(ctl, "SOCK_SEQPACKET to the supervisor, not blocking")         \
+	FD(bell_api, "eventfd: workers and reaper have news for the api") \
+	FD(bell_reaper, "eventfd: the api has commands for the reaper")   \
+	FD(listen, "api: api.sock, listening")                            \
 	FD(control, "api: control.sock, listening")
 
 enum role_fd {
@@ -48,30 +48,30 @@ struct role;
 
 struct role_env {
 	const struct role *role;
-	struct table *t;	     /* mapped for the role, slot taken */
-	struct conf *conf;	     /* see conf.h */
+	struct table *t;             /* mapped for the role, slot taken */
+	struct conf *conf;           /* see conf.h */
 	const struct options *opt;   /* captures, ifaces, filter, hold, ... */
-	int fd[ROLE_FD_COUNT];	     /* by enum role_fd */
-	uint32_t slot;		     /* of the process; a worker's number */
+	int fd[ROLE_FD_COUNT];       /* by enum role_fd */
+	uint32_t slot;               /* of the process; a worker's number */
 	const char *const *captures; /* paths, relative to the cwd; -r */
 	unsigned int ncaptures;
 	const char *const *ifaces; /* -i */
 	unsigned int nifaces;
-	const char *filter;	/* -F, or NULL */
-	bool live;		/* interfaces, not captures */
-	bool hold;		/* captures wait for mlog->started */
-	bool private_instance;	/* of `ctctl replay`: no line may be lost */
-	struct region region;	/* descriptors that `t` was mapped from */
-	void *priv;		/* the role's own, from setup() to loop() */
+	const char *filter;    /* -F, or NULL */
+	bool live;             /* interfaces, not captures */
+	bool hold;             /* captures wait for mlog->started */
+	bool private_instance; /* of `ctctl replay`: no line may be lost */
+	struct region region;  /* descriptors that `t` was mapped from */
+	void *priv;            /* the role's own, from setup() to loop() */
 };
 
 struct role {
-	const char *name;	 /* "worker", in CTSHARDD_ROLE and the log */
+	const char *name;          /* "worker", in CTSHARDD_ROLE and the log */
 	enum region_access access; /* what it maps, and how */
-	bool many;		 /* numbered: title "ctshardd: worker 0" */
-	bool keeps;		 /* privileges, and all that follows from it */
-	const char *user;	 /* runs as, when started by root */
-	uint32_t uid;		 /* and as, where there is no such user */
+	bool many;                 /* numbered: title "ctshardd: worker 0" */
+	bool keeps;       /* privileges, and all that follows from it */
+	const char *user; /* runs as, when started by root */
+	uint32_t uid;     /* and as, where there is no such user */
 	/* All but loop() may be NULL.  0, or an exit code of ctshardd: the
 	 * role has said why. */
 	int (*setup)(struct role_env *e); /* privileged: opens captures */

@@ -24,6 +24,7 @@ enum {
 	ETHER_IPV4 = 0x0800,
 	ETHER_IPV6 = 0x86dd,
 	ETHER_LEN = 14,
+	PKT_FRAG_LEN = 8, /* IPv6 fragment header */
 	IP4_LEN = 20,
 	IP6_LEN = 40
 };
@@ -31,6 +32,14 @@ enum {
 /* p->l3 is set, the layers behind it are not: IP header and what follows */
 enum pkt_reason pkt_ip4(struct pkt *p);
 enum pkt_reason pkt_ip6(struct pkt *p);
+
+/* IPv6 behind reassembly: a fragment header stops nothing */
+enum pkt_reason pkt_ip6_track(struct pkt *p);
+/* Is this first fragment too short to have all headers (RFC 8200 §4.5)? */
+bool pkt_ip6_headless(const struct pkt *p);
+/* where the byte stands that announces the fragment header, in the `len` bytes
+ * before that header */
+uint32_t pkt_ip6_before_frag(const uint8_t *ip, uint32_t len);
 
 /* any link header but plain Ethernet with IPv4 in it */
 enum pkt_reason pkt_link(struct pkt *p);

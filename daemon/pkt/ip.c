@@ -8,14 +8,17 @@
  * The mobility header (135) ends the walk: it is a protocol of its own to
  * nf_conntrack, which tracks it as protocol 135.
  *
- * A first fragment header that says "whole datagram" (offset 0, none to come)
- * is as good as absent: the walk goes on and `l3len` is counted without its 8
- * bytes, for the kernel takes it out before it tracks (F008).  One that means
- * it stops the walk with PKT_FRAGMENT.  A second one is an ordinary header if
- * it is at offset 0 and makes the chain unparseable if not (F006).
+ * The first fragment header stops the walk with PKT_FRAGMENT, also one that
+ * says "whole datagram" (offset 0, none to come): the kernel holds such a
+ * packet against what waits under its identification (F008).  What comes out
+ * of reassembly is walked again by pkt_ip6_track(), to which a fragment header
+ * is an ordinary one at offset 0 and makes the chain unparseable if not
+ * (F006).  A packet without a payload length has no fragments either, says
+ * the kernel, so jumbograms are walked like that at once.
  *
- * A chain that ends exactly where the packet ends is fine: layer 4 is empty
- * (F006).  "No next header" (59) is not: there is nothing to track.
+ * Of a header only its first two bytes must be there.  A chain that ends where
+ * the packet ends, or whose last header claims to reach further, is fine: layer
+ * 4 is empty (F006).  "No next header" (59) is not: there is nothing to track.
  *
  * Quoted packets (`pkt_inner`) are as short as the sender of the error made
  * them, so nothing is held against their lengths (F156).
@@ -31,15 +34,18 @@ enum {
 	IP4_OFFSET = 0x1fff,
 	IP6_MORE = 0x0001,
 	IP6_OFFSET = 0xfff8,
-	FRAG_LEN = 8,
+	FRAG_LEN = PKT_FRAG_LEN,
 	JUMBO_OPTION = 0xc2 /* RFC 2675 */
 };
 
 enum {
 	NEXT_HOP = 0,
 	NEXT_ROUTING = 43,
+	NEXT_TCP = 6,
+	NEXT_UDP = 17,
 	NEXT_FRAGMENT = 44,
 	NEXT_AUTH = 51,
+	NEXT_ICMP6 = 58,
 	NEXT_NONE = 59,
 	NEXT_DEST = 60
 };
@@ -104,7 +110,7 @@ struct chain {
 	uint32_t caplen; /* readable bytes at data */
 	uint32_t off;    /* of the header that `next` names */
 	uint32_t end;    /* where the packet ends */
-	uint32_t frag;   /* offset of the first fragment header, 0 = none */
+	bool past;	 /* a fragment header is a header like others */
 	uint8_t next;
 };
 
@@ -123,32 +129,29 @@ static uint32_t ext_len(uint8_t next, uint8_t len)
 	return (len + 1u) * 8;
 }
 
-/* PKT_FRAGMENT: stopped at a fragment header that is not a formality, `off`
- * is that header's. */
+static bool chain_has(const struct chain *c, uint32_t len)
+{
+	return c->off + len <= c->caplen && c->off + len <= c->end;
+}
+
+/* PKT_FRAGMENT: stopped at a fragment header, `off` is that header's.  One
+ * that is cut off is no packet at all: the kernel drops it untracked. */
 static enum pkt_reason chain_walk(struct chain *c)
 {
 	while (next_is_ext(c->next)) {
 		const uint8_t *h = c->data + c->off;
-		uint32_t len;
 
-		/* the shortest header has eight bytes */
-		if (c->caplen < c->off + 8 || c->end < c->off + 8)
+		if (c->off > c->end)
 			return PKT_EXT_CHAIN;
-		if (c->next == NEXT_FRAGMENT) {
-			uint16_t word = get16(h + 2);
-
-			if (c->frag && (word & IP6_OFFSET))
-				return PKT_EXT_CHAIN;
-			if (!c->frag && (word & (IP6_OFFSET | IP6_MORE)))
-				return PKT_FRAGMENT;
-			if (!c->frag)
-				c->frag = c->off;
-		}
-		len = ext_len(c->next, h[1]);
-		if (len > c->end - c->off || len > c->caplen - c->off)
+		if (c->next == NEXT_FRAGMENT && !c->past)
+			return chain_has(c, FRAG_LEN) ? PKT_FRAGMENT
+						      : PKT_IP_SHORT;
+		if (!chain_has(c, c->next == NEXT_FRAGMENT ? 4 : 2))
 			return PKT_EXT_CHAIN;
+		if (c->next == NEXT_FRAGMENT && get16(h + 2) & IP6_OFFSET)
+			return PKT_EXT_CHAIN;
+		c->off += ext_len(c->next, h[1]);
 		c->next = h[0];
-		c->off += len;
 	}
 	return c->next == NEXT_NONE ? PKT_EXT_CHAIN : PKT_OK;
 }
@@ -205,7 +208,7 @@ static uint32_t ip6_payload(const uint8_t *ip, uint32_t have)
 	return jumbo > 0xffff && jumbo < 1u << 30 ? jumbo : len;
 }
 
-enum pkt_reason pkt_ip6(struct pkt *p)
+static enum pkt_reason ip6_walk(struct pkt *p, bool past)
 {
 	const uint8_t *ip = p->data + p->l3;
 	uint32_t have = p->caplen - p->l3;
@@ -223,17 +226,73 @@ enum pkt_reason pkt_ip6(struct pkt *p)
 	c.caplen = p->caplen;
 	c.off = p->l3 + IP6_LEN;
 	c.end = p->l3 + p->l3len;
-	c.frag = 0;
+	c.past = past || !get16(ip + 4);
 	c.next = ip[6];
 	r = chain_walk(&c);
 	if (unlikely(r == PKT_FRAGMENT))
 		return ip6_fragment(p, &c);
 	p->l4proto = c.next;
 	p->l4 = c.off;
-	p->l4len = c.end - c.off;
-	if (unlikely(c.frag))
-		p->l3len -= FRAG_LEN;
+	p->l4len = c.end > c.off ? c.end - c.off : 0;
 	return r;
+}
+
+enum pkt_reason pkt_ip6(struct pkt *p)
+{
+	return ip6_walk(p, false);
+}
+
+enum pkt_reason pkt_ip6_track(struct pkt *p)
+{
+	return ip6_walk(p, true);
+}
+
+/* bytes that must be in a first fragment (RFC 8200 §4.5) */
+static uint32_t upper_len(uint8_t proto)
+{
+	switch (proto) {
+	case NEXT_TCP:
+		return 20;
+	case NEXT_UDP:
+	case NEXT_ICMP6:
+		return 8;
+	default:
+		return 1;
+	}
+}
+
+bool pkt_ip6_headless(const struct pkt *p)
+{
+	uint32_t off = p->l4, end = p->l4 + p->l4len;
+	uint8_t next = p->l4proto;
+
+	while (next_is_ext(next)) {
+		const uint8_t *h = p->data + off;
+
+		uint32_t need = next == NEXT_FRAGMENT ? 4 : 2;
+
+		/* what cannot be walked is held against nobody */
+		if (off + need > p->caplen || off + need > end)
+			return false;
+		if (next == NEXT_FRAGMENT && get16(h + 2) & IP6_OFFSET)
+			return false;
+		off += ext_len(next, h[1]);
+		next = h[0];
+	}
+	return next != NEXT_NONE && off + upper_len(next) > end;
+}
+
+uint32_t pkt_ip6_before_frag(const uint8_t *ip, uint32_t len)
+{
+	uint32_t at = 6, off = IP6_LEN;
+
+	while (ip[at] != NEXT_FRAGMENT && off + 2 <= len) {
+		uint32_t next = off + ext_len(ip[at], ip[off + 1]);
+
+		at = off;
+		off = next;
+	}
+	return at;
 }
 
 /* Where a quoted packet's layer 4 stands.  Its length is what its own header
@@ -281,7 +340,7 @@ static bool inner_ip6(struct pkt *inner, uint32_t have, uint32_t quoted)
 	c.caplen = inner->caplen;
 	c.off = inner->l3 + IP6_LEN;
 	c.end = inner->l3 + quoted;
-	c.frag = 0;
+	c.past = false;
 	c.next = ip[6];
 	r = chain_walk(&c);
 	if (r == PKT_FRAGMENT) {
@@ -290,7 +349,8 @@ static bool inner_ip6(struct pkt *inner, uint32_t have, uint32_t quoted)
 		if (inner->frag_off)
 			return false;
 		/* the first of several: its layer 4 is there to be read */
-		c.frag = c.off;
+		inner->frag = inner->frag_more;
+		c.past = true;
 		c.next = c.data[c.off];
 		c.off += FRAG_LEN;
 		r = chain_walk(&c);

@@ -152,7 +152,8 @@ static _Noreturn void child_exec(const struct child *c, int ctl, pid_t parent)
 	fatal("start", "/proc/self/exe");
 }
 
-/* -- in the supervisor ------------------------------------------------------- */
+/* -- in the supervisor -------------------------------------------------------
+ */
 static void start_failed(struct child *c, const char *what)
 {
 	const struct timeval later = {1, 0};

@@ -48,7 +48,8 @@ int message_publish(struct super *s, char *err)
 
 	role_policy(s->env->conf, &p);
 	if (p.max > s->t.max) {
-		log_warnx("supervisor", "max = %u: the table was made for %u, "
+		log_warnx("supervisor",
+		          "max = %u: the table was made for %u, "
 		          "which stays; --reset-table makes it anew",
 		          p.max, s->t.max);
 		p.max = s->t.max;
@@ -59,8 +60,9 @@ int message_publish(struct super *s, char *err)
 		r = rcud_publish(&s->t, &p);
 	}
 	if (r)
-		snprintf(err, CONF_ERR, "readers of older settings have not "
-		                        "finished; try again");
+		snprintf(err, CONF_ERR,
+		         "readers of older settings have not "
+		         "finished; try again");
 	return r ? -1 : 0;
 }
 
@@ -76,8 +78,7 @@ static void conf_changed(struct super *s)
 		close(s->fd[ROLE_FD_conf]);
 		s->fd[ROLE_FD_conf] = fd;
 	}
-	if (text && api->ready &&
-	    asprintf(&message, "config\n%s", text) >= 0) {
+	if (text && api->ready && asprintf(&message, "config\n%s", text) >= 0) {
 		answer(api, message);
 		free(message);
 	}
@@ -178,11 +179,10 @@ static void said_stop(struct child *c, char *arg)
 
 /* MESSAGE(word, who may say it, has an argument) */
 #define FROM(access) (1u << (access))
-#define FROM_ALL                                                               \
-	(FROM(REGION_WORKER) | FROM(REGION_REAPER) | FROM(REGION_API))
-#define MESSAGES(M)                                                            \
-	M(ready, FROM_ALL, false)                                              \
-	M(set, FROM(REGION_API), true)                                         \
+#define FROM_ALL     (FROM(REGION_WORKER) | FROM(REGION_REAPER) | FROM(REGION_API))
+#define MESSAGES(M)                    \
+	M(ready, FROM_ALL, false)      \
+	M(set, FROM(REGION_API), true) \
 	M(stop, FROM(REGION_API), false)
 
 static const struct message {
@@ -236,8 +236,10 @@ static void refused(void *arg, const char *name, const char *old,
                     const char *value)
 {
 	(void)arg;
-	log_warnx("supervisor", "%s cannot be changed while the daemon runs: "
-	          "'%s' stays, not '%s'", name, old, value);
+	log_warnx("supervisor",
+	          "%s cannot be changed while the daemon runs: "
+	          "'%s' stays, not '%s'",
+	          name, old, value);
 }
 
 void message_reload(struct super *s)

@@ -110,8 +110,8 @@ static uint32_t max_of_memory(const struct options *o, struct region_params *p)
 	                                   : (uint32_t)n;
 }
 
-int plan_region(const struct options *o, const struct conf *c,
-                const char *name, struct region_params *p, char *err)
+int plan_region(const struct options *o, const struct conf *c, const char *name,
+                struct region_params *p, char *err)
 {
 	memset(p, 0, sizeof(*p));
 	p->dir = o->private_instance ? NULL : conf_text(c, "shm_dir");
@@ -134,8 +134,9 @@ void plan_print(const struct region_params *p, FILE *to)
 	unsigned int s;
 
 	region_plan(p, size);
-	fprintf(to, "memory for %u connections, %" PRIu64 " bytes each (IPv4), "
-	            "%" PRIu64 " (IPv6)\n",
+	fprintf(to,
+	        "memory for %u connections, %" PRIu64 " bytes each (IPv4), "
+	        "%" PRIu64 " (IPv6)\n",
 	        p->max, region_bytes_per_conn(p, false),
 	        region_bytes_per_conn(p, true));
 	for (s = 0; s < SEG_COUNT; s++) {

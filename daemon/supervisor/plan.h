@@ -17,8 +17,8 @@ int plan_source_id(const struct options *o, uint64_t *id, char *err);
 
 /* What the segments are made with; strings point into `c` and `name`.  `max`
  * is worked out where it says 0.  0 or -1 and why. */
-int plan_region(const struct options *o, const struct conf *c,
-		const char *name, struct region_params *p, char *err);
+int plan_region(const struct options *o, const struct conf *c, const char *name,
+                struct region_params *p, char *err);
 
 /* the memory plan: a line a segment */
 void plan_print(const struct region_params *p, FILE *to);

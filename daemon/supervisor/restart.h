@@ -12,11 +12,11 @@
 
 #include "shm/base.h"
 
-#define RESTART_FAULTS	  10u
+#define RESTART_FAULTS    10u
 #define RESTART_WINDOW_NS (60 * NS_PER_S)
 #define RESTART_YOUNG_NS  (2 * NS_PER_S)
-#define RESTART_MIN_MS	  100u
-#define RESTART_MAX_MS	  2000u
+#define RESTART_MIN_MS    100u
+#define RESTART_MAX_MS    2000u
 /* after a SIGKILL from outside within this time: wait as long */
 #define RESTART_KILL_MS 20u
 
@@ -30,6 +30,6 @@ enum { RESTART_GIVE_UP = -1 };
 
 /* Milliseconds to wait, or RESTART_GIVE_UP. */
 int restart_after(struct restart *r, bool fault, uint64_t lived_ns,
-		  uint64_t now_ns);
+                  uint64_t now_ns);
 
 #endif

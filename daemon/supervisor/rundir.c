@@ -112,10 +112,11 @@ void rundir_close(struct rundir *r)
 {
 	char file[FILE_MAX];
 
-	if (r->made && r->lock >= 0) {
+	if (r->unshared && r->lock >= 0) {
 		file_name(r, "lock", file);
 		unlink(file);
-		rmdir(r->path);
+		if (r->made)
+			rmdir(r->path);
 	}
 	if (r->lock >= 0)
 		close(r->lock);
@@ -129,8 +130,8 @@ static int socket_address(const struct rundir *r, const char *name,
 
 	memset(sun, 0, sizeof(*sun));
 	sun->sun_family = AF_UNIX;
-	n = snprintf(sun->sun_path, sizeof(sun->sun_path), "%s/%s.new",
-	             r->path, name);
+	n = snprintf(sun->sun_path, sizeof(sun->sun_path), "%s/%s.new", r->path,
+	             name);
 	if (n < 0 || (size_t)n >= sizeof(sun->sun_path))
 		return refuse(err, -1,
 		              "%.400s: the path of a socket has %zu bytes at "
@@ -201,8 +202,8 @@ int rundir_write_pid(const struct rundir *r, char *err)
 void rundir_clean(const struct rundir *r)
 {
 	static const char *const names[] = {
-		"api.sock", "api.sock.new", "control.sock", "control.sock.new",
-		"pid",	    "pid.new",
+		"api.sock",         "api.sock.new", "control.sock",
+		"control.sock.new", "pid",          "pid.new",
 	};
 	char file[FILE_MAX];
 	size_t i;

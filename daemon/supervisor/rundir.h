@@ -20,20 +20,21 @@ struct rundir {
 	char path[PATH_MAX]; /* real */
 	char segments[32];   /* "ctshardd.0123abcd" */
 	int lock;
-	bool made; /* by us, just now */
+	bool made;     /* by us, just now */
+	bool unshared; /* nobody else starts here: the lock file goes */
 };
 
 /* 0, or an exit code (1, 5) and why. */
 int rundir_open(struct rundir *r, const char *path, char *err);
-/* Takes away the directory again, if it was `made` just now and is empty: for
- * visitors only.  An instance leaves it and the lock: whoever takes away a
- * lock file lets two others in, one with the old file and one with a new. */
+/* The lock file stays where instances share the directory: whoever takes it
+ * away lets two others in, one with the old file and one with a new.  With
+ * `unshared` it goes, and the directory too if it was made just now. */
 void rundir_close(struct rundir *r);
 
 /* Listening under NAME.new: nobody can connect before rundir_publish().  The
  * descriptor, or -1 and why.  gid (gid_t)-1: leave it. */
 int rundir_listen(const struct rundir *r, const char *name, mode_t mode,
-		  gid_t gid, char *err);
+                  gid_t gid, char *err);
 int rundir_publish(const struct rundir *r, const char *name, char *err);
 int rundir_write_pid(const struct rundir *r, char *err);
 /* sockets (also those of a predecessor) and pid file */

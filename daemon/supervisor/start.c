@@ -110,6 +110,7 @@ static int remove_table(const struct options *o, const struct conf *c)
 		return r;
 	}
 	n = region_remove(conf_text(c, "shm_dir"), run.segments);
+	run.unshared = run.made;
 	rundir_close(&run);
 	log_info(NULL, "%d segments removed", n);
 	return 0;
@@ -121,8 +122,10 @@ static int capture_refused(void)
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
 	path[n < 0 ? 0 : n] = '\0';
-	log_warnx(NULL, "live capture needs CAP_NET_RAW: be root, or run once: "
-	          "setcap cap_net_raw+ep %s", path);
+	log_warnx(NULL,
+	          "live capture needs CAP_NET_RAW: be root, or run once: "
+	          "setcap cap_net_raw+ep %s",
+	          path);
 	return 1;
 }
 
@@ -160,7 +163,7 @@ static int command(const struct options *o, const struct conf *c)
 		return remove_table(o, c);
 	if (!o->nifaces && !o->ncaptures) {
 		log_warnx(NULL, "nothing to track: -i IFACE or -r CAPTURE is "
-		          "needed");
+		                "needed");
 		return 2;
 	}
 	if (o->nifaces && !sandbox_may_capture())

@@ -57,6 +57,7 @@ struct super {
 	struct watch watch;
 	struct child child[NSLOT];
 	enum phase phase;
+	bool created; /* segments made by this start, and never ready */
 	int exit_code;
 	int fd[ROLE_FD_COUNT]; /* what children get, but for ctl */
 	uint64_t turn_ns;      /* of the watch, the last */

@@ -40,7 +40,8 @@
 /* processes of a daemon that was killed are gone within this */
 #define ORPHANS_MS 1000
 
-/* -- phases ------------------------------------------------------------------ */
+/* -- phases ------------------------------------------------------------------
+ */
 static bool all_ready(const struct super *s)
 {
 	uint32_t i;
@@ -79,6 +80,7 @@ static void ready_say(struct super *s)
 	    write(STDERR_FILENO, line, sizeof(line) - 1) < 0)
 		log_debug("supervisor", "nobody reads stderr");
 	rundir_notify("READY=1");
+	s->created = false;
 }
 
 static void phase_signal(struct super *s, int sig)
@@ -165,7 +167,8 @@ void super_stop(struct super *s, int exit_code)
 	phase_go(s, PHASE_STOP_WORKERS);
 }
 
-/* -- death of a child ---------------------------------------------------------- */
+/* -- death of a child
+ * ---------------------------------------------------------- */
 static void death_log(const struct child *c, int status, bool fault)
 {
 	const char *name = c->role->name;
@@ -194,8 +197,10 @@ static void child_again(struct child *c, bool fault)
 	struct timeval wait;
 
 	if (ms == RESTART_GIVE_UP) {
-		log_warnx("supervisor", "%s %u died %u times within 60 s: "
-		          "giving up", c->role->name, c->slot, RESTART_FAULTS);
+		log_warnx("supervisor",
+		          "%s %u died %u times within 60 s: "
+		          "giving up",
+		          c->role->name, c->slot, RESTART_FAULTS);
 		super_stop(c->s, 1);
 		return;
 	}
@@ -231,7 +236,8 @@ void super_child_died(struct child *c, int status)
 	child_again(c, fault);
 }
 
-/* -- events ---------------------------------------------------------------------- */
+/* -- events
+ * ---------------------------------------------------------------------- */
 static void stop_signal(evutil_socket_t sig, short what, void *arg)
 {
 	(void)sig;
@@ -297,7 +303,8 @@ static void events_run(struct super *s)
 		event_free(ev[i]);
 }
 
-/* -- set-up: each step says why it failed, and returns an exit code ------------- */
+/* -- set-up: each step says why it failed, and returns an exit code
+ * ------------- */
 static int segments_open(struct super *s)
 {
 	const struct options *o = s->env->opt;
@@ -314,12 +321,13 @@ static int segments_open(struct super *s)
 		goto refused;
 	if (s->params.dir && !o->reset_table)
 		r = region_adopt(&s->region, &s->params, &err);
-	if (r == -ENOENT && !s->region.size[SEG_TBL])
+	if (r == -ENOENT && !s->region.size[SEG_TBL]) {
 		r = region_create(&s->region, &s->params, &err);
+		s->created = !r && s->params.dir;
+	}
 	if (r)
 		goto refused;
-	if (!region_map(&s->region, &s->t, REGION_SUPERVISOR, SLOT_SUPER,
-	                &err))
+	if (!region_map(&s->region, &s->t, REGION_SUPERVISOR, SLOT_SUPER, &err))
 		return 0;
 refused:
 	log_warnx("supervisor", "%s", err.text);
@@ -343,9 +351,10 @@ static int orphans_wait(struct super *s)
 
 	for (i = 0; orphan_find(&s->t, &slot); i++) {
 		if (i == ORPHANS_MS / 5) {
-			log_warnx("supervisor", "process slot %u of the last "
-			          "daemon is still alive (pid %u)", slot,
-			          table_proc(&s->t, slot)->pid);
+			log_warnx("supervisor",
+			          "process slot %u of the last "
+			          "daemon is still alive (pid %u)",
+			          slot, table_proc(&s->t, slot)->pid);
 			return 1;
 		}
 		nanosleep(&nap, NULL);
@@ -389,11 +398,11 @@ static int sockets_open(struct super *s)
 	char err[RUNDIR_ERR];
 
 	rundir_clean(&s->run);
-	s->fd[ROLE_FD_listen] = rundir_listen(&s->run, "api.sock", 0660,
-	                                      socket_group(), err);
+	s->fd[ROLE_FD_listen] =
+		rundir_listen(&s->run, "api.sock", 0660, socket_group(), err);
 	if (s->fd[ROLE_FD_listen] >= 0)
-		s->fd[ROLE_FD_control] = rundir_listen(
-			&s->run, "control.sock", 0600, (gid_t)-1, err);
+		s->fd[ROLE_FD_control] = rundir_listen(&s->run, "control.sock",
+		                                       0600, (gid_t)-1, err);
 	if (s->fd[ROLE_FD_control] < 0 || rundir_write_pid(&s->run, err)) {
 		log_warnx("supervisor", "%s", err);
 		return 1;
@@ -440,7 +449,8 @@ static void users_warn(const struct super *s)
 
 	if (!geteuid() && !s->env->private_instance &&
 	    !sandbox_user(r->user, r->uid, &uid, &gid))
-		log_warnx("supervisor", "there is no user %s: workers and "
+		log_warnx("supervisor",
+		          "there is no user %s: workers and "
 		          "reaper run as uid %u, the api as %u",
 		          r->user ? r->user : "ctshard", r->uid,
 		          role_must("api")->uid);
@@ -462,6 +472,7 @@ static int super_setup(struct super *s)
 		return r;
 	}
 	s->run.made = false; /* it stays */
+	s->run.unshared = s->env->private_instance;
 	users_warn(s);
 	for (i = 0; i < ARRAY_SIZE(steps) && !r; i++)
 		r = steps[i](s);
@@ -483,6 +494,9 @@ static void super_free(struct super *s)
 		proc_detach(&s->t);
 	region_unmap(&s->t);
 	region_close(&s->region);
+	/* a start that failed leaves no empty table in the next one's way */
+	if (s->created && s->exit_code)
+		region_remove(s->params.dir, s->run.segments);
 	if (s->run.lock >= 0)
 		rundir_clean(&s->run);
 	rundir_close(&s->run);
@@ -504,11 +518,10 @@ static int supervisor_loop(struct role_env *e)
 	/* the roles get the same two */
 	s->fd[ROLE_FD_conf] = e->fd[ROLE_FD_conf];
 	s->fd[ROLE_FD_options] = e->fd[ROLE_FD_options];
-	code = super_setup(s);
-	if (!code) {
+	s->exit_code = super_setup(s);
+	if (!s->exit_code)
 		events_run(s);
-		code = s->exit_code;
-	}
+	code = s->exit_code;
 	super_free(s);
 	free(s);
 	return code;

@@ -20,10 +20,10 @@
 
 #include "shm/table.h"
 
-#define WATCH_TURN_MS	  50u
+#define WATCH_TURN_MS     50u
 #define WATCH_TURN_MAX_MS 100u
-#define WATCH_LOCK_MS	  100u
-#define WATCH_START_MS	  60000u
+#define WATCH_LOCK_MS     100u
+#define WATCH_START_MS    60000u
 
 struct watch_slot {
 	uint32_t beat, beat_ms; /* last seen, and how long it has stood */
@@ -41,7 +41,7 @@ void watch_reset(struct watch *w, uint32_t slot);
 
 /* One turn, for a child that lives in `slot`. */
 enum watch_verdict watch_turn(struct watch *w, const struct table *t,
-			      uint32_t slot, bool ready, uint32_t elapsed_ms,
-			      uint32_t stall_ms);
+                              uint32_t slot, bool ready, uint32_t elapsed_ms,
+                              uint32_t stall_ms);
 
 #endif

@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "daemon/worker/fragment.h"
 #include "shm/atomic.h"
 #include "shm/budget.h"
 #include "shm/clock.h"
@@ -404,6 +405,61 @@ static void apply_related(struct way *w)
 	way_close(w);
 }
 
+static void apply_lane(struct way *w);
+
+/* The frame and its fragment are counted by the worker of the addresses, the
+ * datagram by that of its shard; who is both does it in one operation. */
+static void apply_fragment(struct way *w)
+{
+	struct pipeline *p = w->p;
+	const struct lane *l = w->l;
+	bool mine = pipeline_mine(p, l->look.shard);
+	struct lane whole;
+	bool done = fragment_take(p, l, &w->cs, &whole);
+
+	if (!mine)
+		w->cs.n = 0;
+	if (done && whole.kind != LANE_SKIP) {
+		w->l = &whole;
+		apply_lane(w);
+	} else if (mine) {
+		way_close(w);
+	}
+	if (done)
+		fragment_done(p, l);
+}
+
+static void apply_lane(struct way *w)
+{
+	switch (w->l->kind) {
+	case LANE_TRACK:
+		apply_track(w);
+		return;
+	case LANE_RELATED:
+		apply_related(w);
+		return;
+	case LANE_FRAGMENT:
+		apply_fragment(w);
+		return;
+	case LANE_DECODE:
+		counters_add(&w->cs, CTR_COUNT + w->l->pkt->reason, 1);
+		break;
+	case LANE_UNTRACKED:
+		w->info = CTINFO_UNTRACKED;
+		count_class(w);
+		break;
+	case LANE_ERROR:
+		counters_add(&w->cs, CTR_ERROR, 1);
+		w->info = CTINFO_INVALID;
+		count_class(w);
+		break;
+	default:
+		w->info = CTINFO_INVALID;
+		count_class(w);
+	}
+	way_close(w);
+}
+
 void lane_apply(struct pipeline *p, struct lane *l)
 {
 	struct way w = {.p = p, .l = l};
@@ -414,31 +470,5 @@ void lane_apply(struct pipeline *p, struct lane *l)
 	w.cs.item[0].counter = CTR_FRAMES;
 	w.cs.item[0].add = 1;
 	p->last_pkt = l->pkt->frame;
-	switch (l->kind) {
-	case LANE_TRACK:
-		apply_track(&w);
-		return;
-	case LANE_RELATED:
-		apply_related(&w);
-		return;
-	case LANE_DECODE:
-		counters_add(&w.cs, CTR_COUNT + l->pkt->reason, 1);
-		break;
-	case LANE_FRAGMENT:
-		counters_add(&w.cs, CTR_FRAG_RECEIVED, 1);
-		break;
-	case LANE_UNTRACKED:
-		w.info = CTINFO_UNTRACKED;
-		count_class(&w);
-		break;
-	case LANE_ERROR:
-		counters_add(&w.cs, CTR_ERROR, 1);
-		w.info = CTINFO_INVALID;
-		count_class(&w);
-		break;
-	default:
-		w.info = CTINFO_INVALID;
-		count_class(&w);
-	}
-	way_close(&w);
+	apply_lane(&w);
 }

@@ -8,4 +8,7 @@
  * cursor.  Any kind of lane but LANE_SKIP. */
 void lane_apply(struct pipeline *p, struct lane *l);
 
+/* Where a packet that is parsed belongs: a datagram made of fragments. */
+void lane_datagram(struct pipeline *p, struct lane *l, struct pkt *pkt);
+
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/pkt/steer.h"
+#include "daemon/worker/fragment.h"
 #include "shm/atomic.h"
 #include "shm/clock.h"
 #include "shm/expire.h"
@@ -47,6 +48,7 @@ static uint8_t lane_related(struct pipeline *p, struct lane *l, int off)
 	return LANE_RELATED;
 }
 
+/* a packet whose layers are known */
 static uint8_t lane_classify(struct pipeline *p, struct lane *l)
 {
 	struct trk_ctx c = {.pkt = l->pkt, .pol = p->pol, .mirror = p->mirror};
@@ -55,10 +57,6 @@ static uint8_t lane_classify(struct pipeline *p, struct lane *l)
 
 	/* a frame without a tuple has the shard of its addresses */
 	l->look.shard = 0;
-	if (pkt_parse(l->pkt) == PKT_FRAGMENT) {
-		l->look.shard = steer_shard(p->t->key.steer, l->pkt);
-		return LANE_FRAGMENT;
-	}
 	if (l->pkt->reason == PKT_EXT_CHAIN) /* F006 */
 		return LANE_INVALID;
 	if (l->pkt->reason != PKT_OK)
@@ -85,17 +83,28 @@ static uint8_t lane_classify(struct pipeline *p, struct lane *l)
 	return v == TRK_UNTRACKED ? LANE_UNTRACKED : LANE_INVALID;
 }
 
-static bool lane_mine(const struct pipeline *p, const struct lane *l)
+bool pipeline_mine(const struct pipeline *p, uint8_t shard)
 {
 	return !p->capture || p->nworker == 1 ||
-	       steer_worker(l->look.shard, p->nworker) == p->worker;
+	       steer_worker(shard, p->nworker) == p->worker;
+}
+
+void lane_datagram(struct pipeline *p, struct lane *l, struct pkt *pkt)
+{
+	l->pkt = pkt;
+	l->kind = lane_classify(p, l);
+	if (!pipeline_mine(p, l->look.shard))
+		l->kind = LANE_SKIP;
 }
 
 static void lane_parse(struct pipeline *p, struct lane *l)
 {
-	l->kind = lane_classify(p, l);
-	if (!lane_mine(p, l))
-		l->kind = LANE_SKIP;
+	if (unlikely(pkt_parse(l->pkt) == PKT_FRAGMENT)) {
+		l->look.shard = steer_shard(p->t->key.steer, l->pkt);
+		l->kind = LANE_FRAGMENT;
+		return;
+	}
+	lane_datagram(p, l, l->pkt);
 	if (l->kind >= LANE_RELATED)
 		__builtin_prefetch(table_line(p->t, l->look.shard,
 					      hash_bucket(p->t, l->look.hash)));
@@ -187,6 +196,7 @@ void pipeline_sweep(struct pipeline *p, uint64_t now_ns)
 				 p->pol->events != 0, &due);
 		p->told |= n != 0;
 	}
+	fragments_expire(p, now_ns);
 	p->due = due;
 	p->swept_ns = now_ns;
 }

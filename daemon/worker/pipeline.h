@@ -29,7 +29,7 @@
 enum lane_kind {
 	LANE_SKIP,	/* another worker's */
 	LANE_DECODE,	/* no packet, counted by its reason */
-	LANE_FRAGMENT,	/* counted */
+	LANE_FRAGMENT,	/* anybody's; may complete a datagram */
 	LANE_INVALID,	/* no tuple, or refused without a look at the table */
 	LANE_ERROR,	/* a bad ICMP error: invalid, and `error` */
 	LANE_UNTRACKED, /* F033 */
@@ -48,6 +48,8 @@ struct lane {
 	bool outer_ok; /* LANE_RELATED: the error goes to who caused it */
 };
 
+struct fragments; /* fragment.h */
+
 struct pipeline {
 	struct table *t;
 	const struct policy *pol; /* valid during a batch */
@@ -58,6 +60,7 @@ struct pipeline {
 	uint64_t last_pkt; /* cursor of the newest packet taken */
 	uint32_t due;	   /* capture: tick of the next sweep at the earliest */
 	uint64_t swept_ns;
+	struct fragments *frags; /* NULL: all are refused */
 	bool told; /* an event was published since it was last false */
 	struct lane lane[PIPELINE_BATCH];
 };
@@ -68,6 +71,9 @@ void pipeline_init(struct pipeline *p, struct table *t, uint32_t worker,
 /* Up to PIPELINE_BATCH packets, in order.  `frame` of each is its cursor: in
  * a capture the frame's number, live a count that goes on from the cursor. */
 void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n);
+
+/* Are things of this shard this worker's to count and apply? */
+bool pipeline_mine(const struct pipeline *p, uint8_t shard);
 
 /* Capture: ends what has expired in this worker's shards by `now_ns`. */
 void pipeline_sweep(struct pipeline *p, uint64_t now_ns);

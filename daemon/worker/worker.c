@@ -17,7 +17,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/source/source.h"
-#include "daemon/worker/pipeline.h"
+#include "daemon/worker/fragment.h"
 #include "shm/clock.h"
 #include "shm/rcu.h"
 
@@ -27,6 +27,7 @@
 struct worker {
 	struct pipeline pipe;
 	struct source *source;
+	struct fragments *frags;
 	struct pkt batch[PIPELINE_BATCH];
 	uint64_t next_stats_ns;
 };
@@ -56,6 +57,20 @@ static struct source *worker_open(const struct role_env *e, char *err)
 	return source_open_files(e->captures, e->ncaptures, e->filter, err);
 }
 
+static struct fragments *worker_fragments(const struct role_env *e)
+{
+	struct fragment_limits limit = {
+		.bytes = {conf_number(e->conf, "ipfrag_high_thresh"),
+			  conf_number(e->conf, "frag6_high_thresh")},
+		.timeout_ns = {
+			conf_number(e->conf, "ipfrag_time") * NS_PER_S,
+			conf_number(e->conf, "frag6_timeout") * NS_PER_S}};
+	uint64_t secret;
+
+	memcpy(&secret, &e->t->key.hash, sizeof(secret));
+	return fragments_new(&limit, secret, !e->live);
+}
+
 static int worker_setup(struct role_env *e)
 {
 	struct worker *w = calloc(1, sizeof(*w));
@@ -64,6 +79,11 @@ static int worker_setup(struct role_env *e)
 	if (!w)
 		return 1;
 	e->priv = w;
+	w->frags = worker_fragments(e);
+	if (!w->frags) {
+		log_warnx("worker", "no memory for fragments");
+		return 1;
+	}
 	w->source = worker_open(e, err);
 	if (w->source)
 		return 0;
@@ -95,6 +115,7 @@ static int worker_begin(struct role_env *e)
 	struct ring_header *h = e->t->ring[e->slot].hdr;
 
 	pipeline_init(&w->pipe, e->t, e->slot, e->t->nworker, !e->live);
+	w->pipe.frags = w->frags;
 	worker_stats_base(h);
 	if (!e->live) {
 		source_seek(w->source, h->cursor[0]);
@@ -205,6 +226,7 @@ static int worker_loop(struct role_env *e)
 			worker_wait_reader(e);
 		else if (clock_mono_ns() > w->next_stats_ns) {
 			worker_stats(w, h);
+			fragments_expire(&w->pipe, table_clock_ns(e->t));
 			w->next_stats_ns = clock_mono_ns() + NS_PER_S / 5;
 		}
 	}

@@ -1,21 +1,24 @@
 #!/usr/bin/python3
-"""Plausible conversations, and what goes wrong in them, made from a seed.
+"""IP packets from their fields: right ones, and ones that are wrong on purpose.
 
-`packets_of("tcp:7")` is always the same list of IP packets; the kinds are
-those of KINDS, with a 6 behind the name for IPv6.  All packets of a connection
-follow each other.
+A Pair is two hosts and the routers between them; it builds whole IP packets
+of one family.  Nothing here is random: sequences.py decides, this builds.
 """
-import random
 import socket
 import struct
 
 ROUTER_MAC = bytes.fromhex("020000000002")
 INJECT_MAC = bytes.fromhex("020000000001")
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
+ICMP, TCP, UDP, DCCP, GRE, ICMPV6, SCTP, UDPLITE = 1, 6, 17, 33, 47, 58, \
+    132, 136
+HOP, ROUTING, FRAGMENT, AH, NONE, DSTOPTS = 0, 43, 44, 51, 59, 60
+MASK = 0xffffffff
 
 
-# -- packets ------------------------------------------------------------------
+# -- sums ---------------------------------------------------------------------
 def checksum(data):
+    """The Internet checksum, RFC 1071."""
     if len(data) % 2:
         data += b"\0"
     s = sum(struct.unpack("!%dH" % (len(data) // 2), data))
@@ -24,173 +27,195 @@ def checksum(data):
     return ~s & 0xffff
 
 
+def _crc_table():
+    out = []
+    for n in range(256):
+        for _ in range(8):
+            n = n >> 1 ^ (0x82f63b78 if n & 1 else 0)
+        out.append(n)
+    return out
+
+
+CRC = _crc_table()
+
+
+def crc32c(data):
+    """SCTP's checksum, RFC 9260 appendix A."""
+    c = MASK
+    for b in data:
+        c = c >> 8 ^ CRC[(c ^ b) & 0xff]
+    return ~c & MASK
+
+
+# -- packets ------------------------------------------------------------------
+def address(fam, n):
+    """Host n's address on side `fam` (0 client, 1 server, 2 in between)."""
+    return "10.%d.%d.%d" % (fam, n // 250, n % 250 + 1)
+
+
+def address6(fam, n):
+    return "fd%02x::%x:%x" % (fam, n // 250, n % 250 + 1)
+
+
 class Pair:
-    """Two hosts that talk: addresses of one family, and an order of them."""
+    """Two hosts that talk, number n of their family."""
 
     def __init__(self, n, v6=False):
+        self.n = n
         self.v6 = v6
         fam = socket.AF_INET6 if v6 else socket.AF_INET
-        fmt = ("fd00::%x:%x", "fd01::%x:%x") if v6 else ("10.0.%d.%d",
-                                                        "10.1.%d.%d")
-        at = (n // 250, n % 250 + 1)
-        self.addr = [socket.inet_pton(fam, f % at) for f in fmt]
+        name = address6 if v6 else address
+        self.addr = [socket.inet_pton(fam, name(i, n)) for i in range(3)]
+        self.names = [socket.inet_ntop(fam, a) for a in self.addr]
 
-    def ip(self, d, proto, payload):
-        src, dst = self.addr[d], self.addr[1 - d]
+    def ip(self, d, proto, payload, **opt):
+        """From side d to the other; opt: src, dst, ident, frag, options."""
+        src = opt.get("src", self.addr[d])
+        dst = opt.get("dst", self.addr[1 - d])
         if self.v6:
             return struct.pack("!IHBB", 6 << 28, len(payload), proto,
                                64) + src + dst + payload
-        head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0,
-                           0x4000, 64, proto, 0, src, dst)
+        more = opt.get("options", b"")
+        size = 20 + len(more)
+        head = struct.pack("!BBHHHBBH4s4s", 0x40 | size // 4, 0,
+                           size + len(payload), opt.get("ident", 0),
+                           opt.get("frag", 0x4000), 64, proto, 0, src,
+                           dst) + more
         return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + \
             payload
 
-    def l4(self, d, proto, data, at):
-        """The packet with the checksum of layer 4 filled in at offset `at`."""
-        pseudo = self.addr[d] + self.addr[1 - d] + \
-            struct.pack("!II", len(data), proto)
-        if proto == 1:
+    def summed(self, d, proto, data, at, **opt):
+        """`data` with its checksum at offset `at`; opt.wrong: a bit off."""
+        cover = data[:opt.get("cover", len(data))]
+        pseudo = opt.get("src", self.addr[d]) + \
+            opt.get("dst", self.addr[1 - d]) + \
+            struct.pack("!II", len(data), opt.get("summed_as", proto))
+        if proto == ICMP:
             pseudo = b""
-        c = struct.pack("!H", checksum(pseudo + data))
-        return self.ip(d, proto, data[:at] + c + data[at + 2:])
+        c = checksum(pseudo + cover)
+        if not c and proto in (UDP, UDPLITE):
+            c = 0xffff
+        c ^= 0x0100 if opt.get("wrong") else 0
+        return data[:at] + struct.pack("!H", c) + data[at + 2:]
 
-    def tcp(self, d, ports, flags, seq, ack, data=b"", win=65535):
-        return self.l4(d, 6, struct.pack(
-            "!HHIIHHHH", ports[d], ports[1 - d], seq & 0xffffffff,
-            ack & 0xffffffff, 5 << 12 | flags, win, 0, 0) + data, 16)
+    def l4(self, d, proto, data, at, **opt):
+        return self.ip(d, proto, self.summed(d, proto, data, at, **opt), **opt)
 
-    def udp(self, d, ports, data):
-        return self.l4(d, 17, struct.pack(
-            "!HHHH", ports[d], ports[1 - d], 8 + len(data), 0) + data, 6)
+    def tcp(self, d, ports, flags, seq, ack, data=b"", win=65535, options=b"",
+            **opt):
+        """opt: doff, wrong."""
+        options += b"\1" * (-len(options) % 4)
+        doff = opt.get("doff", 5 + len(options) // 4)
+        return self.l4(d, TCP, struct.pack(
+            "!HHIIBBHHH", ports[d], ports[1 - d], seq & MASK, ack & MASK,
+            doff << 4, flags, win, 0, 0) + options + data, 16,
+            wrong=opt.get("wrong"))
 
-    def icmp(self, d, kind, code, word, data=b""):
-        return self.l4(d, 58 if self.v6 else 1, struct.pack(
-            "!BBHI", kind, code, 0, word) + data, 2)
+    def udp(self, d, ports, data, **opt):
+        """opt: length, none (no checksum), wrong."""
+        n = opt.pop("length", 8 + len(data))
+        head = struct.pack("!HHHH", ports[d], ports[1 - d], n & 0xffff, 0)
+        if opt.pop("none", False):
+            return self.ip(d, UDP, head + data, **opt)
+        return self.l4(d, UDP, head + data, 6, **opt)
 
+    def udplite(self, d, ports, data, coverage, **opt):
+        head = struct.pack("!HHHH", ports[d], ports[1 - d], coverage, 0)
+        if opt.pop("none", False):
+            return self.ip(d, UDPLITE, head + data, **opt)
+        if coverage:
+            opt["cover"] = coverage
+        return self.l4(d, UDPLITE, head + data, 6, **opt)
 
-# -- scenarios: each yields lists of packets, one list a connection ----------------
-def some_tcp(rnd, pair):
-    """Mostly a conversation as it should be, with accidents in any place."""
-    ports = (rnd.randrange(1024, 65536), rnd.choice((80, 443, 8080)))
-    seq = [rnd.randrange(1 << 32), rnd.randrange(1 << 32)]
-    plan = [(0, SYN, 0), (1, SYN | ACK, 0), (0, ACK, 0)]
-    for _ in range(rnd.randrange(4)):
-        d = rnd.randrange(2)
-        plan += [(d, PSH | ACK, rnd.randrange(1, 40)), (1 - d, ACK, 0)]
-    d = rnd.randrange(2)
-    plan += rnd.choice(([], [(d, RST | ACK, 0)],
-                        [(d, FIN | ACK, 0), (1 - d, ACK, 0),
-                         (1 - d, FIN | ACK, 0), (d, ACK, 0)],
-                        [(d, FIN | ACK, 0), (1 - d, FIN | ACK, 0),
-                         (d, ACK, 0)]))
-    out = []
-    for d, flags, n in plan[rnd.choice((0, 0, 0, 0, 1, 2)):]:
-        luck = rnd.random()
-        jump = 0
-        if luck < 0.05:
-            continue
-        if luck < 0.10:
-            d = 1 - d
-        elif luck < 0.15:
-            flags = rnd.choice((SYN, SYN | ACK, RST, RST | ACK, FIN | ACK, ACK,
-                                0, SYN | FIN, FIN))
-        elif luck < 0.20:
-            jump = rnd.choice((-1, 1, 100, -100, 70000, 1 << 31))
-        p = pair.tcp(d, ports, flags, seq[d] + jump,
-                     seq[1 - d] if flags & ACK else 0, b"x" * n,
-                     rnd.choice((65535, 65535, 65535, 512, 0)))
-        out += [p] * rnd.choice((1, 1, 1, 1, 1, 2))
-        seq[d] += n + (1 if flags & (SYN | FIN) else 0)
-    return out
+    def icmp(self, d, kind, code, word, data=b"", **opt):
+        return self.l4(d, ICMPV6 if self.v6 else ICMP, struct.pack(
+            "!BBHI", kind, code, 0, word) + data, 2, **opt)
+
+    def sctp(self, d, ports, tag, chunks, wrong=False):
+        data = struct.pack("!HHII", ports[d], ports[1 - d], tag & MASK,
+                           0) + chunks
+        c = crc32c(data) ^ (1 if wrong else 0)
+        return self.ip(d, SCTP, data[:8] + struct.pack("<I", c) + data[12:])
 
 
-def some_udp(rnd, pair):
-    ports = (rnd.randrange(1024, 65536), rnd.choice((123, 514, 9999)))
-    return [pair.udp(rnd.choice((0, 0, 1)), ports,
-                     b"u" * rnd.randrange(0, 50))
-            for _ in range(rnd.randrange(1, 6))]
+def head_size(packet):
+    """Of the fixed IP header."""
+    return 40 if packet[0] >> 4 == 6 else (packet[0] & 15) * 4
 
 
-def some_icmp(rnd, pair):
-    ask, answer = (128, 129) if pair.v6 else (8, 0)
-    word = rnd.randrange(1 << 16) << 16
-    if rnd.random() < 0.2 and not pair.v6:
-        ask, answer = rnd.choice(((13, 14), (15, 16), (17, 18), (20, 21)))
-    out = []
-    for i in range(rnd.randrange(1, 4)):
-        if rnd.random() < 0.9:
-            out.append(pair.icmp(0, ask, 0, word | i, b"p" * 8))
-        if rnd.random() < 0.7:
-            out.append(pair.icmp(1, answer, 0, word | i, b"p" * 8))
-    return out
+def proto_of(packet):
+    return packet[6] if packet[0] >> 4 == 6 else packet[9]
 
 
-def some_error(rnd, pair):
-    """Datagrams, and errors that quote one of them, more or less of it."""
-    ports = (rnd.randrange(1024, 65536), 33434)
-    sent = pair.udp(0, ports, b"probe")
-    head = 40 if pair.v6 else 20
-    quote = sent[:head + rnd.choice((2, 4, 8, 13))]
-    kind = rnd.choice((1, 2, 3, 4) if pair.v6 else (3, 4, 11, 12))
-    out = [sent] if rnd.random() < 0.8 else []
-    if rnd.random() < 0.3:
-        out.append(pair.udp(1, ports, b"answer"))
-    out.append(pair.icmp(rnd.choice((1, 1, 1, 0)), kind, 0, 0, quote))
-    return out
+def refit(packet, head, payload):
+    """`packet` with another payload; `head` is its fixed IP header, changed."""
+    if packet[0] >> 4 == 6:
+        return head[:4] + struct.pack("!H", len(payload)) + head[6:] + payload
+    head = head[:2] + struct.pack("!H", len(head) + len(payload)) + \
+        head[4:10] + b"\0\0" + head[12:]
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 
-def some_other(rnd, pair):
-    """Protocols that have no ports: OSPF's number, and GRE of version 0."""
-    proto, data = rnd.choice(((89, b"\2\1\0\30"), (47, b"\0\0\x08\0"),
-                              (253, b"")))
-    return [pair.ip(rnd.randrange(2), proto, data)
-            for _ in range(rnd.randrange(1, 5))]
-
-
-def some_sctp(rnd, pair):
-    """Chunks in the usual order, and sometimes not."""
-    ports = (rnd.randrange(1024, 65536), 3868)
-    tag = [rnd.randrange(1, 1 << 32), rnd.randrange(1, 1 << 32)]
-
-    def packet(d, kind):
-        body = b""
-        vtag = tag[1 - d]
-        if kind in (1, 2):
-            body = struct.pack("!IIHHI", tag[d], 65536, 1, 1, 1)
-            vtag = 0 if kind == 1 else vtag
-        elif kind == 0:
-            body = struct.pack("!IHHI", 1, 0, 0, 0) + b"data"
-        elif kind == 3:
-            body = struct.pack("!IIHH", 1, 65536, 0, 0)
-        elif kind in (4, 5, 10):
-            body = b"\0\1\0\x08beat"
-        elif kind == 7:
-            body = struct.pack("!I", 1)
-        chunk = struct.pack("!BBH", kind, 0, 4 + len(body)) + body
-        return pair.ip(d, 132, struct.pack("!HHII", ports[d], ports[1 - d],
-                                           vtag, 0) + chunk)
-
-    plan = [(0, 1), (1, 2), (0, 10), (1, 11), (0, 0), (1, 3), (0, 4), (1, 5)]
-    plan += rnd.choice(([], [(0, 7), (1, 8), (0, 14)], [(1, 6)]))
-    return [packet(d, rnd.choice((kind,) * 12 + (0, 1, 6, 8)))
-            for d, kind in plan if rnd.random() < 0.93]
-
-
-KINDS = {"tcp": some_tcp, "udp": some_udp, "icmp": some_icmp,
-         "error": some_error, "other": some_other, "sctp": some_sctp}
-
-
-def packets_of(name, connections=250):
-    kind, _, seed = name.partition(":")
-    if kind.rstrip("6") not in KINDS or not seed:
-        raise ValueError("no scenario is called " + name)
-    rnd = random.Random(name)
-    out = []
-    for n in range(connections):
-        out += KINDS[kind.rstrip("6")](rnd, Pair(n, kind.endswith("6")))
-    return out
+def fragment(packet, at, data, more, ident, proto=None):
+    """One fragment of `packet`: `data` of its payload, at that offset."""
+    n = head_size(packet)
+    head = packet[:n]
+    word = (at & 0xfff8) | (1 if more else 0)
+    if packet[0] >> 4 == 6:
+        inner = struct.pack("!BBHI", packet[6] if proto is None else proto, 0,
+                            word, ident)
+        return refit(packet, head[:6] + b"\x2c" + head[7:], inner + data)
+    word = (at & 0xffff) >> 3 | (0x2000 if more else 0)
+    return refit(packet, head[:4] + struct.pack("!HH", ident & 0xffff, word) +
+                 head[8:], data)
 
 
 def frame_of(packet):
     kind = b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\x00"
     return ROUTER_MAC + INJECT_MAC + kind + packet
+
+
+# -- captures, and packets in words ----------------------------------------------
+def write_pcap(path, packets, times):
+    """A capture of Ethernet frames; times in seconds, to the microsecond."""
+    with open(path, "wb") as f:
+        f.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535 + 14, 1))
+        for p, t in zip(packets, times):
+            us = round(t * 1000000)
+            frame = frame_of(p)
+            f.write(struct.pack("=IIII", us // 1000000, us % 1000000,
+                                len(frame), len(frame)) + frame)
+
+
+def read_pcap(path):
+    """(IP packets, times) of a capture in our byte order, tags taken off."""
+    with open(path, "rb") as f:
+        data = f.read()
+    at = 24
+    packets, times = [], []
+    while at + 16 <= len(data):
+        s, us, n = struct.unpack_from("=III", data, at)
+        frame = data[at + 16:at + 16 + n]
+        packets.append(frame[18 if frame[12:14] == b"\x81\0" else 14:])
+        times.append(s + us / 1e6)
+        at += 16 + n
+    return packets, times
+
+
+def in_words(packet):
+    """Enough of a packet to follow it, and all of it in hex."""
+    n = head_size(packet)
+    v6 = packet[0] >> 4 == 6
+    a = socket.AF_INET6 if v6 else socket.AF_INET
+    src, dst = (packet[8:24], packet[24:40]) if v6 else (packet[12:16],
+                                                        packet[16:20])
+    proto = proto_of(packet)
+    text = "%s > %s proto %d" % (socket.inet_ntop(a, src),
+                                 socket.inet_ntop(a, dst), proto)
+    l4 = packet[n:]
+    if proto == TCP and len(l4) >= 20:
+        seq, ack, doff, flags, win = struct.unpack_from("!IIBBH", l4, 4)
+        text += " %s seq %d ack %d win %d len %d" % (
+            "".join(c for i, c in enumerate("FSRPAUEC") if flags >> i & 1)
+            or "none", seq, ack, win, len(l4) - (doff >> 4) * 4)
+    return text + "\n      " + packet.hex()

@@ -113,25 +113,33 @@ static void plant_tag(struct fix *f)
 
 static void plant_bucket(struct fix *f)
 {
-	struct line *a = table_line(f->t, 0, 0), *b = table_line(f->t, 0, 1);
-	uint32_t i;
+	struct line *b = table_line(f->t, 0, 1);
+	uint32_t i, at, *word;
 
 	for (i = 0; b->slot[i]; i++)
 		;
-	b->slot[i] = a->slot[0];
-	a->slot[0] = 0;
+	conn_find(f->t, &f->k[4], &at, NULL);
+	word = &table_line(f->t, 0, at >> 4)->slot[at & 15];
+	b->slot[i] = *word;
+	*word = 0;
 }
 
 static void plant_lost_word(struct fix *f)
 {
-	table_line(f->t, 0, 0)->slot[5] = 0;
+	uint32_t at;
+
+	conn_find(f->t, &f->k[4], &at, NULL);
+	table_line(f->t, 0, at >> 4)->slot[at & 15] = 0;
 }
 
 static void plant_twice(struct fix *f)
 {
 	struct line *l = table_line(f->t, 0, table_line(f->t, 0, 0)->next);
 
-	l->slot[14] = table_line(f->t, 0, 0)->slot[2];
+	uint32_t at;
+
+	conn_find(f->t, &f->k[4], &at, NULL);
+	l->slot[14] = table_line(f->t, 0, at >> 4)->slot[at & 15];
 }
 
 static void plant_circle(struct fix *f)

@@ -1,0 +1,155 @@
+/* test_watch.c - whom the watch takes for hanging; time is what it is told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "daemon/supervisor/watch.h"
+#include "shm/region.h"
+
+#define STALL 500u
+#define TURN  50u
+
+static struct table *t;
+static struct watch w;
+
+static int fresh(void **state)
+{
+	const struct region_params p = {.max = 1024,
+	                                .nworker = 2,
+	                                .ring_bytes = 64 << 10,
+	                                .log_bytes = 1 << 20};
+
+	(void)state;
+	memset(&w, 0, sizeof(w));
+	t = region_memory(&p);
+	return t ? 0 : -1;
+}
+
+static int done(void **state)
+{
+	(void)state;
+	region_memory_free(t);
+	return 0;
+}
+
+static enum watch_verdict look(uint32_t slot, bool ready)
+{
+	return watch_turn(&w, t, slot, ready, TURN, STALL);
+}
+
+/* turns until it is judged; 0: not within `most` */
+static unsigned int turns(uint32_t slot, bool ready, unsigned int most)
+{
+	unsigned int i;
+
+	for (i = 1; i <= most; i++)
+		if (look(slot, ready) != WATCH_FINE)
+			return i;
+	return 0;
+}
+
+static void test_beat(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 100; i++) {
+		table_proc(t, 1)->beat++;
+		assert_int_equal(look(1, true), WATCH_FINE);
+	}
+	assert_int_equal(turns(1, true, 100), STALL / TURN);
+	assert_int_equal(look(1, true), WATCH_STALLED);
+	table_proc(t, 1)->beat++;
+	assert_int_equal(look(1, true), WATCH_FINE);
+}
+
+static void test_starting(void **state)
+{
+	(void)state;
+	assert_int_equal(turns(1, false, 10000), WATCH_START_MS / TURN);
+	watch_reset(&w, 1);
+	assert_int_equal(look(1, false), WATCH_FINE);
+}
+
+/* The supervisor itself was stopped for an hour: nobody else was. */
+static void test_slept(void **state)
+{
+	(void)state;
+	assert_int_equal(watch_turn(&w, t, 1, true, 3600000, STALL),
+	                 WATCH_FINE);
+	assert_int_equal(look(1, true), WATCH_FINE);
+}
+
+static void test_lock(void **state)
+{
+	const uint32_t word = 7u << 8 | (1 + 1);
+
+	(void)state;
+	t->shard[9].lock = word;
+	table_proc(t, SLOT_REAPER)->token = 4242;
+	table_proc(t, SLOT_REAPER)->blocked_shard = 9;
+	table_proc(t, SLOT_REAPER)->blocked_lock = word;
+	assert_int_equal(turns(1, true, 10), WATCH_LOCK_MS / TURN + 1);
+	assert_int_equal(look(1, true), WATCH_HOLDING);
+	/* not the waiter, nor a bystander */
+	assert_int_equal(look(SLOT_REAPER, true), WATCH_FINE);
+	assert_int_equal(look(0, true), WATCH_FINE);
+}
+
+static void test_lock_moves(void **state)
+{
+	const uint32_t word = 7u << 8 | (1 + 1);
+	unsigned int i;
+
+	(void)state;
+	table_proc(t, 0)->token = 4242;
+	table_proc(t, 0)->blocked_shard = 9;
+	table_proc(t, 0)->blocked_lock = word;
+	t->shard[9].lock = word;
+	/* it works on: another turn of its loop */
+	for (i = 0; i < 20; i++) {
+		table_proc(t, 1)->beat++;
+		assert_int_equal(look(1, true), WATCH_FINE);
+	}
+	/* free at times */
+	for (i = 0; i < 8; i++) {
+		t->shard[9].lock = i & 1 ? word : 0;
+		assert_int_equal(look(1, true), WATCH_FINE);
+	}
+}
+
+/* What stands in a page is data: it names no shard that there is not, and a
+ * dead waiter has nothing to say. */
+static void test_lies(void **state)
+{
+	const uint32_t word = 7u << 8 | (1 + 1);
+
+	(void)state;
+	t->shard[9].lock = word;
+	table_proc(t, 0)->token = 4242;
+	table_proc(t, 0)->blocked_lock = word;
+	table_proc(t, 0)->blocked_shard = 0xffffffff;
+	assert_int_equal(turns(1, true, 5), 0);
+	table_proc(t, 0)->blocked_shard = 9;
+	table_proc(t, 0)->token = 0;
+	assert_int_equal(turns(1, true, 4), 0);
+	table_proc(t, 0)->token = 4242;
+	t->shard[9].lock = 8u << 8 | (1 + 1);
+	table_proc(t, 1)->beat++;
+	assert_int_equal(turns(1, true, 5), 0);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, fresh, done)
+	const struct CMUnitTest tests[] = {
+		T(test_beat), T(test_starting),   T(test_slept),
+		T(test_lock), T(test_lock_moves), T(test_lies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
