@@ -21,6 +21,7 @@ struct check {
 	void *arg;
 	uint8_t *entry; /* marks by index */
 	uint8_t *line;	/* marks by line */
+	uint8_t *ext;	/* marks by extension record */
 	uint32_t live;
 	int faults;
 };
@@ -71,6 +72,8 @@ static void check_word(struct check *c, uint32_t bucket, uint32_t word)
 	if (c->home && c->home(t, &e->key, a6) != c->sh)
 		check_fault(c, "I2 entry %u belongs to shard %u", idx,
 			    c->home(t, &e->key, a6));
+	if (e->ext && (e->ext >= c->q->ext_bump || c->ext[e->ext]++))
+		check_fault(c, "I10 entry %u: extension %u", idx, e->ext);
 	chk = *table_chk(t, c->sh, idx);
 	if (!chk || tick_left(e->deadline ? e->deadline : 1, chk) < 0)
 		check_fault(c, "I8 entry %u: chk %u behind deadline %u", idx,
@@ -173,6 +176,23 @@ static void check_lines(struct check *c)
 		check_fault(c, "I7 %u lines belong to nobody", n);
 }
 
+static void check_ext(struct check *c)
+{
+	uint32_t i = c->q->ext_free, n = 0;
+
+	while (i) {
+		if (i >= c->q->ext_bump || c->ext[i]++) {
+			check_fault(c, "I10 free extension %u", i);
+			return;
+		}
+		i = table_ext(c->t, c->sh, i)->next;
+	}
+	for (i = 1; i < c->q->ext_bump; i++)
+		n += !c->ext[i];
+	if (n)
+		check_fault(c, "I10 %u extensions belong to nobody", n);
+}
+
 static void check_run(struct check *c)
 {
 	const struct shard *q = c->q;
@@ -182,7 +202,8 @@ static void check_run(struct check *c)
 		check_fault(c, "I9 operation %u under way", q->op);
 	if (q->bump[0] < 1 || q->bump[0] > c->t->cap ||
 	    q->bump[1] >= c->t->cap || q->bump[0] > q->bump[1] + 1 ||
-	    q->ovf_bump < c->t->nbucket || q->ovf_bump > c->t->nline) {
+	    q->ovf_bump < c->t->nbucket || q->ovf_bump > c->t->nline ||
+	    q->ext_bump < 1 || q->ext_bump > c->t->cap) {
 		check_fault(c, "I5 bounds %u %u %u", q->bump[0], q->bump[1],
 			    q->ovf_bump);
 		return;
@@ -197,6 +218,7 @@ static void check_run(struct check *c)
 	if (c->live != q->count)
 		check_fault(c, "I6 %u live, count says %u", c->live, q->count);
 	check_lines(c);
+	check_ext(c);
 }
 
 int shard_check(const struct table *t, uint32_t sh, shard_fn *home,
@@ -211,12 +233,14 @@ int shard_check(const struct table *t, uint32_t sh, shard_fn *home,
 
 	c.entry = calloc(t->cap, 1);
 	c.line = calloc(t->nline, 1);
-	if (c.entry && c.line)
+	c.ext = calloc(t->cap, 1);
+	if (c.entry && c.line && c.ext)
 		check_run(&c);
 	else
 		c.faults = -ENOMEM;
 	free(c.entry);
 	free(c.line);
+	free(c.ext);
 	return c.faults;
 }
 

@@ -30,6 +30,7 @@
 #define CONN_HELPER        (1u << 13)
 #define CONN_CTA_MASK      0x0000ffffu
 /* ... and ours */
+#define CONN_ZONE_DIR (1u << 27) /* zone2 of the extension is the reply's */
 #define CONN_TIMESTAMP (1u << 28) /* made with timestamp=1 (F109) */
 #define CONN_ACCT (1u << 29) /* made with acct=1: counters are meant (F109) */
 #define CONN_ORIG1 (1u << 30) /* endpoint 1 of the key sent first */
@@ -127,6 +128,26 @@ struct conn_detail {
 	uint8_t dups;
 };
 _Static_assert(sizeof(struct conn_detail) == 64, "conn_detail");
+
+/*
+ * Extension record: what few connections have.  A connection with labels, a
+ * helper, a master, a timeout policy or a zone per direction has one, and
+ * `ext` is its index in the shard; the record has one owner.  Same window, same
+ * undo image.
+ */
+#define CONN_EXT_PRIV 96u
+
+struct conn_ext {
+	uint64_t labels[2];
+	uint64_t master; /* id of the connection that announced this one, or 0 */
+	uint32_t next;	 /* free list */
+	uint16_t zone2;	 /* CONN_ZONE_DIR: of the reply direction */
+	uint8_t helper;	 /* place in the list of helpers + 1 */
+	uint8_t policy;	 /* place in the list of timeout policies + 1 */
+	/* the helper's own; written in the entry's window like all else */
+	uint8_t priv[CONN_EXT_PRIV] __attribute__((aligned(8)));
+};
+_Static_assert(sizeof(struct conn_ext) == 128, "conn_ext");
 
 /*
  * Identity for the world: never used again while the segment lives.

@@ -5,7 +5,8 @@
  *
  *	segment  what                                   who writes
  *	tbl      header, shards, index lines, chk[],    workers, reaper;
- *	         entries, details, IPv6 addresses       the api reads
+ *	         entries, details, IPv6 addresses,      the api reads
+ *	         extension records
  *	proc     one page a process slot                each its own page
  *	ev.N     ring of events, capture cursor,        workers, reaper (a
  *	         counters of producer N                 repairer finishes for N)
@@ -96,17 +97,24 @@ struct shard {
 	uint8_t undo[CONN_UNDO_LEN];
 	struct conn_detail undo_detail;
 	uint8_t pad[24];
-	/* line 5 */
-	uint32_t spare[16];
+	/* line 5: extension records, like overflow lines */
+	uint32_t ext_free;
+	uint32_t ext_bump;
+	uint32_t ext_ready; /* records that have memory */
+	uint32_t op_ext;    /* record taken or given back by the op, 0 = none */
+	uint32_t op_enext;  /* what follows it on the free list */
+	uint32_t spare[11];
+	/* lines 6 and 7: pre-image of the entry's extension record */
+	struct conn_ext undo_ext;
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct shard) == 384, "shard");
+_Static_assert(sizeof(struct shard) == 512, "shard");
 _Static_assert(offsetof(struct shard, free_head) == 64, "shard line 1");
 _Static_assert(offsetof(struct shard, undo) == 128, "shard line 2");
-_Static_assert(offsetof(struct shard, spare) == 320, "shard line 5");
+_Static_assert(offsetof(struct shard, ext_free) == 320, "shard line 5");
 
 /* areas of the table segment: AREA(name, type, count) */
 enum area { AREA_SHARD, AREA_LINE, AREA_CHK, AREA_CONN, AREA_DETAIL,
-	    AREA_ADDR6, AREA_COUNT };
+	    AREA_ADDR6, AREA_EXT, AREA_COUNT };
 
 enum seg_state { SEG_INIT, SEG_READY };
 enum clock_mode { CLOCK_LIVE, CLOCK_CAPTURE };

@@ -143,6 +143,7 @@ static int map_table(const struct region *r, struct table *t, bool rw,
 	t->log_mask = h->log_slots - 1;
 	t->sparse = h->sparse;
 	t->addr6_off = h->off[AREA_ADDR6];
+	t->ext_off = h->off[AREA_EXT];
 	t->tbl_fd = r->fd[SEG_TBL];
 	t->shard = (struct shard *)(void *)(m + h->off[AREA_SHARD]);
 	t->line = (struct line *)(void *)(m + h->off[AREA_LINE]);
@@ -152,6 +153,7 @@ static int map_table(const struct region *r, struct table *t, bool rw,
 		t->detail =
 			(struct conn_detail *)(void *)(m + h->off[AREA_DETAIL]);
 	t->addr6 = (struct addr6 *)(void *)(m + h->off[AREA_ADDR6]);
+	t->ext = (struct conn_ext *)(void *)(m + h->off[AREA_EXT]);
 	return 0;
 }
 

@@ -12,8 +12,9 @@
 /* A bucket is its main line and at most this many overflow lines: 75
  * connections, as the kernel's chain limit of 50 to 80 (F046). */
 #define CHAIN_MAX 4u
-/* memory of addr6[] comes in steps */
+/* memory of addr6[] and ext[] comes in steps */
 #define ADDR6_STEP 2048u
+#define EXT_STEP   512u
 
 uint32_t conn_find(struct table *t, const struct conn_lookup *k, uint32_t *slot,
 		   uint64_t *searched)
@@ -55,6 +56,7 @@ static void cell_fill(struct event_cell *r, struct table *t, uint32_t sh,
 		      uint32_t idx, const struct op_event *ev, uint8_t ncell)
 {
 	const struct conn *c = table_conn(t, sh, idx);
+	const struct conn_ext *x = table_ext(t, sh, c->ext);
 	const struct shard *q = &t->shard[sh];
 
 	r->id = conn_id(c->gen, sh, idx);
@@ -67,7 +69,7 @@ static void cell_fill(struct event_cell *r, struct table *t, uint32_t sh,
 	r->state = c->state;
 	r->reason = ev->reason;
 	r->bits = ev->bits;
-	r->helper = ev->helper;
+	r->helper = x ? x->helper : 0;
 	r->source = 0;
 	r->key = c->key;
 	if (c->key.flags & KEY_V6)
@@ -86,9 +88,10 @@ static void cell_fill(struct event_cell *r, struct table *t, uint32_t sh,
 }
 
 static void more_fill(struct event_more *m, struct table *t, uint32_t sh,
-		      uint32_t idx, const struct op_event *ev)
+		      uint32_t idx)
 {
 	const struct conn *c = table_conn(t, sh, idx);
+	const struct conn_ext *x = table_ext(t, sh, c->ext);
 
 	if (t->detail)
 		m->detail = *table_detail(t, sh, idx);
@@ -96,8 +99,9 @@ static void more_fill(struct event_more *m, struct table *t, uint32_t sh,
 		memset(&m->detail, 0, sizeof(m->detail));
 	memcpy(m->packets, c->packets, sizeof(m->packets));
 	memcpy(m->bytes, c->bytes, sizeof(m->bytes));
-	m->master = ev->master;
-	memcpy(m->labels, ev->labels, sizeof(m->labels));
+	m->master = x ? x->master : 0;
+	m->labels[0] = x ? x->labels[0] : 0;
+	m->labels[1] = x ? x->labels[1] : 0;
 }
 
 /*
@@ -110,7 +114,7 @@ static void event_prepare(struct table *t, uint32_t sh, uint32_t idx,
 {
 	struct event_ring *g = &t->ring[t->me];
 	struct shard *q = &t->shard[sh];
-	uint8_t n = ev->type != EVENT_NEW || ev->more ? 2 : 1;
+	uint8_t n = ev->type != EVENT_NEW || table_conn(t, sh, idx)->ext ? 2 : 1;
 	uint64_t tail = g->hdr->tail, at = tail, end, i;
 	struct event_cell *r;
 
@@ -135,7 +139,7 @@ static void event_prepare(struct table *t, uint32_t sh, uint32_t idx,
 		struct event_more *m = (struct event_more *)(void *)&g
 					       ->cell[(at + 1) & g->mask];
 
-		more_fill(m, t, sh, idx, ev);
+		more_fill(m, t, sh, idx);
 		shm_store_release(&m->seq, EVENT_CONT | (at + 2));
 	}
 	shm_store_release(&r->seq, at + 1);
@@ -147,7 +151,7 @@ static void event_prepare(struct table *t, uint32_t sh, uint32_t idx,
 /* ---- the op record ---- */
 
 static inline void op_begin(struct table *t, uint32_t sh, uint32_t idx,
-			    enum op op)
+			    enum op op, uint32_t ext)
 {
 	struct shard *q = &t->shard[sh];
 	const struct conn *c = table_conn(t, sh, idx);
@@ -159,7 +163,12 @@ static inline void op_begin(struct table *t, uint32_t sh, uint32_t idx,
 	q->op_owner = t->me;
 	q->op_tail = 0;
 	q->op_cnt = q->count;
+	q->op_ext = ext;
 	if (op == OP_UPDATE) {
+		const struct conn_ext *x = table_ext(t, sh, c->ext);
+
+		if (unlikely(x))
+			q->undo_ext = *x;
 		memcpy(q->undo, (const char *)c + CONN_UNDO_FROM,
 		       CONN_UNDO_LEN);
 		if (t->detail)
@@ -213,6 +222,11 @@ static void delete_finish(struct table *t, uint32_t sh)
 		shm_store_release(&l->next, q->op_lnext);
 		shm_store(&q->ovf_free, q->op_line);
 	}
+	if (q->op_ext) {
+		shm_store_release(&table_ext(t, sh, q->op_ext)->next,
+				  q->op_enext);
+		shm_store(&q->ext_free, q->op_ext);
+	}
 	shm_store(table_chk(t, sh, idx), 0);
 	index_push(t, sh, idx);
 	shm_store(&q->count, q->op_cnt - 1);
@@ -260,6 +274,21 @@ static void insert_undo_index(struct table *t, uint32_t sh)
 	shm_store(&q->free_head[f], idx);
 }
 
+/* a record that was taken goes back to where it came from */
+static void ext_undo(struct table *t, uint32_t sh)
+{
+	struct shard *q = &t->shard[sh];
+
+	if (!q->op_ext)
+		return;
+	if (q->op_enext == LINE_FROM_BUMP) {
+		shm_store(&q->ext_bump, q->op_ext);
+		return;
+	}
+	shm_store(&table_ext(t, sh, q->op_ext)->next, q->op_enext);
+	shm_store(&q->ext_free, q->op_ext);
+}
+
 static void insert_undo(struct table *t, uint32_t sh)
 {
 	struct shard *q = &t->shard[sh];
@@ -278,6 +307,7 @@ static void insert_undo(struct table *t, uint32_t sh)
 			shm_store(&q->ovf_free, q->op_line);
 		}
 	}
+	ext_undo(t, sh);
 	shm_store(table_chk(t, sh, q->op_idx), 0);
 	if (c->seq == q->op_seq + 1)
 		shm_store(&c->status, 0);
@@ -292,9 +322,16 @@ void op_undo(struct table *t, uint32_t sh)
 	if (q->op == OP_INSERT) {
 		insert_undo(t, sh);
 	} else if (c->seq == q->op_seq + 1) {
+		struct conn_ext *x;
+
+		if (q->op == OP_UPDATE)
+			ext_undo(t, sh);
 		memcpy((char *)c + CONN_UNDO_FROM, q->undo, CONN_UNDO_LEN);
 		if (t->detail)
 			*table_detail(t, sh, q->op_idx) = q->undo_detail;
+		x = table_ext(t, sh, c->ext);
+		if (x)
+			*x = q->undo_ext;
 	}
 	if (c->seq == q->op_seq + 1)
 		shm_store_release(&c->seq, q->op_seq + 4);
@@ -314,6 +351,10 @@ bool op_sane(const struct table *t, uint32_t sh)
 		return false;
 	if (q->op_tail &&
 	    (q->op_tail < h->tail || q->op_tail > h->tail + 3))
+		return false;
+	if (q->op_ext >= t->cap ||
+	    (q->op_ext && q->op_enext >= t->cap &&
+	     q->op_enext != LINE_FROM_BUMP))
 		return false;
 	if (q->op == OP_UPDATE)
 		return true;
@@ -390,28 +431,55 @@ static void trim_plan(struct table *t, uint32_t sh, uint32_t bucket,
 	q->op_lnext = q->ovf_free;
 }
 
-/* memory for the addresses of entry `idx`; false: there is none to be had */
+/*
+ * Memory for the first `want` elements of a shard's part of an array that is
+ * filled as it comes; false: there is none to be had.  A tmpfs that is full
+ * says so here, not by SIGBUS.
+ */
+static bool array_room(struct table *t, uint32_t sh, uint64_t off, size_t size,
+		       uint32_t want, uint32_t step, uint32_t *ready)
+{
+	uint32_t have;
+
+	if (likely(want <= *ready))
+		return true;
+	have = (want + step - 1) / step * step;
+	if (have > t->cap || t->sparse)
+		have = t->cap;
+	if (!t->sparse &&
+	    (t->tbl_fd < 0 ||
+	     posix_fallocate(t->tbl_fd,
+			     (off_t)(off + (uint64_t)sh * t->cap * size),
+			     (off_t)(have * size))))
+		return false;
+	shm_store(ready, have);
+	return true;
+}
+
 static bool addr6_room(struct table *t, uint32_t sh, uint32_t idx)
 {
-	struct shard *q = &t->shard[sh];
-	uint32_t want = t->cap - idx, have;
-	uint64_t at;
+	return array_room(t, sh, t->addr6_off, sizeof(struct addr6),
+			  t->cap - idx, ADDR6_STEP,
+			  &t->shard[sh].addr6_ready);
+}
 
-	if (likely(want <= q->addr6_ready))
-		return true;
-	if (t->sparse) {
-		shm_store(&q->addr6_ready, t->cap);
-		return true;
+/* notes in the record which extension record is to be taken */
+static bool ext_plan(struct table *t, uint32_t sh)
+{
+	struct shard *q = &t->shard[sh];
+	uint32_t n = q->ext_free;
+
+	if (n && n < t->cap) {
+		q->op_enext = table_ext(t, sh, n)->next;
+	} else {
+		n = q->ext_bump;
+		q->op_enext = LINE_FROM_BUMP;
+		if (!n || n >= t->cap ||
+		    !array_room(t, sh, t->ext_off, sizeof(struct conn_ext),
+				n + 1, EXT_STEP, &q->ext_ready))
+			return false;
 	}
-	have = (want + ADDR6_STEP - 1) / ADDR6_STEP * ADDR6_STEP;
-	if (have > t->cap)
-		have = t->cap;
-	at = t->addr6_off + (uint64_t)sh * t->cap * sizeof(struct addr6);
-	if (t->tbl_fd < 0 ||
-	    posix_fallocate(t->tbl_fd, (off_t)at,
-			    (off_t)have * (off_t)sizeof(struct addr6)))
-		return false;
-	shm_store(&q->addr6_ready, have);
+	shm_store(&q->op_ext, n);
 	return true;
 }
 
@@ -457,6 +525,17 @@ static void index_take(struct table *t, uint32_t sh, uint32_t idx)
 	}
 }
 
+/* the record that ext_plan() noted */
+static void ext_take(struct table *t, uint32_t sh)
+{
+	struct shard *q = &t->shard[sh];
+
+	if (q->op_enext == LINE_FROM_BUMP)
+		shm_store(&q->ext_bump, q->op_ext + 1);
+	else
+		shm_store(&q->ext_free, q->op_enext);
+}
+
 static void line_link(struct table *t, uint32_t sh)
 {
 	struct shard *q = &t->shard[sh];
@@ -472,10 +551,10 @@ static void line_link(struct table *t, uint32_t sh)
 
 uint32_t op_insert(struct table *t, const struct conn_lookup *k,
 		   const struct conn *init, const struct conn_detail *x,
-		   const struct op_event *ev, struct op_cursor cur,
-		   enum op_refusal *why)
+		   const struct conn_ext *ext, const struct op_event *ev,
+		   struct op_cursor cur, enum op_refusal *why)
 {
-	uint32_t sh = k->shard, idx;
+	uint32_t sh = k->shard, idx, xi = 0;
 	struct shard *q = &t->shard[sh];
 	struct conn *c;
 
@@ -488,9 +567,15 @@ uint32_t op_insert(struct table *t, const struct conn_lookup *k,
 		*why = OP_CHAIN_FULL;
 		return 0;
 	}
+	if (unlikely(ext) && !ext_plan(t, sh)) {
+		*why = OP_NO_INDEX;
+		return 0;
+	}
 	*why = OP_DONE;
+	if (unlikely(ext))
+		xi = q->op_ext;
 	c = table_conn(t, sh, idx);
-	op_begin(t, sh, idx, OP_INSERT);
+	op_begin(t, sh, idx, OP_INSERT, xi);
 	index_take(t, sh, idx);
 	op_window_open(c);
 	c->gen++;
@@ -500,6 +585,11 @@ uint32_t op_insert(struct table *t, const struct conn_lookup *k,
 	memcpy((char *)c + CONN_UNDO_FROM, (const char *)init + CONN_UNDO_FROM,
 	       CONN_UNDO_LEN);
 	c->status |= CONN_LIVE;
+	c->ext = xi;
+	if (unlikely(ext)) {
+		ext_take(t, sh);
+		*table_ext(t, sh, xi) = *ext;
+	}
 	if (t->detail && x)
 		*table_detail(t, sh, idx) = *x;
 	else if (t->detail)
@@ -520,8 +610,24 @@ uint32_t op_insert(struct table *t, const struct conn_lookup *k,
 
 void op_update_begin(struct table *t, uint32_t sh, uint32_t idx)
 {
-	op_begin(t, sh, idx, OP_UPDATE);
+	op_begin(t, sh, idx, OP_UPDATE, 0);
 	op_window_open(table_conn(t, sh, idx));
+}
+
+struct conn_ext *op_update_ext(struct table *t, uint32_t sh, uint32_t idx)
+{
+	struct conn *c = table_conn(t, sh, idx);
+	struct conn_ext *x = table_ext(t, sh, c->ext);
+
+	if (x)
+		return x;
+	if (!ext_plan(t, sh))
+		return NULL;
+	x = table_ext(t, sh, t->shard[sh].op_ext);
+	ext_take(t, sh);
+	memset(x, 0, sizeof(*x));
+	shm_store_release(&c->ext, t->shard[sh].op_ext);
+	return x;
 }
 
 void op_update_commit(struct table *t, uint32_t sh, uint32_t idx,
@@ -554,7 +660,18 @@ void op_delete_commit(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
 	 * back by the same undo image */
 	q->op_slot = slot;
 	trim_plan(t, sh, hash_bucket(t, h), slot);
+	if (unlikely(q->op_ext)) {
+		/* taken in this very window: give it back while an undo would */
+		ext_undo(t, sh);
+		shm_store(&c->ext, 0);
+		shm_store(&q->op_ext, 0);
+	}
 	shm_store_release(&q->op, OP_DELETE);
+	/* only now: an update that is taken back gives op_ext back too */
+	if (unlikely(table_ext(t, sh, c->ext))) {
+		q->op_enext = q->ext_free;
+		shm_store(&q->op_ext, c->ext);
+	}
 	if (ev && ev->type)
 		event_prepare(t, sh, idx, ev);
 	op_cursor_note(q, cur);

@@ -32,16 +32,12 @@
 struct op_event {
 	uint8_t type; /* enum event_type */
 	uint8_t reason;
-	uint8_t helper;
 	uint8_t flags;
 	uint16_t bits;
 	uint16_t vlan;
 	uint8_t iface;
-	bool more; /* NEW with a second cell */
 	uint32_t left_ms;
 	uint64_t ts_ns;
-	uint64_t master;
-	uint64_t labels[2];
 };
 
 /* position in a capture that the operation completes */
@@ -58,16 +54,20 @@ uint32_t conn_find(struct table *t, const struct conn_lookup *k, uint32_t *slot,
 		   uint64_t *searched);
 
 /* Inserts a connection whose key is not there.  `init` gives everything
- * behind the key (CONN_LIVE is added), `x` the detail line (may be NULL).
- * Returns its index, or 0 and why.  Lock held. */
+ * behind the key (CONN_LIVE is added), `x` the detail line (may be NULL),
+ * `ext` its extension record (NULL: it has none).  Returns its index, or 0 and
+ * why.  Lock held. */
 uint32_t op_insert(struct table *t, const struct conn_lookup *k,
 		   const struct conn *init, const struct conn_detail *x,
-		   const struct op_event *ev, struct op_cursor cur,
-		   enum op_refusal *why);
+		   const struct conn_ext *ext, const struct op_event *ev,
+		   struct op_cursor cur, enum op_refusal *why);
 
 /* Opens the window in which the entry may be written behind its key, and its
  * detail line.  Must be followed by one of the two below.  Lock held. */
 void op_update_begin(struct table *t, uint32_t sh, uint32_t idx);
+/* Within the window: the entry's extension record, made (all zero) if it has
+ * none.  NULL: no room. */
+struct conn_ext *op_update_ext(struct table *t, uint32_t sh, uint32_t idx);
 /* Commits what was written. */
 void op_update_commit(struct table *t, uint32_t sh, uint32_t idx,
 		      const struct op_event *ev, struct op_cursor cur);

@@ -31,10 +31,22 @@ static int read_torn(const struct table *t, uint32_t sh, uint32_t idx,
 	v->conn.seq = a - 1;
 	if (v->conn.key.flags & KEY_V6)
 		v->addr6 = *table_addr6(t, sh, idx);
+	if (v->conn.ext)
+		v->ext = q->undo_ext;
 	shm_rmb();
 	if (shm_load(&c->seq) != a)
 		return -1;
 	return v->conn.status & CONN_LIVE ? 1 : 0;
+}
+
+static void read_ext(const struct table *t, struct conn_view *v)
+{
+	const struct conn_ext *x = table_ext(t, v->shard, v->conn.ext);
+
+	if (unlikely(x && v->conn.status & CONN_LIVE))
+		v->ext = *x;
+	else if (v->conn.status & CONN_LIVE)
+		v->conn.ext = 0;
 }
 
 int conn_read(const struct table *t, uint32_t sh, uint32_t idx,
@@ -61,6 +73,7 @@ int conn_read(const struct table *t, uint32_t sh, uint32_t idx,
 			v->detail = *table_detail(t, sh, idx);
 		if (v->conn.key.flags & KEY_V6)
 			v->addr6 = *table_addr6(t, sh, idx);
+		read_ext(t, v);
 		shm_rmb();
 		if (shm_load(&c->seq) == a)
 			return v->conn.status & CONN_LIVE ? 1 : 0;

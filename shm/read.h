@@ -16,6 +16,7 @@ struct conn_view {
 	struct conn conn;
 	struct conn_detail detail;
 	struct addr6 addr6;
+	struct conn_ext ext; /* meant when conn.ext is not 0 */
 	uint32_t shard, idx;
 };
 

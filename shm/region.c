@@ -110,6 +110,7 @@ static void geometry_of(const struct region_params *p, struct geometry *g)
 					       sizeof(struct conn_detail)
 				     : 0;
 	len[AREA_ADDR6] = (uint64_t)NSHARD * g->cap * sizeof(struct addr6);
+	len[AREA_EXT] = (uint64_t)NSHARD * g->cap * sizeof(struct conn_ext);
 	for (a = 0; a < AREA_COUNT; a++) {
 		g->off[a] = at;
 		at = (at + len[a] + PAGE - 1) / PAGE * PAGE;
@@ -145,7 +146,7 @@ uint64_t region_bytes_per_conn(const struct region_params *p, bool v6)
 	geometry_of(p, &g);
 	n = g.off[AREA_ADDR6];
 	if (v6)
-		n = g.size;
+		n = g.off[AREA_EXT];
 	return (n + p->max - 1) / p->max;
 }
 
@@ -232,6 +233,8 @@ static void shards_fill(char *tbl, const struct tbl_header *h)
 		q[i].bump[1] = h->cap - 1;
 		q[i].ovf_bump = h->nbucket;
 		q[i].addr6_ready = h->sparse ? h->cap : 0;
+		q[i].ext_bump = 1;
+		q[i].ext_ready = h->sparse ? h->cap : 0;
 	}
 }
 
@@ -253,7 +256,8 @@ static int seg_allocate(int fd, const struct region_params *p, unsigned int s,
 	if (!p->dir)
 		return 0;
 	/* what is touched must exist: a full tmpfs is told here, not as a
-	 * SIGBUS in the packet path.  IPv6 addresses get memory as they come */
+	 * SIGBUS in the packet path.  IPv6 addresses and extension records get
+	 * memory as they come */
 	r = posix_fallocate(fd, 0,
 			    (off_t)(s == SEG_TBL ? g.off[AREA_ADDR6] : size));
 	if (!r)

@@ -83,6 +83,40 @@ static void rebuild_free(struct table *t, uint32_t sh, uint32_t idx)
 	q->free_head[f] = idx;
 }
 
+#define EXT_NOBODY 0xfffffffeu
+
+/* extension records: those that no live entry refers to are free */
+static void rebuild_ext(struct table *t, uint32_t sh)
+{
+	struct shard *q = &t->shard[sh];
+	uint32_t i;
+
+	if (q->ext_ready > t->cap)
+		q->ext_ready = 0;
+	if (!q->ext_bump || q->ext_bump > t->cap)
+		q->ext_bump = q->ext_ready ? q->ext_ready : 1;
+	for (i = 1; i < q->ext_bump; i++)
+		table_ext(t, sh, i)->next = EXT_NOBODY;
+	for (i = 1; i < t->cap; i++) {
+		struct conn *c = table_conn(t, sh, i);
+		struct conn_ext *x;
+
+		if (!shard_used(t, q, i) || !(c->status & CONN_LIVE))
+			continue;
+		x = table_ext(t, sh, c->ext);
+		if (x && c->ext < q->ext_bump && x->next == EXT_NOBODY)
+			x->next = 0;
+		else
+			c->ext = 0;
+	}
+	q->ext_free = 0;
+	for (i = 1; i < q->ext_bump; i++)
+		if (table_ext(t, sh, i)->next == EXT_NOBODY) {
+			table_ext(t, sh, i)->next = q->ext_free;
+			q->ext_free = i;
+		}
+}
+
 uint32_t shard_rebuild(struct table *t, uint32_t sh)
 {
 	struct shard *q = &t->shard[sh];
@@ -130,6 +164,7 @@ uint32_t shard_rebuild(struct table *t, uint32_t sh)
 		dropped += c->status & CONN_LIVE ? 1 : 0;
 		rebuild_free(t, sh, idx);
 	}
+	rebuild_ext(t, sh);
 	shm_store(&q->count, n);
 	shm_store_release(&q->op, OP_IDLE);
 	return dropped;

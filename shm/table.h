@@ -23,6 +23,7 @@ struct table {
 	struct conn *conn;
 	struct conn_detail *detail; /* NULL with detail = off */
 	struct addr6 *addr6;
+	struct conn_ext *ext;
 	struct proc_page *proc; /* NSLOT pages, PAGE bytes apart */
 	struct event_ring ring[NRING]; /* hdr NULL: not mapped */
 	struct mlog_header *mlog;
@@ -33,7 +34,7 @@ struct table {
 	uint32_t nshard, cap, nbucket, nline, max, nworker, log_mask;
 	bool sparse;
 	int tbl_fd; /* for posix_fallocate, or -1 */
-	uint64_t addr6_off;
+	uint64_t addr6_off, ext_off;
 	/* this process */
 	uint32_t me;   /* slot */
 	uint32_t word; /* of a lock that it holds: incarnation << 8 | me + 1 */
@@ -73,6 +74,15 @@ static inline struct addr6 *table_addr6(const struct table *t, uint32_t sh,
 					uint32_t idx)
 {
 	return &t->addr6[(size_t)sh * t->cap + (t->cap - 1 - idx)];
+}
+
+/* NULL: no such record (`ext` may be anything that stands in an entry) */
+static inline struct conn_ext *table_ext(const struct table *t, uint32_t sh,
+					 uint32_t ext)
+{
+	if (likely(!ext) || ext >= t->cap)
+		return NULL;
+	return &t->ext[(size_t)sh * t->cap + ext];
 }
 
 static inline uint32_t *table_chk(const struct table *t, uint32_t sh,

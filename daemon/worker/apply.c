@@ -311,7 +311,7 @@ static bool insert(struct way *w, struct conn *c, uint16_t bits,
 		w->p->told = true;
 	}
 	counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
-	if (!op_insert(t, &w->l->look, c, &x, &ev, w->cur, why)) {
+	if (!op_insert(t, &w->l->look, c, &x, NULL, &ev, w->cur, why)) {
 		w->cs = before;
 		return false;
 	}

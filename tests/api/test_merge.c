@@ -55,6 +55,7 @@ static void produce(struct table *t, uint32_t slot, uint64_t n)
 		key_make(t, (uint32_t)(r >> 8) % KEYS, r & 64, sh);
 	uint32_t me = t->me, idx, at;
 	enum op_refusal why;
+	static const struct conn_ext ext = {.master = 7};
 	struct conn init;
 
 	t->me = slot;
@@ -63,9 +64,9 @@ static void produce(struct table *t, uint32_t slot, uint64_t n)
 		memset(&init, 0, sizeof(init));
 		init.status = CONN_CONFIRMED;
 		ev.type = EVENT_NEW;
-		ev.more = r & 128;
 		assert_int_not_equal(
-			op_insert(t, &k, &init, NULL, &ev, none, &why), 0);
+			op_insert(t, &k, &init, NULL, r & 128 ? &ext : NULL,
+				  &ev, none, &why), 0);
 	} else {
 		ev.type = r >> 32 & 3 ? EVENT_UPDATE : EVENT_DESTROY;
 		op_update_begin(t, sh, idx);

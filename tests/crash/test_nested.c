@@ -350,7 +350,7 @@ static void heir(struct run *r, struct table *t, const struct conn_lookup *own)
 	memset(&ev, 0, sizeof(ev));
 	ev.type = EVENT_NEW;
 	shard_lock(t, own->shard);
-	if (!op_insert(t, own, &init, NULL, &ev, none, &why))
+	if (!op_insert(t, own, &init, NULL, NULL, &ev, none, &why))
 		_exit(8);
 	shard_unlock(t, own->shard);
 	for (n = traffic_cursor(t) + 1; n <= r->last; n++)

@@ -100,7 +100,7 @@ uint32_t conn_put(struct table *t, const struct conn_lookup *k)
 	init.deadline = 1000;
 	init.packets[0] = 1;
 	shard_lock(t, k->shard);
-	idx = op_insert(t, k, &init, NULL, NULL, no_cursor, &why);
+	idx = op_insert(t, k, &init, NULL, NULL, NULL, no_cursor, &why);
 	shard_unlock(t, k->shard);
 	return idx;
 }

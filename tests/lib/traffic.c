@@ -68,17 +68,12 @@ static void packet_event(const struct packet *p, uint8_t type,
 	memset(ev, 0, sizeof(*ev));
 	ev->type = type;
 	ev->reason = type == EVENT_DESTROY ? REASON_API : REASON_NONE;
-	ev->helper = (uint8_t)(p->r >> 7);
 	ev->flags = EVENT_F_ACCT;
 	ev->bits = (uint16_t)(p->r >> 9);
 	ev->vlan = (uint16_t)(p->r >> 21 & 0xfff);
 	ev->iface = (uint8_t)(p->r >> 33);
-	ev->more = p->r >> 35 & 1;
 	ev->left_ms = (uint32_t)(p->r >> 11);
 	ev->ts_ns = p->n * 1000 + 1;
-	ev->master = p->r * 3;
-	ev->labels[0] = p->r * 5;
-	ev->labels[1] = p->r * 7;
 }
 
 /* what a tracker does: many fields of both lines, in no special order */
@@ -105,10 +100,32 @@ static void entry_write(struct conn *c, struct conn_detail *x, uint64_t r,
 	x->marks = (uint8_t)(r >> 5);
 }
 
+static void ext_write(struct conn_ext *x, uint64_t r)
+{
+	x->labels[r >> 3 & 1] ^= r * 5;
+	x->master = r * 3;
+	x->zone2 = (uint16_t)(r >> 9);
+	x->helper = (uint8_t)(r >> 7);
+	memset(x->priv, (int)(r >> 11), sizeof(x->priv) / 2);
+}
+
+/* an update may give an entry an extension record, or write the one it has */
+static void update_ext(struct packet *p, uint32_t sh, uint32_t idx)
+{
+	struct conn_ext *x;
+
+	if (p->r >> 37 & 3)
+		return;
+	x = op_update_ext(p->t, sh, idx);
+	if (x)
+		ext_write(x, p->r);
+}
+
 static bool packet_insert(struct packet *p, struct op_cursor cur)
 {
 	struct conn init;
 	struct conn_detail x;
+	struct conn_ext ext;
 	struct op_event ev;
 	enum op_refusal why;
 
@@ -116,8 +133,11 @@ static bool packet_insert(struct packet *p, struct op_cursor cur)
 	memset(&x, 0, sizeof(x));
 	entry_write(&init, &x, p->r, true);
 	x.start_ns = p->n;
+	memset(&ext, 0, sizeof(ext));
+	ext_write(&ext, p->r);
 	packet_event(p, p->r >> 45 & 7 ? EVENT_NEW : EVENT_PAD, &ev);
-	if (!op_insert(p->t, p->k, &init, &x, &ev, cur, &why))
+	if (!op_insert(p->t, p->k, &init, &x, p->r >> 35 & 1 ? &ext : NULL, &ev,
+		       cur, &why))
 		return false;
 	return true;
 }
@@ -133,6 +153,7 @@ static void packet_delete(struct packet *p, const struct conn_lookup *k,
 	entry_write(table_conn(p->t, k->shard, idx),
 		    p->t->detail ? table_detail(p->t, k->shard, idx) : NULL,
 		    p->r * 3, false);
+	update_ext(p, k->shard, idx);
 	op_delete_commit(p->t, k->shard, idx, slot, &ev, cur);
 	budget_give(p->t, 0);
 }
@@ -146,6 +167,7 @@ static void packet_update(struct packet *p, uint32_t idx)
 	entry_write(table_conn(p->t, p->k->shard, idx),
 		    p->t->detail ? table_detail(p->t, p->k->shard, idx) : NULL,
 		    p->r, false);
+	update_ext(p, p->k->shard, idx);
 	op_update_commit(p->t, p->k->shard, idx, &ev, packet_cursor(p));
 }
 
@@ -266,9 +288,17 @@ static void view_add(struct view *v, const struct table *t,
 		     const struct conn_view *c, bool ids)
 {
 	uint64_t h = bytes_hash(1, &c->conn.key, sizeof(c->conn.key));
+	struct conn e = c->conn;
+	struct conn_ext x;
 
-	h = bytes_hash(h, (const char *)&c->conn + CONN_UNDO_FROM,
-		       CONN_UNDO_LEN);
+	/* what the record says counts, not which one it is */
+	if (e.ext) {
+		x = c->ext;
+		x.next = 1;
+		h = bytes_hash(h, &x, sizeof(x));
+	}
+	e.ext = 0;
+	h = bytes_hash(h, (const char *)&e + CONN_UNDO_FROM, CONN_UNDO_LEN);
 	if (t->detail)
 		h = bytes_hash(h, &c->detail, sizeof(c->detail));
 	if (c->conn.key.flags & KEY_V6)

@@ -153,7 +153,7 @@ static void test_chain(void **state)
 	bump = t->shard[0].ovf_bump;
 	assert_int_equal(bump, t->nbucket + 4);
 	shard_lock(t, 0);
-	assert_int_equal(op_insert(t, &k[75], &init, NULL, NULL,
+	assert_int_equal(op_insert(t, &k[75], &init, NULL, NULL, NULL,
 				   (struct op_cursor){0, 0}, &why),
 			 0);
 	assert_int_equal(why, OP_CHAIN_FULL);
@@ -192,7 +192,7 @@ static void test_no_line(void **state)
 		for (i = 0; i < 16 && why == OP_DONE; i++) {
 			struct conn_lookup k = key_in_bucket(t, n, false, 0, b);
 
-			op_insert(t, &k, &init, NULL, NULL,
+			op_insert(t, &k, &init, NULL, NULL, NULL,
 				  (struct op_cursor){0, 0}, &why);
 			n += why == OP_DONE;
 		}
@@ -211,6 +211,7 @@ struct ev {
 
 static uint32_t ev_new(struct ev *e, bool more, uint64_t pkt)
 {
+	static const struct conn_ext ext = {.master = 5, .labels = {0, 6}};
 	struct op_event ev;
 	struct conn init;
 	enum op_refusal why;
@@ -221,12 +222,9 @@ static uint32_t ev_new(struct ev *e, bool more, uint64_t pkt)
 	init.bytes[0] = 77;
 	init.deadline = 9;
 	ev.type = EVENT_NEW;
-	ev.more = more;
-	ev.master = 5;
-	ev.labels[1] = 6;
 	ev.ts_ns = 1234;
 	shard_lock(e->t, 0);
-	idx = op_insert(e->t, &e->k, &init, NULL, &ev,
+	idx = op_insert(e->t, &e->k, &init, NULL, more ? &ext : NULL, &ev,
 			(struct op_cursor){pkt, 2}, &why);
 	shard_unlock(e->t, 0);
 	assert_true(idx > 0);
