@@ -232,7 +232,7 @@ static enum pkt_reason ip6_walk(struct pkt *p, bool past)
 	if (unlikely(r == PKT_FRAGMENT))
 		return ip6_fragment(p, &c);
 	p->l4proto = c.next;
-	p->l4 = c.off;
+	p->l4 = c.off < p->caplen ? c.off : p->caplen;
 	p->l4len = c.end > c.off ? c.end - c.off : 0;
 	return r;
 }
@@ -268,7 +268,6 @@ bool pkt_ip6_headless(const struct pkt *p)
 
 	while (next_is_ext(next)) {
 		const uint8_t *h = p->data + off;
-
 		uint32_t need = next == NEXT_FRAGMENT ? 4 : 2;
 
 		/* what cannot be walked is held against nobody */
@@ -304,6 +303,8 @@ static void inner_l4(struct pkt *inner, uint32_t hlen, uint32_t quoted)
 	uint32_t there = quoted > hlen ? quoted - hlen : 0;
 
 	inner->l4 = inner->l3 + hlen;
+	if (inner->l4 > inner->caplen)
+		inner->l4 = inner->caplen;
 	inner->l4len = told > there ? told : there;
 }
 

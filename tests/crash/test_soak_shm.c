@@ -117,13 +117,12 @@ static void writer_op(struct soak *s, uint32_t i, uint64_t r)
 	enum op_refusal why;
 
 	memset(&ev, 0, sizeof(ev));
-	ev.more = true;
 	if (!idx) {
 		memset(&init, 0, sizeof(init));
 		memset(&x, 0, sizeof(x));
 		entry_write(&init, &x, 0);
 		ev.type = EVENT_NEW;
-		op_insert(s->t, k, &init, &x, &ev, cur, &why);
+		op_insert(s->t, k, &init, &x, NULL, &ev, cur, &why);
 		return;
 	}
 	op_update_begin(s->t, k->shard, idx);

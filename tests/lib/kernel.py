@@ -74,16 +74,19 @@ class Listener:
 
     def socket(self):
         """(bytes that wait, messages dropped) of its subscription."""
+        proc = "/proc/%d/" % self.child.pid
+        mine = set()
         try:
-            with open("/proc/%d/net/netlink" % self.child.pid,
-                      encoding="ascii") as f:
+            with open(proc + "net/netlink", encoding="ascii") as f:
                 rows = [line.split() for line in f][1:]
+            for fd in os.listdir(proc + "fd"):
+                mine.add(os.readlink(proc + "fd/" + fd))
         except OSError:
             return None
         for row in rows:
             # sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode
-            if row[1] == "12" and row[2] == str(self.child.pid) and \
-                    int(row[3], 16):
+            if row[1] == "12" and int(row[3], 16) and \
+                    "socket:[%s]" % row[9] in mine:
                 return int(row[4]), int(row[8])
         return None
 

@@ -95,7 +95,7 @@ static void test_rings(void **state)
 
 	(void)state;
 	memset(&init, 0, sizeof(init));
-	assert_true(op_insert(t, &k, &init, NULL, &ev,
+	assert_true(op_insert(t, &k, &init, NULL, NULL, &ev,
 			      (struct op_cursor){1, 0}, &why) > 0);
 	assert_int_equal(rings_check(t, note, text), 0);
 	t->ring[0].cell[0].seq = 7;
