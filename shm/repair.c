@@ -117,6 +117,19 @@ static void rebuild_ext(struct table *t, uint32_t sh)
 		}
 }
 
+/* An entry that was never used is taken as it is by the insert that comes to
+ * it: an odd seq there would make a live entry that nobody can read. */
+static void rebuild_unused(struct table *t, uint32_t sh, uint32_t idx)
+{
+	struct conn *c = table_conn(t, sh, idx);
+
+	if (!(c->seq & 1) && !c->status && !*table_chk(t, sh, idx))
+		return;
+	c->status = 0;
+	c->seq = (c->seq | 1) + 1;
+	*table_chk(t, sh, idx) = 0;
+}
+
 uint32_t shard_rebuild(struct table *t, uint32_t sh)
 {
 	struct shard *q = &t->shard[sh];
@@ -153,8 +166,10 @@ uint32_t shard_rebuild(struct table *t, uint32_t sh)
 	for (idx = 1; idx < t->cap; idx++) {
 		struct conn *c = table_conn(t, sh, idx);
 
-		if (!shard_used(t, q, idx))
+		if (!shard_used(t, q, idx)) {
+			rebuild_unused(t, sh, idx);
 			continue;
+		}
 		if (entry_valid(t, sh, idx) && rebuild_link(t, sh, idx)) {
 			shm_store(table_chk(t, sh, idx),
 				  c->deadline ? c->deadline : 1);

@@ -229,7 +229,7 @@ static void options_import(struct role_env *e, struct options *o)
 	words = fd_text(e->fd[ROLE_FD_options], &len);
 	if (!words)
 		fatal("start", "the command line was not handed over");
-	if (options_read(o, words, len, err))
+	else if (options_read(o, words, len, err))
 		fatalx("start", "%s", err);
 	free(words);
 	e->opt = o;
@@ -252,7 +252,7 @@ static void conf_import(struct role_env *e)
 	text = fd_text(e->fd[ROLE_FD_conf], &len);
 	if (!e->conf || !text)
 		fatal("start", "the configuration was not handed over");
-	if (conf_read_text(e->conf, text, err))
+	else if (conf_read_text(e->conf, text, err))
 		fatalx("start", "%s", err);
 	free(text);
 }

@@ -13,8 +13,8 @@
  *	  predecessor did not die in the middle of a change, else starts anew;
  *	- cursors in pkt.frame: frag_add() answers for a frame that the
  *	  predecessor had added what it had answered then, so a capture may be
- *	  taken up at the first packet that is not done.  A datagram stays in the
- *	  block until frag_release(), to be called when its packet is done.
+ *	  taken up at the first packet that is not done.  A datagram stays in
+ *the block until frag_release(), to be called when its packet is done.
  */
 #ifndef PKT_FRAG_H
 #define PKT_FRAG_H
@@ -53,8 +53,8 @@ struct frag *frag_open(void *block, size_t size, uint64_t secret, bool same);
  * gap.  What is overdue must be gone first: frag_expire().  `tag` is handed
  * back when the datagram is given up. */
 struct frag_answer frag_add(struct frag *f, const struct pkt *p,
-			    uint64_t now_ns, uint8_t tag, uint8_t *buf,
-			    struct pkt *whole);
+                            uint64_t now_ns, uint8_t tag, uint8_t *buf,
+                            struct pkt *whole);
 
 /* The datagram of the last FRAG_DONE is not needed any more. */
 void frag_release(struct frag *f);
@@ -63,7 +63,7 @@ void frag_release(struct frag *f);
  * was one, *tag is that of its first fragment, *lost the fragments it had
  * (which may be 0). */
 bool frag_expire(struct frag *f, uint64_t now_ns, uint64_t timeout_ns,
-		 uint8_t *tag, uint32_t *lost);
+                 uint8_t *tag, uint32_t *lost);
 
 /* Datagrams that wait, and the bytes that they take. */
 struct frag_use {

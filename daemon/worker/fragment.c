@@ -9,7 +9,7 @@
 
 /* Not malloc: untouched pages of the block cost nothing. */
 static bool store_open(struct fragments *fs, unsigned int i, uint64_t secret,
-		       bool capture)
+                       bool capture)
 {
 	size_t size = fs->limit.bytes[i];
 	void *at;
@@ -18,7 +18,7 @@ static bool store_open(struct fragments *fs, unsigned int i, uint64_t secret,
 		size = FRAG_MIN;
 	fs->limit.bytes[i] = size;
 	at = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
 		return false;
 	fs->block[i] = at;
@@ -27,7 +27,7 @@ static bool store_open(struct fragments *fs, unsigned int i, uint64_t secret,
 }
 
 struct fragments *fragments_new(const struct fragment_limits *limit,
-				uint64_t secret, bool capture)
+                                uint64_t secret, bool capture)
 {
 	struct fragments *fs = calloc(1, sizeof(*fs));
 
@@ -75,7 +75,7 @@ static void store_expire(struct pipeline *p, unsigned int i, uint64_t now_ns)
 	uint8_t shard;
 
 	while (frag_expire(fs->store[i], now_ns, fs->limit.timeout_ns[i],
-			   &shard, &lost))
+	                   &shard, &lost))
 		n += lost && pipeline_mine(p, shard);
 	count_timeouts(p->t, n);
 }
@@ -89,7 +89,7 @@ void fragments_expire(struct pipeline *p, uint64_t now_ns)
 }
 
 bool fragment_take(struct pipeline *p, const struct lane *l,
-		   struct counters *cs, struct lane *whole)
+                   struct counters *cs, struct lane *whole)
 {
 	struct fragments *fs = p->frags;
 	unsigned int i = l->pkt->l3proto == 6;
@@ -99,7 +99,7 @@ bool fragment_take(struct pipeline *p, const struct lane *l,
 	if (fs) {
 		store_expire(p, i, l->now_ns);
 		a = frag_add(fs->store[i], l->pkt, l->now_ns, l->look.shard,
-			     fs->bytes, &fs->pkt);
+		             fs->bytes, &fs->pkt);
 	}
 	counters_add(cs, CTR_FRAG_DROPPED, a.lost);
 	if (a.verdict == FRAG_DONE)

@@ -15,7 +15,7 @@
 #include "daemon/worker/pipeline.h"
 
 struct fragment_limits {
-	size_t bytes[2];	/* IPv4, IPv6 */
+	size_t bytes[2]; /* IPv4, IPv6 */
 	uint64_t timeout_ns[2];
 };
 
@@ -29,13 +29,13 @@ struct fragments {
 
 /* NULL: no memory */
 struct fragments *fragments_new(const struct fragment_limits *limit,
-				uint64_t secret, bool capture);
+                                uint64_t secret, bool capture);
 void fragments_free(struct fragments *fs);
 
 /* Takes the fragment of `l` and adds to `cs` what it counts.  True: *whole is
  * to be applied next, and then fragments_done() called. */
 bool fragment_take(struct pipeline *p, const struct lane *l,
-		   struct counters *cs, struct lane *whole);
+                   struct counters *cs, struct lane *whole);
 void fragment_done(struct pipeline *p, const struct lane *l);
 
 /* Gives up and counts what is overdue. */

@@ -271,7 +271,7 @@ static void fill(struct rig *r, uint32_t n)
 		struct conn_lookup k = key_make(r->api.t, noise(i) & 0xffffff,
 						i & 1, (uint8_t)i);
 
-		op_insert(r->api.t, &k, &init, NULL, &ev, none, &why);
+		op_insert(r->api.t, &k, &init, NULL, NULL, &ev, none, &why);
 		merge_step(&r->api.merge, 1000, UINT64_MAX);
 	}
 }
