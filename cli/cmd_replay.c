@@ -80,8 +80,9 @@ static struct ctshard_handler ask_handler(struct ask *a)
 	return h;
 }
 
-static int sink_open(struct sink *s, const struct cmd *c, const char *path)
+static int sink_open(struct sink *s, const struct replay *r, const char *path)
 {
+	const struct cmd *c = r->c;
 	const struct out_format *f = c->format ? c->format : &out_line;
 
 	s->path = path;
@@ -98,6 +99,7 @@ static int sink_open(struct sink *s, const struct cmd *c, const char *path)
 		return -1;
 	}
 	out_init(s->o, f, c->mods, s->fd, &c->labels);
+	s->o->stop = r->signals;
 	s->o->header = !c->no_header;
 	return 0;
 }
@@ -277,9 +279,9 @@ enum {
 };
 
 /* In the order in which they are written when several are stdout. */
-static int replay_sinks(const struct cmd *c, struct sink *s)
+static int replay_sinks(const struct replay *r, struct sink *s)
 {
-	const struct cmd_replay *p = &c->replay;
+	const struct cmd_replay *p = &r->c->replay;
 	const char *path[SINK_COUNT] = {
 		[SINK_EVENTS] = p->events,
 		[SINK_EXPECT_EVENTS] = p->expect_events,
@@ -290,7 +292,7 @@ static int replay_sinks(const struct cmd *c, struct sink *s)
 	int i;
 
 	for (i = 0; i < SINK_COUNT; i++)
-		if (sink_open(&s[i], c, path[i]))
+		if (sink_open(&s[i], r, path[i]))
 			return CMD_FAILED;
 	return CMD_OK;
 }
@@ -331,7 +333,7 @@ int cmd_replay(struct cmd *c)
 		s[i].fd = -1;
 	code = replay_open(&r);
 	if (code == CMD_OK)
-		code = replay_sinks(c, s);
+		code = replay_sinks(&r, s);
 	if (code == CMD_OK)
 		code = replay_outputs(&r, s);
 	for (i = 0; i < SINK_COUNT; i++)

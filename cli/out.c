@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,6 +66,7 @@ void out_init(struct out *o, const struct out_format *format, unsigned mods,
 	o->format = format;
 	o->mods = mods;
 	o->fd = fd;
+	o->stop = -1;
 	o->labels = labels;
 	o->header = true;
 	o->gre_timeout = 30;
@@ -104,12 +106,35 @@ int out_end(struct out *o)
 	return out_flush(o);
 }
 
+/*
+ * A reader that sleeps must not make us deaf: wait for room or for the word to
+ * stop.  A pipe that polls writable takes PIPE_BUF bytes without sleeping.
+ */
+static bool out_stopped(struct out *o)
+{
+	struct pollfd p[2] = {
+		{.fd = o->fd, .events = POLLOUT},
+		{.fd = o->stop, .events = POLLIN},
+	};
+
+	if (poll(p, 2, -1) > 0 && p[1].revents)
+		o->error = EINTR;
+	return o->error != 0;
+}
+
 /* One write; a descriptor that others made non-blocking is waited for. */
 static ssize_t out_write(struct out *o, const char *p, size_t n)
 {
 	struct pollfd pfd = {.fd = o->fd, .events = POLLOUT};
-	ssize_t w = write(o->fd, p, n);
+	ssize_t w;
 
+	if (o->stop >= 0) {
+		if (out_stopped(o))
+			return -1;
+		if (n > PIPE_BUF)
+			n = PIPE_BUF;
+	}
+	w = write(o->fd, p, n);
 	if (w >= 0)
 		return w;
 	if (errno == EAGAIN || errno == EWOULDBLOCK) {

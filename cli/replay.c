@@ -51,13 +51,41 @@ static int replay_dir(struct replay *r)
 	return CMD_OK;
 }
 
-/* All of stdin to one descriptor. */
-static int spool_copy(int to)
+static void replay_look(struct replay *r, int ms)
+{
+	struct pollfd p = {.fd = r->signals, .events = POLLIN};
+	struct signalfd_siginfo si;
+
+	poll(&p, 1, ms);
+	while (read(r->signals, &si, sizeof(si)) == sizeof(si))
+		if (si.ssi_signo != SIGCHLD)
+			r->caught = (int)si.ssi_signo;
+	if (r->running && child_ended(&r->child))
+		r->died = true;
+}
+
+/* All of stdin to one descriptor, until a signal: it may never end. */
+static int spool_copy(struct replay *r, int to)
 {
 	static char buf[64 << 10];
+	struct pollfd p[2] = {
+		{.fd = STDIN_FILENO, .events = POLLIN},
+		{.fd = r->signals, .events = POLLIN},
+	};
 	ssize_t n, w, done;
 
-	while ((n = read(STDIN_FILENO, buf, sizeof(buf))) != 0) {
+	for (;;) {
+		if (poll(p, 2, -1) > 0 && p[1].revents)
+			replay_look(r, 0);
+		if (r->caught) {
+			errno = EINTR;
+			return -1;
+		}
+		if (!p[0].revents)
+			continue;
+		n = read(STDIN_FILENO, buf, sizeof(buf));
+		if (!n)
+			return 0;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -68,7 +96,6 @@ static int spool_copy(int to)
 				return -1;
 		}
 	}
-	return 0;
 }
 
 static int replay_spool(struct replay *r)
@@ -77,7 +104,7 @@ static int replay_spool(struct replay *r)
 
 	snprintf(r->spool, sizeof(r->spool), "%.4000s/stdin", r->dir);
 	fd = open(r->spool, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	rc = fd < 0 ? -1 : spool_copy(fd);
+	rc = fd < 0 ? -1 : spool_copy(r, fd);
 	if (fd >= 0 && close(fd))
 		rc = -1;
 	if (!rc)
@@ -117,19 +144,6 @@ static int replay_start(struct replay *r)
 	}
 	r->running = true;
 	return CMD_OK;
-}
-
-static void replay_look(struct replay *r, int ms)
-{
-	struct pollfd p = {.fd = r->signals, .events = POLLIN};
-	struct signalfd_siginfo si;
-
-	poll(&p, 1, ms);
-	while (read(r->signals, &si, sizeof(si)) == sizeof(si))
-		if (si.ssi_signo != SIGCHLD)
-			r->caught = (int)si.ssi_signo;
-	if (r->running && child_ended(&r->child))
-		r->died = true;
 }
 
 /* The daemon's own code when it says why it does not start (1, 2). */

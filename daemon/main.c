@@ -9,6 +9,7 @@
 #include "daemon/api/api.h"
 #include "daemon/reaper/reaper.h"
 #include "daemon/supervisor/supervisor.h"
+#include "daemon/tracker/key.h"
 #include "daemon/tracker/tracker.h"
 #include "daemon/worker/worker.h"
 
@@ -103,7 +104,10 @@ static const struct role *const roles[] = {
 };
 
 static const struct role_table table = {
-	.rows = roles, .keys = tracker_keys, .policy = tracker_defaults};
+	.rows = roles,
+	.keys = tracker_keys,
+	.policy = tracker_defaults,
+	.home = key_home};
 
 int main(int argc, char *argv[])
 {

@@ -82,14 +82,34 @@ int region_import(struct region *r, const char *text)
 
 /* ---- mapping ---- */
 
-static void *seg_map(const struct region *r, unsigned int s, bool rw,
+/* how a segment is mapped */
+enum seg_mode { SEG_RO, SEG_RW, SEG_COPY };
+
+static int mode_prot(enum seg_mode mode)
+{
+	return mode == SEG_RO ? PROT_READ : PROT_READ | PROT_WRITE;
+}
+
+static int mode_flags(enum seg_mode mode)
+{
+	return MAP_NORESERVE | (mode == SEG_COPY ? MAP_PRIVATE : MAP_SHARED);
+}
+
+static enum seg_mode seg_mode(enum region_access access, unsigned int s)
+{
+	if (access == REGION_COPY)
+		return SEG_COPY;
+	return seg_writable(access, s) ? SEG_RW : SEG_RO;
+}
+
+static void *seg_map(const struct region *r, unsigned int s, enum seg_mode mode,
 		     struct region_error *err)
 {
 	void *m;
 	char name[16];
 
-	m = mmap(NULL, r->size[s], rw ? PROT_READ | PROT_WRITE : PROT_READ,
-		 MAP_SHARED | MAP_NORESERVE, r->fd[s], 0);
+	m = mmap(NULL, r->size[s], mode_prot(mode), mode_flags(mode), r->fd[s],
+		 0);
 	if (m != MAP_FAILED)
 		return m;
 	region_seg_name(s, name, sizeof(name));
@@ -100,8 +120,8 @@ static void *seg_map(const struct region *r, unsigned int s, bool rw,
 #define HUGE_PAGE (2ul << 20)
 
 /* the table at an address where huge pages can begin */
-static char *seg_map_aligned(const struct region *r, unsigned int s, bool rw,
-			     struct region_error *err)
+static char *seg_map_aligned(const struct region *r, unsigned int s,
+			     enum seg_mode mode, struct region_error *err)
 {
 	uint64_t len = r->size[s];
 	char *room, *m, *at;
@@ -109,13 +129,13 @@ static char *seg_map_aligned(const struct region *r, unsigned int s, bool rw,
 	room = mmap(NULL, len + HUGE_PAGE, PROT_NONE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (room == MAP_FAILED)
-		return seg_map(r, s, rw, err);
+		return seg_map(r, s, mode, err);
 	at = room + (HUGE_PAGE - (uintptr_t)room % HUGE_PAGE) % HUGE_PAGE;
-	m = mmap(at, len, rw ? PROT_READ | PROT_WRITE : PROT_READ,
-		 MAP_SHARED | MAP_NORESERVE | MAP_FIXED, r->fd[s], 0);
+	m = mmap(at, len, mode_prot(mode), mode_flags(mode) | MAP_FIXED,
+		 r->fd[s], 0);
 	if (m == MAP_FAILED) {
 		munmap(room, len + HUGE_PAGE);
-		return seg_map(r, s, rw, err);
+		return seg_map(r, s, mode, err);
 	}
 	if (at > room)
 		munmap(room, (size_t)(at - room));
@@ -124,10 +144,10 @@ static char *seg_map_aligned(const struct region *r, unsigned int s, bool rw,
 	return m;
 }
 
-static int map_table(const struct region *r, struct table *t, bool rw,
-		     struct region_error *err)
+static int map_table(const struct region *r, struct table *t,
+		     enum seg_mode mode, struct region_error *err)
 {
-	char *m = seg_map_aligned(r, SEG_TBL, rw, err);
+	char *m = seg_map_aligned(r, SEG_TBL, mode, err);
 	const struct tbl_header *h;
 
 	if (!m)
@@ -161,8 +181,10 @@ static int map_proc(const struct region *r, struct table *t,
 		    enum region_access access, uint32_t slot,
 		    struct region_error *err)
 {
-	bool all = access == REGION_SUPERVISOR || access == REGION_ALL;
-	char *m = seg_map(r, SEG_PROC, all, err);
+	bool all = access == REGION_SUPERVISOR || access == REGION_ALL ||
+		   access == REGION_COPY;
+	char *m = seg_map(r, SEG_PROC,
+			  all ? seg_mode(access, SEG_PROC) : SEG_RO, err);
 
 	if (!m)
 		return -ENOMEM;
@@ -178,8 +200,8 @@ static int map_proc(const struct region *r, struct table *t,
 	return 0;
 }
 
-static int map_rings(const struct region *r, struct table *t, bool rw,
-		     struct region_error *err)
+static int map_rings(const struct region *r, struct table *t,
+		     enum seg_mode mode, struct region_error *err)
 {
 	unsigned int i;
 
@@ -188,7 +210,7 @@ static int map_rings(const struct region *r, struct table *t, bool rw,
 
 		if (r->fd[SEG_RING0 + i] < 0)
 			continue;
-		m = seg_map(r, SEG_RING0 + i, rw, err);
+		m = seg_map(r, SEG_RING0 + i, mode, err);
 		if (!m)
 			return -ENOMEM;
 		t->ring[i].hdr = (struct ring_header *)(void *)m;
@@ -212,25 +234,25 @@ int region_map(const struct region *r, struct table *t,
 	int e;
 
 	memset(t, 0, sizeof(*t));
-	e = map_table(r, t, seg_writable(access, SEG_TBL), err);
+	e = map_table(r, t, seg_mode(access, SEG_TBL), err);
 	if (!e)
 		e = map_proc(r, t, access, slot, err);
 	if (!e)
-		e = map_rings(r, t, seg_writable(access, SEG_RING0), err);
+		e = map_rings(r, t, seg_mode(access, SEG_RING0), err);
 	if (e)
 		return e;
-	m = seg_map(r, SEG_MLOG, seg_writable(access, SEG_MLOG), err);
+	m = seg_map(r, SEG_MLOG, seg_mode(access, SEG_MLOG), err);
 	if (!m)
 		return -ENOMEM;
 	t->mlog = m;
 	t->log = (struct event_slot *)(void *)((char *)m + MLOG_HEADER);
-	m = seg_map(r, SEG_POL, seg_writable(access, SEG_POL), err);
+	m = seg_map(r, SEG_POL, seg_mode(access, SEG_POL), err);
 	if (!m)
 		return -ENOMEM;
 	t->policy = m;
 	if (r->fd[SEG_KEY] < 0)
 		return 0;
-	m = seg_map(r, SEG_KEY, false, err);
+	m = seg_map(r, SEG_KEY, SEG_RO, err);
 	if (!m)
 		return -ENOMEM;
 	memcpy(&t->key, m, sizeof(t->key));

@@ -494,13 +494,13 @@ static int capture_check(const struct tbl_header *h,
 }
 
 static int seg_open_old(struct region *r, const struct region_params *p,
-			unsigned int s, struct region_error *err)
+			unsigned int s, int how, struct region_error *err)
 {
 	char path[PATH_LEN];
 	struct stat st;
 
 	seg_path(p, s, "", path, sizeof(path));
-	r->fd[s] = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	r->fd[s] = open(path, how | O_CLOEXEC | O_NOFOLLOW);
 	if (r->fd[s] < 0)
 		return region_refuse(err, -errno, errno == EACCES ? 1 : 4, "%s: %s%s",
 			      path, strerror(errno), RESET_HINT);
@@ -563,7 +563,7 @@ int region_adopt(struct region *r, const struct region_params *p,
 	seg_path(p, SEG_TBL, "", path, sizeof(path));
 	if (access(path, F_OK))
 		return -ENOENT;
-	e = seg_open_old(r, p, SEG_TBL, err);
+	e = seg_open_old(r, p, SEG_TBL, O_RDWR, err);
 	if (!e)
 		e = adopt_header(r, p, &old, err);
 	if (e)
@@ -579,7 +579,7 @@ int region_adopt(struct region *r, const struct region_params *p,
 			if (!e)
 				e = seg_publish(p, s, err);
 		} else {
-			e = seg_open_old(r, p, s, err);
+			e = seg_open_old(r, p, s, O_RDWR, err);
 			region_seg_name(s, name, sizeof(name));
 			if (!e && r->size[s] < size[s])
 				e = region_refuse(err, -EINVAL, 4,
@@ -589,6 +589,70 @@ int region_adopt(struct region *r, const struct region_params *p,
 					   (unsigned long long)r->size[s],
 					   (unsigned long long)size[s]);
 		}
+		if (e)
+			goto bad;
+	}
+	return 0;
+bad:
+	region_close(r);
+	return e;
+}
+
+/* the header as it stands, into *h */
+static int inspect_header(struct region *r, const struct region_params *p,
+			  struct tbl_header *h, struct region_error *err)
+{
+	char path[PATH_LEN];
+	int e;
+
+	seg_path(p, SEG_TBL, "", path, sizeof(path));
+	if (r->size[SEG_TBL] < PAGE ||
+	    pread(r->fd[SEG_TBL], h, sizeof(*h), 0) != sizeof(*h))
+		return region_refuse(err, -EINVAL, 4,
+				     "%s: cut short, %llu bytes of at least %u",
+				     path,
+				     (unsigned long long)r->size[SEG_TBL],
+				     PAGE);
+	e = header_check(h, r->size[SEG_TBL], path, err);
+	return e == -ESTALE ? 0 : e;
+}
+
+int region_inspect(struct region *r, const struct region_params *p,
+		   struct region_error *err)
+{
+	struct region_params old = *p;
+	uint64_t size[SEG_COUNT];
+	struct tbl_header h;
+	char path[PATH_LEN];
+	unsigned int s;
+	int e;
+
+	region_init(r);
+	seg_path(p, SEG_TBL, "", path, sizeof(path));
+	if (access(path, F_OK))
+		return -ENOENT;
+	e = seg_open_old(r, p, SEG_TBL, O_RDONLY, err);
+	if (!e)
+		e = inspect_header(r, p, &h, err);
+	if (e)
+		goto bad;
+	old.max = h.max;
+	old.detail = h.detail;
+	old.nworker = h.nworker;
+	old.ring_bytes = (uint64_t)h.ring_cells * sizeof(struct event_cell);
+	old.log_bytes = (uint64_t)h.log_slots * sizeof(struct event_slot);
+	region_plan(&old, size);
+	for (s = SEG_TBL + 1; s < SEG_COUNT; s++) {
+		seg_path(p, s, "", path, sizeof(path));
+		if (s >= SEG_RING0 && !seg_wanted(&old, s) &&
+		    access(path, F_OK))
+			continue;
+		e = seg_open_old(r, p, s, O_RDONLY, err);
+		if (!e && r->size[s] < size[s])
+			e = region_refuse(err, -EINVAL, 4,
+					  "%s: cut short, %llu bytes of %llu",
+					  path, (unsigned long long)r->size[s],
+					  (unsigned long long)size[s]);
 		if (e)
 			goto bad;
 	}

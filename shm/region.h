@@ -35,7 +35,8 @@ struct region {
 
 /* what a role writes */
 enum region_access { REGION_WORKER, REGION_REAPER, REGION_API,
-		     REGION_SUPERVISOR, REGION_ALL /* tests */ };
+		     REGION_SUPERVISOR, REGION_ALL, /* tests */
+		     REGION_COPY /* private pages: nothing is changed */ };
 
 /* Why a region was refused: exit code of ctshardd (1, 4) and a message that
  * names both values. */
@@ -57,6 +58,10 @@ int region_create(struct region *r, const struct region_params *p,
  * version, boot, a cut file (exit 4). */
 int region_adopt(struct region *r, const struct region_params *p,
 		 struct region_error *err);
+/* Opens what stands there only to look at it, for REGION_COPY: nothing is
+ * written, another boot's and any captures' are accepted. */
+int region_inspect(struct region *r, const struct region_params *p,
+		   struct region_error *err);
 /* Renames what stands there to *.bad. */
 int region_set_aside(const struct region_params *p, struct region_error *err);
 /* Deletes all files of that name; returns how many. */

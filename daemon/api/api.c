@@ -127,8 +127,7 @@ static void on_accept_again(evutil_socket_t fd, short what, void *arg)
 	event_add(d->ev, NULL);
 }
 
-static struct event *watch_fd(struct api_role *r, int fd,
-			      event_callback_fn fn)
+static struct event *watch_fd(struct api_role *r, int fd, event_callback_fn fn)
 {
 	struct event *ev;
 
@@ -189,8 +188,8 @@ static int api_begin(struct role_env *e)
 static unsigned int api_merge(struct api_role *r)
 {
 	struct api *a = &r->api;
-	uint64_t limit = a->env->private_instance ? clients_limit(a)
-						  : UINT64_MAX;
+	uint64_t limit =
+		a->env->private_instance ? clients_limit(a) : UINT64_MAX;
 	unsigned int n = merge_step(&a->merge, MERGE_TURN, limit);
 	uint64_t now;
 
@@ -205,7 +204,7 @@ static unsigned int api_merge(struct api_role *r)
 		merge_unstick(&a->merge);
 		r->held_ns = now;
 		log_warnx("api", "an event's predecessor is missing: its shard "
-				 "was damaged and repaired");
+		                 "was damaged and repaired");
 	}
 	return 0;
 }
@@ -225,8 +224,8 @@ static void api_wait(struct api_role *r)
 
 	shm_store(&p->sleeping, 1);
 	shm_mb();
-	event_base_loop(a->base,
-			api_merge(r) ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+	event_base_loop(a->base, api_merge(r) ? EVLOOP_ONCE | EVLOOP_NONBLOCK
+	                                      : EVLOOP_ONCE);
 	shm_store(&p->sleeping, 0);
 }
 
@@ -245,7 +244,7 @@ static int api_loop(struct role_env *e)
 		api_ended(a);
 		more |= clients_turn(a);
 		if (more)
-			event_base_loop(a->base, EVLOOP_NONBLOCK);
+			event_base_loop(a->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 		else
 			api_wait(r);
 	}

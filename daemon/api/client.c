@@ -24,8 +24,8 @@
 /* pending output above which nothing more is made or read */
 #define OUT_PAUSE (256u << 10)
 /* a buffer that has grown beyond is given back once empty */
-#define KEEP (64u << 10)
-#define IN_MAX	 (FRAME_REQUEST_MAX + FRAME_HEAD)
+#define KEEP   (64u << 10)
+#define IN_MAX (FRAME_REQUEST_MAX + FRAME_HEAD)
 /* frames of one client that are looked at in one turn */
 #define FRAMES_TURN 16u
 /* structs that a request of FRAME_REQUEST_MAX may become */
@@ -71,6 +71,7 @@ static bool client_frames(struct client *c, struct frame_arena *arena)
 	return true;
 }
 
+/* Once a turn: what stays readable must not keep the loop in here. */
 static void client_read(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *c = arg;
@@ -79,6 +80,8 @@ static void client_read(evutil_socket_t fd, short what, void *arg)
 	ssize_t n;
 
 	(void)what;
+	event_del(c->rd);
+	c->reading = false;
 	if (c->dead || c->in.len >= IN_MAX)
 		return;
 	want = IN_MAX - c->in.len;
@@ -90,8 +93,8 @@ static void client_read(evutil_socket_t fd, short what, void *arg)
 	n = recv(fd, to, want, MSG_DONTWAIT);
 	if (n > 0)
 		frame_added(&c->in, (size_t)n);
-	else if (!n || (errno != EAGAIN && errno != EWOULDBLOCK &&
-			errno != EINTR))
+	else if (!n ||
+	         (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
 		c->dead = true;
 }
 
@@ -128,7 +131,7 @@ static void client_write(evutil_socket_t fd, short what, void *arg)
 static void client_want(struct client *c)
 {
 	bool want = !c->dead && !c->closing && c->in.len < IN_MAX &&
-		    c->out.len <= OUT_PAUSE;
+	            c->out.len <= OUT_PAUSE;
 
 	if (want && !c->reading)
 		event_add(c->rd, NULL);
@@ -173,7 +176,7 @@ void clients_free(struct api *a)
 }
 
 static bool client_peer(const struct api *a, int fd, bool control,
-			struct peer *p)
+                        struct peer *p)
 {
 	struct ucred u;
 	socklen_t len = sizeof(u);
@@ -267,7 +270,7 @@ bool client_new(struct api *a, int fd, bool control)
 /* ---- all of them ---- */
 
 void requests_each(struct api *a,
-		   bool (*fn)(void *arg, const struct request *q), void *arg)
+                   bool (*fn)(void *arg, const struct request *q), void *arg)
 {
 	const struct client *c;
 	const struct request *q;

@@ -7,10 +7,10 @@
 #include "daemon/api/cmd.h"
 #include "proto/frame.h"
 
-#define CLIENTS_MAX	256u
+#define CLIENTS_MAX     256u
 #define CLIENTS_CONTROL 8u  /* of them kept for control.sock */
-#define CLIENTS_UID	64u /* for one user who is not root */
-#define REQUESTS_MAX	32u /* under way, a client */
+#define CLIENTS_UID     64u /* for one user who is not root */
+#define REQUESTS_MAX    32u /* under way, a client */
 
 struct event;
 
@@ -45,9 +45,9 @@ uint64_t clients_limit(const struct api *a);
 
 void client_put(struct client *c, const ProtobufCMessage *m);
 void client_error(struct client *c, uint64_t id, Ctshard__ErrorCode code,
-		  char *text);
+                  char *text);
 void client_refuse(struct client *c, uint64_t id, Ctshard__ErrorCode code,
-		   const char *what);
+                   const char *what);
 void client_request(struct client *c, const Ctshard__Request *r);
 /* Frees the requests that have ended, or all. */
 void requests_sweep(struct client *c, bool all);

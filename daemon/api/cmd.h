@@ -33,7 +33,7 @@ struct cmd {
 	size_t state; /* bytes of request.state, zeroed */
 	enum cmd_step (*start)(struct request *q, const Ctshard__Request *r);
 	enum cmd_step (*step)(struct request *q); /* NULL: start() does all */
-	void (*stop)(struct request *q);	  /* frees what start() made */
+	void (*stop)(struct request *q);          /* frees what start() made */
 };
 
 struct client;
@@ -100,12 +100,12 @@ void request_send_rows(struct request *q);
 /* The last part: nothing more to say, or an error. */
 enum cmd_step request_end(struct request *q);
 enum cmd_step request_fail(struct request *q, Ctshard__ErrorCode code,
-			   const char *fmt, ...)
+                           const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 const struct peer *request_peer(const struct request *q);
 /* all requests of all clients; false from fn ends it */
 void requests_each(struct api *a,
-		   bool (*fn)(void *arg, const struct request *q), void *arg);
+                   bool (*fn)(void *arg, const struct request *q), void *arg);
 
 /* ---- shared by commands ---- */
 
@@ -115,7 +115,7 @@ bool capture_ended(const struct table *t, const struct ring_header **broken);
 
 /* NULL, or the filter is bad and the request has been answered so. */
 bool request_filter(struct request *q, struct filter **f,
-		    const Ctshard__Filter *m);
+                    const Ctshard__Filter *m);
 
 /* Answers of the reaper and of the supervisor to those who asked; called each
  * turn.  forget: the request is going away. */

@@ -27,7 +27,7 @@ static bool answered(const struct api *a, uint64_t number)
 	const struct ring_header *h = a->t->ring[SLOT_REAPER].hdr;
 
 	return h && shm_load_acquire(&h->answer[number % NCOMMAND].number) ==
-			    number + 1;
+	                    number + 1;
 }
 
 void commands_open(struct api *a)
@@ -70,11 +70,11 @@ struct change {
 	struct filter *filter;
 	struct conn_walk walk;
 	struct command command; /* kind and values, without an id */
-	bool walked;	 /* all commands have been posted */
-	bool one;	 /* the filter names an id */
+	bool walked;            /* all commands have been posted */
+	bool one;               /* the filter names an id */
 	unsigned int under_way;
 	uint64_t affected, faults;
-	int error; /* the first, but for connections that had gone */
+	int error;      /* the first, but for connections that had gone */
 	uint32_t shard; /* check */
 };
 
@@ -96,12 +96,12 @@ static void change_answer(struct request *q, const struct command_answer *ans)
 
 		if (ans->faults > 1)
 			snprintf(text, sizeof(text),
-				 "%.*s (and %u more in this shard)",
-				 (int)sizeof(ans->text), ans->text,
-				 ans->faults - 1);
+			         "%.*s (and %u more in this shard)",
+			         (int)sizeof(ans->text), ans->text,
+			         ans->faults - 1);
 		else
 			snprintf(text, sizeof(text), "%.*s",
-				 (int)sizeof(ans->text), ans->text);
+			         (int)sizeof(ans->text), ans->text);
 		f.text = text;
 		r.n_fault = 1;
 		r.fault = list;
@@ -143,22 +143,22 @@ static enum cmd_step change_end(struct request *q)
 	Ctshard__Response r = CTSHARD__RESPONSE__INIT;
 
 	log_info("audit", "uid %u pid %u: %s: %llu connections",
-		 request_peer(q)->uid, request_peer(q)->pid, q->cmd->name,
-		 (unsigned long long)c->affected);
+	         request_peer(q)->uid, request_peer(q)->pid, q->cmd->name,
+	         (unsigned long long)c->affected);
 	r.has_affected = 1;
 	r.affected = c->affected;
 	request_send(q, &r);
 	if (c->error == -EPERM)
 		return request_fail(q, CTSHARD__ERROR_CODE__FAILED,
-				    "%s: the timeout of a connection is fixed",
-				    q->cmd->name);
+		                    "%s: the timeout of a connection is fixed",
+		                    q->cmd->name);
 	if (c->error)
 		return request_fail(q,
-				    c->error == -EOPNOTSUPP
-					    ? CTSHARD__ERROR_CODE__UNSUPPORTED
-					    : CTSHARD__ERROR_CODE__FAILED,
-				    "%s: %s", q->cmd->name,
-				    strerror(-c->error));
+		                    c->error == -EOPNOTSUPP
+		                            ? CTSHARD__ERROR_CODE__UNSUPPORTED
+		                            : CTSHARD__ERROR_CODE__FAILED,
+		                    "%s: %s", q->cmd->name,
+		                    strerror(-c->error));
 	return request_end(q);
 }
 
@@ -166,7 +166,7 @@ static bool change_room(const struct request *q, const struct change *c)
 {
 	return c->under_way < CHANGE_WINDOW &&
 	       q->api->t->mlog->ncommand - q->api->commands.collected <
-		       NCOMMAND;
+	               NCOMMAND;
 }
 
 static void change_post(struct request *q, struct change *c, uint64_t id)
@@ -211,10 +211,9 @@ static enum cmd_step change_step(struct request *q)
 		} else if (!conn_walk(a->t, &c->walk, &v)) {
 			c->walked = true;
 		} else if (!pb_expired(&a->pb, &v) &&
-			   filter_view(c->filter, &a->policy, &v,
-				       a->t->detail != NULL)) {
-			change_post(q, c,
-				    conn_id(v.conn.gen, v.shard, v.idx));
+		           filter_view(c->filter, &a->policy, &v,
+		                       a->t->detail != NULL)) {
+			change_post(q, c, conn_id(v.conn.gen, v.shard, v.idx));
 			rang = true;
 		}
 	}
@@ -258,7 +257,7 @@ static enum cmd_step flush_start(struct request *q, const Ctshard__Request *r)
 }
 
 static bool labels_read(uint64_t to[2], protobuf_c_boolean has,
-			const ProtobufCBinaryData *b)
+                        const ProtobufCBinaryData *b)
 {
 	if (!has)
 		return true;
@@ -276,26 +275,26 @@ static enum cmd_step update_start(struct request *q, const Ctshard__Request *r)
 
 	k->kind = COMMAND_UPDATE;
 	k->bits = (m->has_mark ? COMMAND_F_MARK : 0) |
-		  (m->has_timeout_s ? COMMAND_F_TIMEOUT : 0) |
-		  (m->has_status_set ? COMMAND_F_STATUS : 0) |
-		  (m->has_labels_set || m->has_labels_clear ? COMMAND_F_LABELS
-							    : 0);
+	          (m->has_timeout_s ? COMMAND_F_TIMEOUT : 0) |
+	          (m->has_status_set ? COMMAND_F_STATUS : 0) |
+	          (m->has_labels_set || m->has_labels_clear ? COMMAND_F_LABELS
+	                                                    : 0);
 	if (!k->bits)
 		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
-				    "update: nothing to change");
+		                    "update: nothing to change");
 	k->value = m->mark;
 	k->mask = m->has_mark_mask ? m->mark_mask : ~0u;
 	k->seconds = m->timeout_s;
 	if (k->bits & COMMAND_F_STATUS)
 		k->labels[0] = m->status_set;
 	else if (!labels_read(k->labels, m->has_labels_set, &m->labels_set) ||
-		 !labels_read(k->labels + 2, m->has_labels_clear,
-			      &m->labels_clear))
+	         !labels_read(k->labels + 2, m->has_labels_clear,
+	                      &m->labels_clear))
 		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
-				    "update: labels are not 16 bytes");
+		                    "update: labels are not 16 bytes");
 	if ((k->bits & COMMAND_F_STATUS) && (k->bits & COMMAND_F_LABELS))
 		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
-				    "update: status or labels, not both");
+		                    "update: status or labels, not both");
 	return change_begin(q, m->filter);
 }
 
@@ -306,15 +305,15 @@ static void change_stop(struct request *q)
 	filter_free(c->filter);
 }
 
-#define CHANGE(verb, BODY)                                                     \
-	const struct cmd cmd_##verb = {                                        \
-		.name = #verb,                                                 \
-		.body = CTSHARD__REQUEST__BODY_##BODY,                         \
-		.control = true,                                               \
-		.state = sizeof(struct change),                                \
-		.start = verb##_start,                                         \
-		.step = change_step,                                           \
-		.stop = change_stop,                                           \
+#define CHANGE(verb, BODY)                             \
+	const struct cmd cmd_##verb = {                \
+		.name = #verb,                         \
+		.body = CTSHARD__REQUEST__BODY_##BODY, \
+		.control = true,                       \
+		.state = sizeof(struct change),        \
+		.start = verb##_start,                 \
+		.step = change_step,                   \
+		.stop = change_stop,                   \
 	}
 CHANGE(delete, DELETE);
 CHANGE(flush, FLUSH);
@@ -341,7 +340,7 @@ static enum cmd_step check_step(struct request *q)
 		return CMD_WAIT;
 	if (c->error)
 		return request_fail(q, CTSHARD__ERROR_CODE__FAILED, "check: %s",
-				    strerror(-c->error));
+		                    strerror(-c->error));
 	return request_end(q);
 }
 

@@ -31,7 +31,7 @@ static enum cmd_step start_start(struct request *q, const Ctshard__Request *r)
 	(void)r;
 	if (q->api->env->live)
 		return request_fail(q, CTSHARD__ERROR_CODE__UNSUPPORTED,
-				    "start: there is no capture");
+		                    "start: there is no capture");
 	shm_store_release(&q->api->t->mlog->started, 1);
 	return request_end(q);
 }
@@ -46,22 +46,21 @@ static enum cmd_step wait_end_step(struct request *q)
 {
 	const struct ring_header *broken;
 
-	if (!capture_ended(q->api->t, &broken) ||
-	    merge_pending(&q->api->merge))
+	if (!capture_ended(q->api->t, &broken) || merge_pending(&q->api->merge))
 		return CMD_WAIT;
 	if (broken)
 		return request_fail(q, CTSHARD__ERROR_CODE__FAILED, "%.*s",
-				    (int)sizeof(broken->error), broken->error);
+		                    (int)sizeof(broken->error), broken->error);
 	return request_end(q);
 }
 
 static enum cmd_step wait_end_start(struct request *q,
-				    const Ctshard__Request *r)
+                                    const Ctshard__Request *r)
 {
 	(void)r;
 	if (q->api->env->live)
 		return request_fail(q, CTSHARD__ERROR_CODE__UNSUPPORTED,
-				    "interfaces have no end");
+		                    "interfaces have no end");
 	return wait_end_step(q);
 }
 

@@ -21,7 +21,7 @@ struct listing {
 };
 
 static bool listing_match(const struct request *q, const struct filter *f,
-			  const struct conn_view *v)
+                          const struct conn_view *v)
 {
 	struct api *a = q->api;
 
@@ -36,7 +36,7 @@ static enum cmd_step listing_end(struct request *q)
 	request_send_rows(q);
 	if (l->one && !q->sent)
 		return request_fail(q, CTSHARD__ERROR_CODE__NOT_FOUND,
-				    "no such connection");
+		                    "no such connection");
 	return request_end(q);
 }
 
@@ -101,7 +101,7 @@ static enum cmd_step get_start(struct request *q, const Ctshard__Request *r)
 
 	if (!r->get->filter)
 		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
-				    "get: which connection?");
+		                    "get: which connection?");
 	l->one = true;
 	l->limit = 1;
 	return listing_begin(q, r->get->filter);
@@ -135,17 +135,17 @@ const struct cmd cmd_get = {
 /* ---- count ---- */
 
 /* what connections may be counted by, and how one of them is called */
-#define COUNT_KEYS(X)                                                          \
-	X(proto)                                                               \
-	X(state)                                                               \
-	X(zone)                                                                \
+#define COUNT_KEYS(X) \
+	X(proto)      \
+	X(state)      \
+	X(zone)       \
 	X(shard)
 
 enum count_key {
 #define X(name) BY_##name,
 	COUNT_KEYS(X)
 #undef X
-	BY_COUNT
+		BY_COUNT
 };
 
 static const char *const count_keys[] = {
@@ -199,7 +199,7 @@ static bool by_parse(struct counting *c, const char *by)
 /* A state's name alone says nothing of its protocol; those without states are
  * counted under "none". */
 static int key_part(char *to, size_t len, enum count_key by,
-		    const struct conn_view *v)
+                    const struct conn_view *v)
 {
 	const struct conn_key *k = &v->conn.key;
 	const char *name;
@@ -221,7 +221,7 @@ static int key_part(char *to, size_t len, enum count_key by,
 }
 
 static void key_make(char to[COUNT_KEY_LEN], const struct counting *c,
-		     const struct conn_view *v)
+                     const struct conn_view *v)
 {
 	size_t at = 0;
 	unsigned int i;
@@ -269,7 +269,7 @@ static int tally_order(const void *x, const void *y)
 }
 
 static void count_send(struct request *q, char *const *key, const uint64_t *n,
-		       unsigned int rows)
+                       unsigned int rows)
 {
 	Ctshard__CountRow row[COUNT_ROWS], *list[COUNT_ROWS];
 	Ctshard__Response r = CTSHARD__RESPONSE__INIT;
@@ -331,8 +331,8 @@ static enum cmd_step count_step(struct request *q)
 		key_make(key, c, &v);
 		if (!tally_add(c, key))
 			return request_fail(q, CTSHARD__ERROR_CODE__FAILED,
-					    "count: over %u different keys",
-					    COUNT_SLOTS / 2);
+			                    "count: over %u different keys",
+			                    COUNT_SLOTS / 2);
 	}
 	return CMD_MORE;
 }
@@ -345,7 +345,7 @@ static enum cmd_step count_start(struct request *q, const Ctshard__Request *r)
 		return CMD_DONE;
 	if (r->count->by && !by_parse(c, r->count->by))
 		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
-				    "count: by proto, state, zone or shard");
+		                    "count: by proto, state, zone or shard");
 	if (!c->filter && !c->nby) {
 		c->total = table_count(q->api->t);
 		return count_tell(q);
@@ -354,7 +354,7 @@ static enum cmd_step count_start(struct request *q, const Ctshard__Request *r)
 		c->tally = calloc(COUNT_SLOTS, sizeof(*c->tally));
 		if (!c->tally)
 			return request_fail(q, CTSHARD__ERROR_CODE__FAILED,
-					    "out of memory");
+			                    "out of memory");
 	}
 	return count_step(q);
 }

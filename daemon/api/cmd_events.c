@@ -22,7 +22,7 @@
 struct watching {
 	struct filter *filter;
 	uint32_t types;
-	uint64_t seq; /* number of the last event that was passed */
+	uint64_t seq;  /* number of the last event that was passed */
 	bool snapshot; /* rows are still to be told */
 	bool until_end;
 	bool foreign; /* resumes from a number of another segment */
@@ -45,7 +45,7 @@ static bool type_wanted(const struct watching *w, uint8_t type)
 static uint64_t slot_before(const struct event_slot *s)
 {
 	return s->cell.type == EVENT_GAP ? s->cell.gseq - s->cell.id
-					 : s->cell.gseq - 1;
+	                                 : s->cell.gseq - 1;
 }
 
 /* Skips what is no longer there: events w->seq + 1 up to the one before the
@@ -79,8 +79,7 @@ static bool watch_over(const struct request *q, const struct watching *w)
 
 	/* the flags first: events that they cover are then seen as pending */
 	return w->until_end && capture_ended(q->api->t, &broken) &&
-	       !merge_pending(&q->api->merge) &&
-	       q->pos == q->api->merge.tail;
+	       !merge_pending(&q->api->merge) && q->pos == q->api->merge.tail;
 }
 
 static enum cmd_step watch_follow(struct request *q)
@@ -129,7 +128,7 @@ static enum cmd_step watch_snapshot(struct request *q)
 		}
 		if (!pb_expired(&a->pb, &v) &&
 		    filter_view(w->filter, &a->policy, &v,
-				a->t->detail != NULL))
+		                a->t->detail != NULL))
 			pb_list(&a->pb, &v, shard_seq[v.shard]);
 	}
 	request_send_rows(q);
@@ -147,12 +146,12 @@ static bool same_segment(const struct request *q, const Ctshard__Watch *m)
 {
 	return !m->has_uuid ||
 	       (m->uuid.len == sizeof(q->api->t->hdr->uuid) &&
-		!memcmp(m->uuid.data, q->api->t->hdr->uuid, m->uuid.len));
+	        !memcmp(m->uuid.data, q->api->t->hdr->uuid, m->uuid.len));
 }
 
 /* Where to begin, and after which number. */
 static void watch_place(struct request *q, struct watching *w,
-			const Ctshard__Watch *m)
+                        const Ctshard__Watch *m)
 {
 	const struct merge *g = &q->api->merge;
 
@@ -181,16 +180,15 @@ static enum cmd_step watch_start(struct request *q, const Ctshard__Request *r)
 
 	if (!request_filter(q, &w->filter, m->filter))
 		return CMD_DONE;
-	if (m->has_since && same_segment(q, m) &&
-	    m->since > q->api->merge.gseq)
+	if (m->has_since && same_segment(q, m) && m->since > q->api->merge.gseq)
 		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
-				    "watch: event %llu is still to come, the "
-				    "newest is %llu",
-				    (unsigned long long)m->since,
-				    (unsigned long long)q->api->merge.gseq);
+		                    "watch: event %llu is still to come, the "
+		                    "newest is %llu",
+		                    (unsigned long long)m->since,
+		                    (unsigned long long)q->api->merge.gseq);
 	if (m->has_until_end && m->until_end && q->api->env->live)
 		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
-				    "watch: interfaces have no end");
+		                    "watch: interfaces have no end");
 	w->types = m->has_types && m->types ? m->types : TYPES_ALL;
 	w->until_end = m->has_until_end && m->until_end;
 	w->snapshot = m->has_snapshot && m->snapshot;

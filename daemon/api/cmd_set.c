@@ -32,7 +32,7 @@ static enum cmd_step set_step(struct request *q)
 	/* one after the other: what follows a refusal is not tried */
 	if (s->failed)
 		return request_fail(q, CTSHARD__ERROR_CODE__UNSUPPORTED, "%s",
-				    s->error);
+		                    s->error);
 	if (s->answers == s->n)
 		return request_end(q);
 	if (s->asked > s->answers || sq->n == SETS_MAX)
@@ -42,9 +42,9 @@ static enum cmd_step set_step(struct request *q)
 		return CMD_WAIT;
 	if (r)
 		return request_fail(q, CTSHARD__ERROR_CODE__FAILED,
-				    "set: the supervisor does not listen");
+		                    "set: the supervisor does not listen");
 	log_info("audit", "uid %u pid %u: %s", request_peer(q)->uid,
-		 request_peer(q)->pid, s->item[s->asked]);
+	         request_peer(q)->pid, s->item[s->asked]);
 	sq->owner[(sq->first + sq->n++) % SETS_MAX] = q;
 	s->asked++;
 	return CMD_WAIT;
@@ -57,22 +57,20 @@ static enum cmd_step set_start(struct request *q, const Ctshard__Request *r)
 
 	if (!r->set->n_item || r->set->n_item > SET_ITEMS)
 		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
-				    "set: 1 to %u settings", SET_ITEMS);
+		                    "set: 1 to %u settings", SET_ITEMS);
 	for (i = 0; i < r->set->n_item; i++) {
 		const Ctshard__Set__Item *it = r->set->item[i];
 		int n;
 
 		if (!it->key || !it->value || strpbrk(it->key, "=\n") ||
 		    strchr(it->value, '\n'))
-			return request_fail(q,
-					    CTSHARD__ERROR_CODE__BAD_REQUEST,
-					    "set: KEY=VALUE");
+			return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
+			                    "set: KEY=VALUE");
 		n = snprintf(s->item[i], SET_TEXT, "set %s=%s", it->key,
-			     it->value);
+		             it->value);
 		if (n < 0 || n >= (int)SET_TEXT)
-			return request_fail(q,
-					    CTSHARD__ERROR_CODE__BAD_REQUEST,
-					    "set: too long");
+			return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
+			                    "set: too long");
 	}
 	s->n = (unsigned int)r->set->n_item;
 	return set_step(q);
@@ -97,7 +95,7 @@ static void set_answer(struct api *a, const char *text)
 	if (strcmp(text, "ok") != 0) {
 		s->failed = true;
 		snprintf(s->error, sizeof(s->error), "%.240s",
-			 !strncmp(text, "error ", 6) ? text + 6 : text);
+		         !strncmp(text, "error ", 6) ? text + 6 : text);
 	}
 }
 

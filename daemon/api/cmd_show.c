@@ -87,7 +87,7 @@ static void sheet_flush(struct sheet *s)
 
 	for (i = 0; i < s->msg.n_column && at < sizeof(columns); i++)
 		at += (size_t)snprintf(columns + at, sizeof(columns) - at,
-				       "%s%s", i ? " " : "", s->column[i]);
+		                       "%s%s", i ? " " : "", s->column[i]);
 	snprintf(name, sizeof(name), "%s", s->msg.name);
 	sheet_send(s);
 	sheet_begin(s, name, columns);
@@ -140,21 +140,22 @@ static void show_proc(struct sheet *s, uint32_t slot, const char *name)
 	sheet_cell(s, "%s", name);
 	sheet_cell(s, "%u", p->pid);
 	sheet_cell(s, "%s",
-		   !proc_alive(a->t, slot) ? "dead"
-		   : state < ARRAY_SIZE(states) ? states[state]
-						: "unknown");
+	           !proc_alive(a->t, slot)      ? "dead"
+	           : state < ARRAY_SIZE(states) ? states[state]
+	                                        : "unknown");
 	sheet_cell(s, "%u", p->incarnation);
 	if (!g || !g->hdr)
 		return;
 	sheet_cell(s, "%" PRIu64, shm_load(&g->hdr->counter[CTR_FRAMES]));
-	sheet_cell(s, "%" PRIu64, shm_load(&g->hdr->tail) -
-					  a->merge.cursor[slot]);
+	sheet_cell(s, "%" PRIu64,
+	           shm_load(&g->hdr->tail) - a->merge.cursor[slot]);
 	sheet_cell(s, "%u", g->mask + 1);
 	sheet_cell(s, "%" PRIu64, a->merge.lost[slot]);
-	sheet_cell(s, "%s", slot >= a->t->nworker ? ""
-			    : shm_load(&g->hdr->ended) == 2 ? "broken"
-			    : shm_load(&g->hdr->ended)	    ? "ended"
-							    : "running");
+	sheet_cell(s, "%s",
+	           slot >= a->t->nworker           ? ""
+	           : shm_load(&g->hdr->ended) == 2 ? "broken"
+	           : shm_load(&g->hdr->ended)      ? "ended"
+	                                           : "running");
 }
 
 static void show_workers(struct sheet *s)
@@ -163,7 +164,7 @@ static void show_workers(struct sheet *s)
 	uint32_t i;
 
 	sheet_begin(s, "workers",
-		    "role pid state starts frames behind ring lost capture");
+	            "role pid state starts frames behind ring lost capture");
 	for (i = 0; i < s->q->api->t->nworker; i++) {
 		snprintf(name, sizeof(name), "worker %u", i);
 		show_proc(s, i, name);
@@ -178,7 +179,7 @@ static void show_shards(struct sheet *s)
 	uint32_t i;
 
 	sheet_begin(s, "shards",
-		    "shard worker count room events repairs damaged");
+	            "shard worker count room events repairs damaged");
 	for (i = 0; i < t->nshard; i++) {
 		const struct shard *q = &t->shard[i];
 
@@ -237,8 +238,10 @@ static void show_memory(struct sheet *s)
 	sheet_begin(s, "memory", "segment bytes");
 	for (i = 0; i < SEG_COUNT; i++) {
 		static const char *const names[SEG_RING0] = {
-			[SEG_TBL] = "tbl",   [SEG_PROC] = "proc",
-			[SEG_MLOG] = "mlog", [SEG_POL] = "pol",
+			[SEG_TBL] = "tbl",
+			[SEG_PROC] = "proc",
+			[SEG_MLOG] = "mlog",
+			[SEG_POL] = "pol",
 			[SEG_KEY] = "key"};
 
 		if (!r->size[i])
@@ -253,9 +256,9 @@ static void show_memory(struct sheet *s)
 	}
 	sheet_row(s);
 	sheet_cell(s, "entry");
-	sheet_cell(s, "%zu", sizeof(struct conn) +
-				     (a->t->detail ? sizeof(struct conn_detail)
-						   : 0));
+	sheet_cell(s, "%zu",
+	           sizeof(struct conn) +
+	                   (a->t->detail ? sizeof(struct conn_detail) : 0));
 }
 
 /* How good is what the mirror port gives us? */
@@ -264,8 +267,9 @@ static void show_mirror(struct sheet *s)
 	const struct api *a = s->q->api;
 	uint32_t i;
 
-	sheet_begin(s, "mirror", "worker received interface_drops ring_drops "
-				 "frames invalid stray");
+	sheet_begin(s, "mirror",
+	            "worker received interface_drops ring_drops "
+	            "frames invalid stray");
 	for (i = 0; i < a->t->nworker; i++) {
 		const struct ring_header *h = a->t->ring[i].hdr;
 
@@ -292,7 +296,7 @@ static void show_version(struct sheet *s)
 	sheet_pair(s, "ctshardd", VERSION);
 	sheet_pair(s, "schema", "1");
 	snprintf(text, sizeof(text), "%u.%u", a->t->hdr->major,
-		 a->t->hdr->minor);
+	         a->t->hdr->minor);
 	sheet_pair(s, "layout", text);
 	for (i = 0; i < sizeof(a->t->hdr->uuid); i++)
 		snprintf(text + 2 * i, 3, "%02x", a->t->hdr->uuid[i]);
@@ -317,27 +321,27 @@ static void show_protocols(struct sheet *s)
 			sheet_cell(s, "%s", trk->name);
 			sheet_cell(s, "%u", trk->l4proto);
 			sheet_cell(s, "%s",
-				   pol->tracker_off[id] ? "off" : "on");
+			           pol->tracker_off[id] ? "off" : "on");
 			sheet_cell(s, "%s",
-				   option ? trk->options[n].key
-					  : trk->timeouts[n].key);
-			sheet_cell(s, "%u",
-				   option ? pol->option[id]
-						       [trk->options[n].slot]
-					  : pol->timeout[id]
-							[trk->timeouts[n].slot]);
+			           option ? trk->options[n].key
+			                  : trk->timeouts[n].key);
+			sheet_cell(
+				s, "%u",
+				option ? pol->option[id][trk->options[n].slot]
+				       : pol->timeout[id]
+						     [trk->timeouts[n].slot]);
 		}
 }
 
 /* the words, once */
-#define SHOWS(X)                                                               \
-	X(workers)                                                             \
-	X(shards)                                                              \
-	X(subscribers)                                                         \
-	X(config)                                                              \
-	X(memory)                                                              \
-	X(mirror)                                                              \
-	X(version)                                                             \
+#define SHOWS(X)       \
+	X(workers)     \
+	X(shards)      \
+	X(subscribers) \
+	X(config)      \
+	X(memory)      \
+	X(mirror)      \
+	X(version)     \
 	X(protocols)
 
 static const struct {
@@ -393,18 +397,18 @@ static enum cmd_step show_start(struct request *q, const Ctshard__Request *r)
 
 	if (!m->n_what || m->n_what > SHOW_WORDS_MAX)
 		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
-				    "show: 1 to %u words", SHOW_WORDS_MAX);
+		                    "show: 1 to %u words", SHOW_WORDS_MAX);
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return request_fail(q, CTSHARD__ERROR_CODE__FAILED,
-				    "out of memory");
+		                    "out of memory");
 	s->q = q;
 	for (i = 0; i < m->n_what && show_word(s, m->what[i]); i++)
 		;
 	free(s);
 	if (i < m->n_what)
 		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
-				    "show: unknown word \"%.64s\"", m->what[i]);
+		                    "show: unknown word \"%.64s\"", m->what[i]);
 	return request_end(q);
 }
 

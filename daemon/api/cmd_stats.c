@@ -61,7 +61,7 @@ static void scope_decode(struct scope *s, const struct sums *u)
 		if (i == PKT_OK || i == PKT_FRAGMENT)
 			continue;
 		snprintf(name, sizeof(name), "drops.decode.%s",
-			 pkt_reason_name((enum pkt_reason)i));
+		         pkt_reason_name((enum pkt_reason)i));
 		scope_add(s, name, n);
 	}
 }
@@ -74,7 +74,7 @@ static uint64_t elapsed_ns(const struct api *a)
 }
 
 static void scope_fill(struct scope *s, const struct api *a,
-		       const struct sums *u)
+                       const struct sums *u)
 {
 	unsigned int i;
 
@@ -89,8 +89,8 @@ static void scope_fill(struct scope *s, const struct api *a,
 		scope_add(s, counter_name((enum counter)i), u->counter[i]);
 		if (i == CTR_FRAMES) {
 			scope_add(s, "count", u->count);
-			scope_add(s, "max", a->policy.max ? a->policy.max
-							  : a->t->max);
+			scope_add(s, "max",
+			          a->policy.max ? a->policy.max : a->t->max);
 		} else if (i == CTR_EVENT_DESTROY) {
 			scope_add(s, "events.lost", u->event_ring);
 		} else if (i == CTR_TABLE_FULL) {
@@ -151,7 +151,7 @@ struct stats {
 };
 
 static void stats_scope(struct stats *st, const struct api *a,
-			const struct sums *u, int worker)
+                        const struct sums *u, int worker)
 {
 	struct scope *s = &st->scope[st->n];
 
@@ -190,7 +190,7 @@ static enum cmd_step stats_start(struct request *q, const Ctshard__Request *r)
 	(void)r;
 	if (!st)
 		return request_fail(q, CTSHARD__ERROR_CODE__FAILED,
-				    "out of memory");
+		                    "out of memory");
 	stats_make(st, q->api);
 	m.n_scope = st->n;
 	m.scope = st->list;

@@ -37,30 +37,30 @@ struct range {
 };
 
 /* numbers that are compared for equality: X(NAME, member, maximum) */
-#define FILTER_NUMBERS(X)                                                      \
-	X(PROTONUM, protonum, 255)                                             \
-	X(ZONE, zone, 65535)                                                   \
-	X(ORIG_ZONE, orig_zone, 65535)                                         \
-	X(REPLY_ZONE, reply_zone, 65535)                                       \
-	X(ICMP_TYPE, icmp_type, 255)                                           \
-	X(ICMP_CODE, icmp_code, 255)                                           \
-	X(ICMP_ID, icmp_id, 65535)                                             \
-	X(SRCKEY, srckey, 65535)                                               \
-	X(DSTKEY, dstkey, 65535)                                               \
-	X(IFACE, iface, 255)                                                   \
+#define FILTER_NUMBERS(X)                \
+	X(PROTONUM, protonum, 255)       \
+	X(ZONE, zone, 65535)             \
+	X(ORIG_ZONE, orig_zone, 65535)   \
+	X(REPLY_ZONE, reply_zone, 65535) \
+	X(ICMP_TYPE, icmp_type, 255)     \
+	X(ICMP_CODE, icmp_code, 255)     \
+	X(ICMP_ID, icmp_id, 65535)       \
+	X(SRCKEY, srckey, 65535)         \
+	X(DSTKEY, dstkey, 65535)         \
+	X(IFACE, iface, 255)             \
 	X(VLAN, vlan, 65535)
 
 enum { /* what is asked for */
 #define X(name, member, max) HAS_##name,
-	FILTER_NUMBERS(X)
+       FILTER_NUMBERS(X)
 #undef X
-	HAS_MARK,
-	HAS_ID,
-	HAS_ID32,
-	HAS_STATE,
-	HAS_LABELS,
-	HAS_TUPLE, /* an address, a port, ... */
-	HAS_PROGRAM
+	       HAS_MARK,
+       HAS_ID,
+       HAS_ID32,
+       HAS_STATE,
+       HAS_LABELS,
+       HAS_TUPLE, /* an address, a port, ... */
+       HAS_PROGRAM
 };
 #define BIT(name) (1u << HAS_##name)
 
@@ -167,14 +167,14 @@ static int ranges_set(struct filter *f, const Ctshard__Filter *m)
 
 static int numbers_set(struct filter *f, const Ctshard__Filter *m, char *err)
 {
-#define X(name, m_, max)                                                       \
-	if (m->has_##m_) {                                                     \
-		if (m->m_ > (max)) {                                           \
-			snprintf(err, FILTER_ERR, #m_ " is above %u", max);    \
-			return -1;                                             \
-		}                                                              \
-		f->m_ = m->m_;                                                 \
-		f->has |= BIT(name);                                           \
+#define X(name, m_, max)                                                    \
+	if (m->has_##m_) {                                                  \
+		if (m->m_ > (max)) {                                        \
+			snprintf(err, FILTER_ERR, #m_ " is above %u", max); \
+			return -1;                                          \
+		}                                                           \
+		f->m_ = m->m_;                                              \
+		f->has |= BIT(name);                                        \
 	}
 	FILTER_NUMBERS(X)
 #undef X
@@ -188,9 +188,10 @@ static int state_set(struct filter *f, const char *name)
 
 	for (i = 0; (trk = tracker_at(i)); i++)
 		for (s = 1; s < trk->nstates; s++)
-			if (trk->states[s] && !strcasecmp(trk->states[s], name)) {
+			if (trk->states[s] &&
+			    !strcasecmp(trk->states[s], name)) {
 				snprintf(f->state, sizeof(f->state), "%s",
-					 trk->states[s]);
+				         trk->states[s]);
 				f->has |= BIT(STATE);
 				return 0;
 			}
@@ -206,7 +207,7 @@ static void scalars_set(struct filter *f, const Ctshard__Filter *m)
 	f->id = m->id;
 	f->id32 = m->id32;
 	f->has |= (m->has_mark ? BIT(MARK) : 0) | (m->has_id ? BIT(ID) : 0) |
-		  (m->has_id32 ? BIT(ID32) : 0);
+	          (m->has_id32 ? BIT(ID32) : 0);
 }
 
 /* ---- expressions ---- */
@@ -214,15 +215,15 @@ static void scalars_set(struct filter *f, const Ctshard__Filter *m)
 static bool word_known(const char *word)
 {
 	static const char *const words[] = {
-		"and",	     "or",	"not",	   "host",	"src",
-		"dst",	     "net",	"mask",	   "port",	"portrange",
-		"proto",     "ip",	"ip6",	   "tcp",	"udp",
-		"icmp",	     "icmp6",	"sctp",	   "igmp",	"pim",
-		"ah",	     "esp",	"vrrp",	   "carp",	"less",
-		"greater",   "inbound", "outbound", "len",
-		"icmptype",  "icmpcode", "icmp6type", "icmp6code", "tcpflags",
-		"tcp-fin",   "tcp-syn", "tcp-rst", "tcp-push",	"tcp-ack",
-		"tcp-urg",   "multicast", "broadcast",
+		"and",       "or",        "not",       "host",     "src",
+		"dst",       "net",       "mask",      "port",     "portrange",
+		"proto",     "ip",        "ip6",       "tcp",      "udp",
+		"icmp",      "icmp6",     "sctp",      "igmp",     "pim",
+		"ah",        "esp",       "vrrp",      "carp",     "less",
+		"greater",   "inbound",   "outbound",  "len",      "icmptype",
+		"icmpcode",  "icmp6type", "icmp6code", "tcpflags", "tcp-fin",
+		"tcp-syn",   "tcp-rst",   "tcp-push",  "tcp-ack",  "tcp-urg",
+		"multicast", "broadcast",
 	};
 	size_t i;
 
@@ -256,16 +257,15 @@ static bool words_known(const char *s, char *err)
 			continue;
 		}
 		snprintf(word, sizeof(word), "%.*s",
-			 (int)(n > WORD_MAX ? WORD_MAX : n), s);
+		         (int)(n > WORD_MAX ? WORD_MAX : n), s);
 		/* "tcp[13:2]", "80-90": no words */
-		if (n > WORD_MAX ||
-		    (!word_known(word) && !word_number(word) &&
-		     !(strspn(word, "0123456789-:") == n) &&
-		     strcmp(before, "port") != 0)) {
+		if (n > WORD_MAX || (!word_known(word) && !word_number(word) &&
+		                     !(strspn(word, "0123456789-:") == n) &&
+		                     strcmp(before, "port") != 0)) {
 			snprintf(err, FILTER_ERR,
-				 "unknown word \"%s\" (names of hosts are not "
-				 "looked up)",
-				 word);
+			         "unknown word \"%s\" (names of hosts are not "
+			         "looked up)",
+			         word);
 			return false;
 		}
 		memcpy(before, word, sizeof(before));
@@ -281,7 +281,7 @@ static int program_set(struct filter *f, const char *text, char *err)
 
 	if (strlen(text) > EXPRESSION_MAX) {
 		snprintf(err, FILTER_ERR, "the expression is over %u bytes",
-			 EXPRESSION_MAX);
+		         EXPRESSION_MAX);
 		return -1;
 	}
 	if (!words_known(text, err))
@@ -320,7 +320,7 @@ static int filter_fill(struct filter *f, const Ctshard__Filter *m, char *err)
 	}
 	if (m->state && state_set(f, m->state)) {
 		snprintf(err, FILTER_ERR, "no protocol has a state \"%.32s\"",
-			 m->state);
+		         m->state);
 		return -1;
 	}
 	if (m->has_labels) {
@@ -332,7 +332,7 @@ static int filter_fill(struct filter *f, const Ctshard__Filter *m, char *err)
 		f->has |= BIT(LABELS);
 	}
 	if (f->has & (BIT(ICMP_TYPE) | BIT(ICMP_CODE) | BIT(ICMP_ID) |
-		      BIT(SRCKEY) | BIT(DSTKEY)))
+	              BIT(SRCKEY) | BIT(DSTKEY)))
 		f->has |= BIT(TUPLE);
 	return m->expression ? program_set(f, m->expression, err) : 0;
 }
@@ -404,7 +404,7 @@ static bool any_match(const struct filter *f, const struct tuples *t)
 }
 
 static bool side_match(const struct filter *f, const struct tuples *t,
-		       unsigned int d, unsigned int s)
+                       unsigned int d, unsigned int s)
 {
 	const struct range *r = &f->port[d][s];
 	uint16_t port = t->dir[d].port[s];
@@ -427,10 +427,10 @@ static bool kind_match(const struct filter *f, const struct tuples *t)
 	if ((f->has & (BIT(SRCKEY) | BIT(DSTKEY))) && t->kind != TUPLE_KEYS)
 		return false;
 	return !((f->has & BIT(ICMP_TYPE) && o->type != f->icmp_type) ||
-		 (f->has & BIT(ICMP_CODE) && o->code != f->icmp_code) ||
-		 (f->has & BIT(ICMP_ID) && o->id != f->icmp_id) ||
-		 (f->has & BIT(SRCKEY) && o->port[0] != f->srckey) ||
-		 (f->has & BIT(DSTKEY) && o->port[1] != f->dstkey));
+	         (f->has & BIT(ICMP_CODE) && o->code != f->icmp_code) ||
+	         (f->has & BIT(ICMP_ID) && o->id != f->icmp_id) ||
+	         (f->has & BIT(SRCKEY) && o->port[0] != f->srckey) ||
+	         (f->has & BIT(DSTKEY) && o->port[1] != f->dstkey));
 }
 
 static bool tuple_match(const struct filter *f, const struct tuples *t)
@@ -461,16 +461,16 @@ static bool scalar_match(const struct filter *f, const struct subject *s)
 	    (f->has & BIT(REPLY_ZONE) && s->key->zone != f->reply_zone))
 		return false;
 	return !((f->has & BIT(IFACE) && s->iface != f->iface) ||
-		 (f->has & BIT(VLAN) && s->vlan != f->vlan) ||
-		 (f->has & BIT(LABELS) &&
-		  ((s->labels[0] & f->labels[0]) != f->labels[0] ||
-		   (s->labels[1] & f->labels[1]) != f->labels[1])));
+	         (f->has & BIT(VLAN) && s->vlan != f->vlan) ||
+	         (f->has & BIT(LABELS) &&
+	          ((s->labels[0] & f->labels[0]) != f->labels[0] ||
+	           (s->labels[1] & f->labels[1]) != f->labels[1])));
 }
 
 /* The packet that would begin with this tuple: no options, no data, and zeros
  * where a connection has nothing to say. */
 static unsigned int packet_make(uint8_t p[64], const struct tuples *t,
-				const struct tuple *d, uint8_t l4proto)
+                                const struct tuple *d, uint8_t l4proto)
 {
 	unsigned int head = t->addr_len == 4 ? 20 : 40;
 	uint8_t *l4 = p + head;
@@ -512,7 +512,7 @@ static unsigned int packet_make(uint8_t p[64], const struct tuples *t,
 }
 
 static bool program_match(const struct filter *f, const struct tuples *t,
-			  uint8_t l4proto)
+                          uint8_t l4proto)
 {
 	struct pcap_pkthdr h;
 	uint8_t packet[64];
@@ -520,8 +520,7 @@ static bool program_match(const struct filter *f, const struct tuples *t,
 
 	memset(&h, 0, sizeof(h));
 	for (d = 0; d < 2; d++) {
-		h.len = h.caplen =
-			packet_make(packet, t, &t->dir[d], l4proto);
+		h.len = h.caplen = packet_make(packet, t, &t->dir[d], l4proto);
 		if (pcap_offline_filter(&f->program, &h, packet))
 			return true;
 	}
@@ -550,7 +549,7 @@ static bool subject_match(const struct filter *f, const struct subject *s)
 }
 
 bool filter_view(const struct filter *f, const struct policy *pol,
-		 const struct conn_view *v, bool detail)
+                 const struct conn_view *v, bool detail)
 {
 	const struct subject s = {
 		.pol = pol,
@@ -568,7 +567,7 @@ bool filter_view(const struct filter *f, const struct policy *pol,
 }
 
 bool filter_event(const struct filter *f, const struct policy *pol,
-		  const struct event_slot *e)
+                  const struct event_slot *e)
 {
 	bool more = e->cell.cells == 2;
 	const struct subject s = {
@@ -580,7 +579,7 @@ bool filter_event(const struct filter *f, const struct policy *pol,
 		.state = e->cell.state,
 		.id = e->cell.id,
 		.labels = {more ? e->more.labels[0] : 0,
-			   more ? e->more.labels[1] : 0},
+	                   more ? e->more.labels[1] : 0},
 		.iface = e->cell.iface,
 		.vlan = e->cell.vlan,
 	};

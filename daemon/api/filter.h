@@ -21,9 +21,9 @@ void filter_free(struct filter *f);
 
 /* A NULL filter matches all.  `detail` says that v->detail is filled. */
 bool filter_view(const struct filter *f, const struct policy *pol,
-		 const struct conn_view *v, bool detail);
+                 const struct conn_view *v, bool detail);
 bool filter_event(const struct filter *f, const struct policy *pol,
-		  const struct event_slot *s);
+                  const struct event_slot *s);
 
 /* The one connection that an id names: no walk is needed. */
 bool filter_id(const struct filter *f, uint64_t *id);

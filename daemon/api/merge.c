@@ -81,9 +81,13 @@ static inline uint64_t ring_cells(const struct event_ring *g)
 	return (uint64_t)g->mask + 1;
 }
 
-static inline bool ring_lapped(const struct event_ring *g, uint64_t c)
+/* `tail` never runs ahead of `intent`; but where it was written over, a walk
+ * to it must not take for ever. */
+static inline bool ring_lapped(const struct event_ring *g, uint64_t c,
+			       uint64_t tail)
 {
-	return shm_load(&g->hdr->intent) > c + ring_cells(g);
+	return shm_load(&g->hdr->intent) > c + ring_cells(g) ||
+	       tail - c > ring_cells(g);
 }
 
 /* A record that no producer of ours writes is stepped over; its ordinal will
@@ -99,7 +103,7 @@ static bool record_sane(const struct record *r, uint64_t c, uint64_t tail)
 
 /* One untorn copy of the record at `c`, which lies below `tail`. */
 static enum peek ring_copy(const struct event_ring *g, uint64_t c,
-			   uint64_t tail, struct record *r)
+                           uint64_t tail, struct record *r)
 {
 	uint64_t seq = shm_load_acquire(&g->cell[c & g->mask].seq);
 
@@ -110,13 +114,13 @@ static enum peek ring_copy(const struct event_ring *g, uint64_t c,
 		memset(&r->more, 0, sizeof(r->more));
 	r->cell.seq = seq;
 	shm_rmb();
-	return ring_lapped(g, c) ? PEEK_LAPPED : PEEK_RECORD;
+	return ring_lapped(g, c, tail) ? PEEK_LAPPED : PEEK_RECORD;
 }
 
 /* The first record at or behind *c: moves *c over padding, over the second
  * half of a record, and over what makes no sense. */
 static enum peek ring_peek(const struct event_ring *g, uint64_t *c,
-			   uint64_t tail, struct record *r)
+                           uint64_t tail, struct record *r)
 {
 	while (*c < tail) {
 		enum peek p = ring_copy(g, *c, tail, r);
@@ -131,7 +135,7 @@ static enum peek ring_peek(const struct event_ring *g, uint64_t *c,
 /* ---- slots ---- */
 
 static void slot_write(struct merge *m, uint32_t slot, const struct record *r,
-		       uint64_t gseq)
+                       uint64_t gseq)
 {
 	struct event_slot *s = &m->t->log[m->tail & m->t->log_mask];
 
@@ -167,7 +171,7 @@ static void merge_commit(struct merge *m)
 }
 
 static void gap_write(struct merge *m, uint32_t slot, uint32_t lost,
-		      uint64_t ts_ns)
+                      uint64_t ts_ns)
 {
 	struct record r;
 
@@ -207,15 +211,20 @@ static bool ring_jump(struct merge *m, uint32_t slot)
 	uint64_t tail = shm_load_acquire(&g->hdr->tail), c;
 	uint64_t half = ring_cells(g) / 2;
 	struct record r;
+	enum peek p;
 	uint32_t lost;
 
 	c = tail > half ? tail - half : 0;
 	if (c < m->cursor[slot])
 		c = m->cursor[slot];
-	if (ring_peek(g, &c, tail, &r) != PEEK_RECORD)
+	p = ring_peek(g, &c, tail, &r);
+	if (p == PEEK_LAPPED)
 		return false;
 	m->cursor[slot] = c;
 	holes_note(m);
+	/* nothing but garbage: the next record will tell what was lost */
+	if (p == PEEK_NONE)
+		return false;
 	lost = r.cell.ordinal - 1 - m->ordinal[slot];
 	if (lost)
 		gap_write(m, slot, lost, r.cell.ts_ns);
@@ -225,7 +234,7 @@ static bool ring_jump(struct merge *m, uint32_t slot)
 /* For each shard the smallest number in the unread part of a ring; false: the
  * ring was lapped while it was looked at. */
 static bool ring_smallest(const struct merge *m, uint32_t slot,
-			  uint64_t smallest[NSHARD])
+                          uint64_t smallest[NSHARD])
 {
 	const struct event_ring *g = &m->t->ring[slot];
 	uint64_t tail = shm_load_acquire(&g->hdr->tail);
@@ -261,8 +270,10 @@ static bool resync(struct merge *m)
 	uint32_t i;
 
 	for (i = 0; i < NSHARD; i++)
-		smallest[i] = i < t->nshard ?
-			shm_load_acquire(&t->shard[i].ev_seq) + 1 : 0;
+		smallest[i] =
+			i < t->nshard
+				? shm_load_acquire(&t->shard[i].ev_seq) + 1
+				: 0;
 	for (i = 0; i < NRING; i++)
 		if (t->ring[i].hdr && !ring_smallest(m, i, smallest))
 			return ring_jump(m, i);
@@ -293,7 +304,7 @@ void merge_unstick(struct merge *m)
 
 /* Raises the state by what one slot tells. */
 static void slot_replay(struct merge *m, const struct event_cell *e,
-			uint64_t lost)
+                        uint64_t lost)
 {
 	uint32_t slot = e->source, sh = conn_id_shard(e->id) % NSHARD;
 	uint64_t cursor = e->seq - 1 + e->cells;
@@ -392,7 +403,7 @@ static void merge_pass(struct merge *m, unsigned int max)
 }
 
 static unsigned int merge_room(const struct merge *m, unsigned int max,
-			       uint64_t limit)
+                               uint64_t limit)
 {
 	/* recovery must find all that was written since the last commit */
 	unsigned int quarter = m->t->log_mask / 4 + 1;
@@ -420,7 +431,7 @@ unsigned int merge_step(struct merge *m, unsigned int max, uint64_t limit)
 		if (m->tail != before)
 			tries = 0;
 		else if (!m->held || !holes_ahead(m) ||
-			 tries++ == RESYNC_TRIES || !resync(m))
+		         tries++ == RESYNC_TRIES || !resync(m))
 			break;
 		merge_commit(m);
 		done = (unsigned int)(m->tail - from);

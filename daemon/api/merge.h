@@ -14,11 +14,11 @@
 
 struct merge {
 	struct table *t;
-	uint64_t tail;		 /* slots written, committed or not */
-	uint64_t gseq;		 /* number of the last event in them */
-	uint64_t cursor[NRING];	 /* cells taken from each ring */
+	uint64_t tail;           /* slots written, committed or not */
+	uint64_t gseq;           /* number of the last event in them */
+	uint64_t cursor[NRING];  /* cells taken from each ring */
 	uint32_t ordinal[NRING]; /* events taken or known lost */
-	uint64_t next[NSHARD];	 /* shard_seq wanted */
+	uint64_t next[NSHARD];   /* shard_seq wanted */
 	uint64_t lost[NRING];
 	uint64_t holes_to[NRING]; /* cells before may miss a predecessor */
 	bool held; /* a record waited for its predecessor in the last pass */
@@ -47,7 +47,7 @@ uint64_t merge_oldest(const struct merge *m);
 uint64_t merge_find(const struct merge *m, uint64_t gseq);
 
 static inline const struct event_slot *merge_at(const struct merge *m,
-						uint64_t pos)
+                                                uint64_t pos)
 {
 	return &m->t->log[pos & m->t->log_mask];
 }

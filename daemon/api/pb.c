@@ -17,7 +17,7 @@
 #include "shm/clock.h"
 
 #define PB_DETAILS 32u
-#define PB_TEXT	   640u
+#define PB_TEXT    640u
 
 struct pb_row {
 	Ctshard__Event event;
@@ -134,18 +134,18 @@ static void detail_number(struct pb_row *r, const char *key, uint64_t value)
 }
 
 /* X(member, "key of the original direction", "of the reply") */
-#define DETAIL_PAIRS(X)                                                        \
-	X(rtt_us, "rtt_us_orig", "rtt_us_reply")                               \
-	X(rate, "rate_orig", "rate_reply")                                     \
-	X(retrans, "retrans_orig", "retrans_reply")                            \
-	X(disorder, "disorder_orig", "disorder_reply")                         \
-	X(zero_window, "zero_window_orig", "zero_window_reply")                \
+#define DETAIL_PAIRS(X)                                         \
+	X(rtt_us, "rtt_us_orig", "rtt_us_reply")                \
+	X(rate, "rate_orig", "rate_reply")                      \
+	X(retrans, "retrans_orig", "retrans_reply")             \
+	X(disorder, "disorder_orig", "disorder_reply")          \
+	X(zero_window, "zero_window_orig", "zero_window_reply") \
 	X(resets, "resets_orig", "resets_reply")
 
 /* X(member, "key") */
-#define DETAIL_NUMBERS(X)                                                      \
-	X(vlan, "vlan")                                                        \
-	X(iface, "iface")                                                      \
+#define DETAIL_NUMBERS(X) \
+	X(vlan, "vlan")   \
+	X(iface, "iface") \
 	X(dups, "dups")
 
 static void row_detail(struct pb_row *r, const struct conn_detail *x)
@@ -153,8 +153,8 @@ static void row_detail(struct pb_row *r, const struct conn_detail *x)
 	unsigned int i;
 	uint32_t repairs = 0;
 
-#define X(member, orig, reply)                                                 \
-	detail_number(r, orig, x->member[0]);                                  \
+#define X(member, orig, reply)                \
+	detail_number(r, orig, x->member[0]); \
 	detail_number(r, reply, x->member[1]);
 	DETAIL_PAIRS(X)
 #undef X
@@ -168,7 +168,7 @@ static void row_detail(struct pb_row *r, const struct conn_detail *x)
 
 /* The tracker's own words: "key=value key=value", cut up in place. */
 static void row_describe(const struct pb *b, struct pb_row *r,
-			 const struct conn *c)
+                         const struct conn *c)
 {
 	uint8_t id;
 	const struct tracker *trk = tracker_find(b->pol, c->key.l4proto, &id);
@@ -301,7 +301,7 @@ static uint64_t tick_ns(const struct pb *b, uint32_t tick, uint64_t at)
 }
 
 static void row_times(struct pb_row *r, const struct conn_detail *x,
-		      uint64_t start_ns)
+                      uint64_t start_ns)
 {
 	r->conn.has_start_ns = 1;
 	r->conn.start_ns = x && x->start_ns ? x->start_ns : start_ns;
@@ -350,7 +350,7 @@ void pb_conn(struct pb *b, const struct conn_view *v)
 /* ---- events ---- */
 
 static Ctshard__Event *event_new(struct pb *b, struct pb_row *r,
-				 Ctshard__EventType type)
+                                 Ctshard__EventType type)
 {
 	static const Ctshard__Event empty = CTSHARD__EVENT__INIT;
 
@@ -406,12 +406,12 @@ static char *reason_name(uint8_t reason)
 	};
 
 	return reason > REASON_NONE && reason < REASON_COUNT ? names[reason]
-							     : NULL;
+	                                                     : NULL;
 }
 
 /* one cell has no counters: the first packet is all there was (F249) */
 static void event_conn(struct pb *b, struct pb_row *r,
-		       const struct event_slot *s)
+                       const struct event_slot *s)
 {
 	const struct event_cell *c = &s->cell;
 	bool more = c->cells == 2;
@@ -433,8 +433,8 @@ static void event_conn(struct pb *b, struct pb_row *r,
 
 	row_fill(b, r, &f);
 	row_times(r, x,
-		  c->type == EVENT_NEW ? c->ts_ns
-				       : tick_ns(b, c->start, c->ts_ns));
+	          c->type == EVENT_NEW ? c->ts_ns
+	                               : tick_ns(b, c->start, c->ts_ns));
 	r->conn.has_timeout_ms = c->left_ms != 0;
 	r->conn.timeout_ms = c->left_ms;
 	r->conn.has_timestamp = (c->flags & EVENT_F_TIMESTAMP) != 0;

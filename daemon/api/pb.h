@@ -17,7 +17,7 @@ struct pb_row;
 struct pb {
 	const struct table *t;
 	const struct policy *pol; /* the caller may change it between batches */
-	uint64_t now_ns;	  /* taken by pb_begin() */
+	uint64_t now_ns;          /* taken by pb_begin() */
 	uint32_t now;
 	unsigned int n; /* rows in use */
 	Ctshard__Response resp;

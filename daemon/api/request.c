@@ -38,7 +38,7 @@ void client_put(struct client *c, const ProtobufCMessage *m)
 	r = frame_put(&c->out, m);
 	if (r) {
 		log_warnx("api", "client pid %u: answer not sent: %s",
-			  c->peer.pid, strerror(-r));
+		          c->peer.pid, strerror(-r));
 		c->dead = true;
 	}
 }
@@ -73,7 +73,7 @@ enum cmd_step request_end(struct request *q)
 }
 
 void client_error(struct client *c, uint64_t id, Ctshard__ErrorCode code,
-		  char *text)
+                  char *text)
 {
 	Ctshard__Response r = CTSHARD__RESPONSE__INIT;
 	Ctshard__Error e = CTSHARD__ERROR__INIT;
@@ -98,7 +98,7 @@ static void text_clean(char *s)
 }
 
 enum cmd_step request_fail(struct request *q, Ctshard__ErrorCode code,
-			   const char *fmt, ...)
+                           const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
@@ -118,7 +118,7 @@ const struct peer *request_peer(const struct request *q)
 }
 
 bool request_filter(struct request *q, struct filter **f,
-		    const Ctshard__Filter *m)
+                    const Ctshard__Filter *m)
 {
 	char err[FILTER_ERR];
 
@@ -156,7 +156,7 @@ void requests_sweep(struct client *c, bool all)
 }
 
 static struct request *request_new(struct client *c, const struct cmd *cmd,
-				   uint64_t id)
+                                   uint64_t id)
 {
 	struct request *q = calloc(1, sizeof(*q)), **p;
 
@@ -182,7 +182,7 @@ static struct request *request_new(struct client *c, const struct cmd *cmd,
 }
 
 void client_refuse(struct client *c, uint64_t id, Ctshard__ErrorCode code,
-		   const char *what)
+                   const char *what)
 {
 	char text[256];
 
@@ -199,7 +199,7 @@ static void request_hello(struct client *c, const Ctshard__Request *r)
 
 	if (r->hello->has_version && r->hello->version != SCHEMA_VERSION) {
 		client_refuse(c, r->id, CTSHARD__ERROR_CODE__UNSUPPORTED,
-			      "this daemon speaks version 1 of the schema");
+		              "this daemon speaks version 1 of the schema");
 		c->closing = true;
 		return;
 	}
@@ -243,18 +243,19 @@ static const struct cmd *cmd_find(const Ctshard__Request *r)
 	return NULL;
 }
 
-static bool request_allowed(struct client *c, const struct cmd *cmd, uint64_t id)
+static bool request_allowed(struct client *c, const struct cmd *cmd,
+                            uint64_t id)
 {
 	char text[256];
 
 	if (!cmd->control || c->peer.control)
 		return true;
 	log_info("audit", "uid %u pid %u: %s: denied", c->peer.uid, c->peer.pid,
-		 cmd->name);
+	         cmd->name);
 	snprintf(text, sizeof(text),
-		 "%s: permission denied: changes go over control.sock, which "
-		 "is root's; the group ctshard may read",
-		 cmd->name);
+	         "%s: permission denied: changes go over control.sock, which "
+	         "is root's; the group ctshard may read",
+	         cmd->name);
 	client_error(c, id, CTSHARD__ERROR_CODE__DENIED, text);
 	return false;
 }
@@ -266,25 +267,25 @@ static void request_begin(struct client *c, const Ctshard__Request *r)
 
 	if (!cmd) {
 		client_refuse(c, r->id, CTSHARD__ERROR_CODE__UNSUPPORTED,
-			      "this daemon does not know the request");
+		              "this daemon does not know the request");
 		return;
 	}
 	if (!request_allowed(c, cmd, r->id))
 		return;
 	if (c->nrequests >= REQUESTS_MAX) {
 		client_refuse(c, r->id, CTSHARD__ERROR_CODE__BUSY,
-			      "too many requests under way");
+		              "too many requests under way");
 		return;
 	}
 	q = request_new(c, cmd, r->id);
 	if (!q) {
 		client_refuse(c, r->id, CTSHARD__ERROR_CODE__FAILED,
-			      "out of memory");
+		              "out of memory");
 		return;
 	}
 	if (cmd->control)
 		log_info("audit", "uid %u pid %u: %s", c->peer.uid, c->peer.pid,
-			 cmd->name);
+		         cmd->name);
 	cmd->start(q, r);
 }
 
@@ -294,7 +295,7 @@ void client_request(struct client *c, const Ctshard__Request *r)
 		request_hello(c, r);
 	} else if (!c->greeted) {
 		client_refuse(c, r->id, CTSHARD__ERROR_CODE__BAD_REQUEST,
-			      "the first request must be Hello");
+		              "the first request must be Hello");
 		c->closing = true;
 	} else if (r->body_case == CTSHARD__REQUEST__BODY_CANCEL) {
 		request_cancel(c, r);

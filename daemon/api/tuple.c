@@ -13,7 +13,7 @@
 #include "daemon/tracker/tracker.h"
 
 static const struct tracker *tuple_tracker(const struct policy *pol,
-					   uint8_t l4proto, bool *last)
+                                           uint8_t l4proto, bool *last)
 {
 	uint8_t id;
 	const struct tracker *trk = tracker_find(pol, l4proto, &id);
@@ -67,8 +67,8 @@ static uint8_t type_answer(const struct tracker *trk, uint8_t type)
 }
 
 static void tuple_addr(struct tuple *d, unsigned int side,
-		       const struct conn_key *key, const struct addr6 *a6,
-		       unsigned int end)
+                       const struct conn_key *key, const struct addr6 *a6,
+                       unsigned int end)
 {
 	if (key->flags & KEY_V6)
 		memcpy(d->addr[side], a6->a[end], 16);
@@ -77,7 +77,7 @@ static void tuple_addr(struct tuple *d, unsigned int side,
 }
 
 static void tuples_type(struct tuples *to, const struct policy *pol,
-			const struct conn_key *key, unsigned int first)
+                        const struct conn_key *key, unsigned int first)
 {
 	bool last;
 	const struct tracker *trk = tuple_tracker(pol, key->l4proto, &last);
@@ -94,8 +94,8 @@ static void tuples_type(struct tuples *to, const struct policy *pol,
 }
 
 void tuples_of(struct tuples *to, const struct policy *pol,
-	       const struct conn_key *key, const struct addr6 *a6,
-	       uint32_t status)
+               const struct conn_key *key, const struct addr6 *a6,
+               uint32_t status)
 {
 	unsigned int first = status & CONN_ORIG1 ? 1 : 0, d;
 

@@ -27,8 +27,8 @@ struct tuples {
 };
 
 void tuples_of(struct tuples *to, const struct policy *pol,
-	       const struct conn_key *key, const struct addr6 *a6,
-	       uint32_t status);
+               const struct conn_key *key, const struct addr6 *a6,
+               uint32_t status);
 
 enum tuple_kind tuple_kind(const struct policy *pol, uint8_t l4proto);
 

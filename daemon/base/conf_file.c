@@ -234,7 +234,7 @@ static int shape_make(struct shape *s, const struct conf *c)
 		;
 	/* each key may bring a block of its own */
 	s->opt = options_new(s, 2 * n);
-	s->block = calloc(n + 1, sizeof(*s->block));
+	s->block = calloc(n + 1, sizeof(cfg_opt_t *));
 	s->name = calloc(3 * n + 1, sizeof(*s->name));
 	if (!s->opt || !s->block || !s->name)
 		return -ENOMEM;

@@ -101,9 +101,9 @@ static int read_flag(const struct conf_key *k, const char *text, uint64_t *v,
 		return bad(err, "0 1 no yes off or on is needed", text);
 	*v = (uint64_t)f;
 	if (k->type == CONF_FLAG)
-		strcpy(out, f ? "1" : "0");
+		sprintf(out, "%d", f);
 	else
-		strcpy(out, f ? "on" : "off");
+		sprintf(out, "%s", f ? "on" : "off");
 	return 0;
 }
 
@@ -260,7 +260,7 @@ static int read_text(const struct conf_key *k, const char *text, uint64_t *v,
 			           "text without control characters is "
 			           "needed",
 			           "...");
-	strcpy(out, text);
+	memcpy(out, text, len + 1);
 	return 0;
 }
 

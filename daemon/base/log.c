@@ -28,10 +28,15 @@ static bool log_is_journal(void)
 {
 	const char *s = getenv("JOURNAL_STREAM");
 	unsigned long long dev, ino;
+	char *end;
 	struct stat st;
 
-	if (!s || sscanf(s, "%llu:%llu", &dev, &ino) != 2)
+	if (!s)
 		return false;
+	dev = strtoull(s, &end, 10);
+	if (end == s || *end != ':')
+		return false;
+	ino = strtoull(end + 1, NULL, 10);
 	return !fstat(STDERR_FILENO, &st) && st.st_dev == dev &&
 	       st.st_ino == ino;
 }

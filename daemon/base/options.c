@@ -13,13 +13,22 @@
 #define WORDS_MAX 4096
 
 /* Long options only; the order is that of `longs`. */
-enum { LONG_RESET = 256, LONG_REMOVE, LONG_PRIVATE, LONG_HOLD };
+enum {
+	LONG_RESET = 256,
+	LONG_REMOVE,
+	LONG_PRIVATE,
+	LONG_HOLD,
+	LONG_CHECK,
+	LONG_DEEP
+};
 
 static const struct option longs[] = {
 	{"reset-table", no_argument, NULL, LONG_RESET},
 	{"remove-table", no_argument, NULL, LONG_REMOVE},
 	{"private", no_argument, NULL, LONG_PRIVATE},
 	{"hold", no_argument, NULL, LONG_HOLD},
+	{"check", no_argument, NULL, LONG_CHECK},
+	{"deep", no_argument, NULL, LONG_DEEP},
 	{NULL, 0, NULL, 0},
 };
 
@@ -80,6 +89,12 @@ static int option_take(struct options *o, int c, const char *arg, char **room)
 		return 0;
 	case LONG_HOLD:
 		o->hold = true;
+		return 0;
+	case LONG_CHECK:
+		o->check = true;
+		return 0;
+	case LONG_DEEP:
+		o->deep = true;
 		return 0;
 	default:
 		return -1;
@@ -197,8 +212,10 @@ int options_parse(struct options *o, int argc, char *const argv[], char *err)
 		return 2;
 	}
 	for (i = 0; i < argc; i++) {
-		strcpy(words + at, argv[i]);
-		at += strlen(argv[i]) + 1;
+		size_t n = strlen(argv[i]) + 1;
+
+		memcpy(words + at, argv[i], n);
+		at += n;
 	}
 	r = options_read(o, words, len, err);
 	free(words);

@@ -45,6 +45,11 @@ void role_table_set(const struct role_table *table)
 	role_rows = table;
 }
 
+const struct role_table *role_table_get(void)
+{
+	return role_rows;
+}
+
 const struct role *role_find(const char *name)
 {
 	const struct role *const *row;
@@ -186,7 +191,8 @@ static void fds_import(struct role_env *e, const char *text)
 		for (i = 0; i < ROLE_FD_COUNT; i++)
 			if (strlen(fd_names[i]) == len &&
 			    !memcmp(fd_names[i], text, len) && text[len] == '=')
-				e->fd[i] = atoi(text + len + 1);
+				e->fd[i] =
+					(int)strtol(text + len + 1, NULL, 10);
 		text += strcspn(text, ",");
 	}
 	for (i = 0; i < ROLE_FD_COUNT; i++)
@@ -354,7 +360,7 @@ int role_run(const struct role *role)
 {
 	struct role_env e = {.role = role};
 	long slot = env_number("CTSHARDD_SLOT");
-	struct options opt;
+	struct options opt = {.file = NULL};
 	struct table t;
 	int code;
 

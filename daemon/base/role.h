@@ -131,11 +131,15 @@ struct role_table {
 	int (*keys)(struct conf *c);
 	/* what a policy has before the keys go over it; may be NULL */
 	void (*policy)(struct policy *p);
+	/* the shard that a key belongs to, for the check without a daemon */
+	uint8_t (*home)(const struct table *t, const struct conn_key *k,
+			const struct addr6 *a6);
 };
 void role_table_set(const struct role_table *table);
 const struct role *role_find(const char *name);
 /* a configuration with all keys, at their defaults; NULL: no memory */
 struct conf *role_conf_new(void);
+const struct role_table *role_table_get(void);
 /* the policy that `c` makes */
 void role_policy(const struct conf *c, struct policy *p);
 

@@ -140,7 +140,6 @@ void frag_run_store(struct frag *f, struct frag_run *r, const uint8_t *from,
 static uint8_t *chain_copy(struct frag *f, uint32_t i, uint32_t len,
                            uint8_t *to)
 {
-
 	while (len) {
 		const struct frag_bytes *c = &frag_cell_at(f, i)->bytes;
 		uint32_t n = len < CELL_BYTES ? len : CELL_BYTES;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -42,13 +43,14 @@ int plan_source_id(const struct options *o, uint64_t *id, char *err)
 
 static uint64_t memory_available(void)
 {
+	static const char word[] = "MemAvailable:";
 	FILE *f = fopen("/proc/meminfo", "re");
 	uint64_t kib = 0;
 	char line[256];
 
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1)
-			break;
+	while (f && !kib && fgets(line, sizeof(line), f))
+		if (!strncmp(line, word, strlen(word)))
+			kib = strtoull(line + strlen(word), NULL, 10);
 	if (f)
 		fclose(f);
 	return kib << 10;

@@ -51,15 +51,15 @@ static void segments_name(struct rundir *r)
 
 static long pid_read(const struct rundir *r)
 {
-	char file[FILE_MAX];
+	char file[FILE_MAX], text[32];
 	long pid = 0;
 	FILE *f;
 
 	file_name(r, "pid", file);
 	f = fopen(file, "re");
 	if (f) {
-		if (fscanf(f, "%ld", &pid) != 1)
-			pid = 0;
+		if (fgets(text, sizeof(text), f))
+			pid = strtol(text, NULL, 10);
 		fclose(f);
 	}
 	return pid;

@@ -17,6 +17,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/sandbox.h"
+#include "daemon/supervisor/offline.h"
 #include "daemon/supervisor/plan.h"
 #include "daemon/supervisor/super.h"
 
@@ -159,6 +160,8 @@ static int command(const struct options *o, const struct conf *c)
 		return print(o, c);
 	if (o->test)
 		return 0;
+	if (o->check)
+		return offline_check(o, c);
 	if (o->remove_table)
 		return remove_table(o, c);
 	if (!o->nifaces && !o->ncaptures) {

@@ -502,14 +502,14 @@ static void super_free(struct super *s)
 	rundir_close(&s->run);
 }
 
+/* too large for a stack, and there is one */
+static struct super the_super;
+
 static int supervisor_loop(struct role_env *e)
 {
-	struct super *s = calloc(1, sizeof(*s));
+	struct super *s = &the_super;
 	uint32_t i;
-	int code;
 
-	if (!s)
-		fatalx("supervisor", "out of memory");
 	s->env = e;
 	s->run.lock = -1;
 	region_init(&s->region);
@@ -521,10 +521,8 @@ static int supervisor_loop(struct role_env *e)
 	s->exit_code = super_setup(s);
 	if (!s->exit_code)
 		events_run(s);
-	code = s->exit_code;
 	super_free(s);
-	free(s);
-	return code;
+	return s->exit_code;
 }
 
 const struct role role_supervisor = {

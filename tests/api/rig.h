@@ -20,8 +20,8 @@ static inline struct policy rig_policy(void)
 
 /* endpoint 0 is a:ap, endpoint 1 is b:bp; `status` may have CONN_ORIG1 */
 static inline struct conn_view rig_view(uint8_t proto, const char *a,
-					uint16_t ap, const char *b, uint16_t bp,
-					uint32_t status)
+                                        uint16_t ap, const char *b, uint16_t bp,
+                                        uint32_t status)
 {
 	struct conn_view v;
 

@@ -195,7 +195,7 @@ static void test_words(void **state)
 	assert_false(matches(&m, &v));
 	v.conn.mark = 0x12;
 	snprintf(name, sizeof(name), "%s",
-		 tracker_state_name(TCP, v.conn.state));
+	         tracker_state_name(TCP, v.conn.state));
 	m.state = name;
 	assert_true(matches(&m, &v));
 	v.conn.state = 1;
@@ -301,8 +301,11 @@ static void test_expression(void **state)
 static void test_expression_refused(void **state)
 {
 	static const char *const bad[] = {
-		"tcp and (", "host www.example.org", "tcp port 80 and gateway",
-		"ether host 1", "protochain 6",
+		"tcp and (",
+		"host www.example.org",
+		"tcp port 80 and gateway",
+		"ether host 1",
+		"protochain 6",
 	};
 	Ctshard__Filter m = CTSHARD__FILTER__INIT;
 	char text[2048];

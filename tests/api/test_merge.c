@@ -64,9 +64,10 @@ static void produce(struct table *t, uint32_t slot, uint64_t n)
 		memset(&init, 0, sizeof(init));
 		init.status = CONN_CONFIRMED;
 		ev.type = EVENT_NEW;
-		assert_int_not_equal(
-			op_insert(t, &k, &init, NULL, r & 128 ? &ext : NULL,
-				  &ev, none, &why), 0);
+		assert_int_not_equal(op_insert(t, &k, &init, NULL,
+		                               r & 128 ? &ext : NULL, &ev, none,
+		                               &why),
+		                     0);
 	} else {
 		ev.type = r >> 32 & 3 ? EVENT_UPDATE : EVENT_DESTROY;
 		op_update_begin(t, sh, idx);
@@ -147,7 +148,7 @@ static void reader_read(struct reader *r, const struct merge *m)
 
 /* All that was published is told or counted, of each ring and each shard. */
 static void reader_complete(const struct reader *r, const struct table *t,
-			    const struct merge *m)
+                            const struct merge *m)
 {
 	uint64_t published = 0, of_shards = 0, holes = r->holes;
 	uint32_t i;
@@ -208,10 +209,10 @@ static void test_laps(void **state)
 		uint64_t busy = n / 700 % 4;
 
 		produce(t,
-			(uint32_t)(busy < RINGS && noise(n) % 8
-					   ? busy
-					   : noise(n * 7) % RINGS),
-			n);
+		        (uint32_t)(busy < RINGS && noise(n) % 8
+		                           ? busy
+		                           : noise(n * 7) % RINGS),
+		        n);
 		if (noise(++seed) % 120)
 			continue;
 		merge_step(&m, 1 + (unsigned)(noise(n) % 200), UINT64_MAX);
@@ -269,9 +270,8 @@ static void test_limit_and_find(void **state)
 	assert_int_equal(merge_find(&m, 0), 36);
 	assert_int_equal(merge_find(&m, 100), 100);
 	for (pos = 36; pos < 100; pos++)
-		assert_int_equal(merge_find(&m, merge_at(&m, pos)->cell.gseq -
-							1),
-				 pos);
+		assert_int_equal(
+			merge_find(&m, merge_at(&m, pos)->cell.gseq - 1), pos);
 	region_memory_free(t);
 }
 
@@ -328,7 +328,7 @@ static void test_garbage(void **state)
 struct kill_run {
 	struct table *t;
 	struct reader *seen; /* by the heir */
-	char *now;	     /* header and slots, as the merger left them */
+	char *now;           /* header and slots, as the merger left them */
 	size_t len;
 	uint64_t images;
 };
@@ -368,7 +368,7 @@ static void kill_everywhere(struct kill_run *k)
 	struct stepper s;
 
 	k->len = MLOG_HEADER +
-		 ((size_t)k->t->log_mask + 1) * sizeof(struct event_slot);
+	         ((size_t)k->t->log_mask + 1) * sizeof(struct event_slot);
 	k->now = malloc(k->len);
 	k->seen = malloc(sizeof(*k->seen));
 	assert_non_null(k->now);
@@ -388,12 +388,13 @@ static void kill_everywhere(struct kill_run *k)
 
 static void test_kill(void **state)
 {
-	struct kill_run k = {.t = rig_make(512, 256)};
+	struct kill_run k = {0};
 	uint64_t n;
 
 	(void)state;
 	if (!stepper_allowed())
 		skip();
+	k.t = rig_make(512, 256);
 	for (n = 1; n <= 90; n++)
 		produce(k.t, (uint32_t)(noise(n * 7) % RINGS), n);
 	kill_everywhere(&k);
@@ -404,12 +405,13 @@ static void test_kill(void **state)
 /* The same with rings that were lapped before the merger came. */
 static void test_kill_lapped(void **state)
 {
-	struct kill_run k = {.t = rig_make(64, 256)};
+	struct kill_run k = {0};
 	uint64_t n;
 
 	(void)state;
 	if (!stepper_allowed())
 		skip();
+	k.t = rig_make(64, 256);
 	for (n = 1; n <= 260; n++)
 		produce(k.t, (uint32_t)(noise(n * 7) % (n < 60 ? 3 : 2)), n);
 	kill_everywhere(&k);

@@ -89,7 +89,7 @@ static void test_tcp(void **state)
 {
 	struct rig *r = *state;
 	struct conn_view v = rig_view(6, "10.0.1.1", 80, "10.0.0.1", 40000,
-				      CONN_ORIG1 | CONN_ASSURED);
+	                              CONN_ORIG1 | CONN_ASSURED);
 	const uint8_t client[4] = {10, 0, 0, 1};
 	Ctshard__Response *m;
 	Ctshard__Conn *c;
@@ -133,9 +133,9 @@ static void test_tcp(void **state)
 	assert_string_equal(detail(c, "vlan"), "12");
 	assert_null(detail(c, "retrans_orig"));
 	assert_false(c->has_zone || c->has_master || c->has_labels ||
-		     c->has_stop_ns || c->reason || c->helper ||
-		     c->original->has_type || c->original->has_srckey ||
-		     c->has_timestamp);
+	             c->has_stop_ns || c->reason || c->helper ||
+	             c->original->has_type || c->original->has_srckey ||
+	             c->has_timestamp);
 	ctshard__response__free_unpacked(m, NULL);
 }
 
@@ -143,8 +143,8 @@ static void test_icmp(void **state)
 {
 	struct rig *r = *state;
 	/* endpoint 1 asks, and is the one who spoke first */
-	struct conn_view v = rig_view(1, "10.0.0.9", 77, "10.0.1.1",
-				      8 << 8 | 3, CONN_ORIG1);
+	struct conn_view v =
+		rig_view(1, "10.0.0.9", 77, "10.0.1.1", 8 << 8 | 3, CONN_ORIG1);
 	Ctshard__Response *m;
 	Ctshard__Conn *c;
 
@@ -177,8 +177,8 @@ static void test_icmp(void **state)
 static void test_others(void **state)
 {
 	struct rig *r = *state;
-	struct conn_view gre = rig_view(47, "10.0.0.1", 0x11, "10.0.1.1", 0x22,
-					0);
+	struct conn_view gre =
+		rig_view(47, "10.0.0.1", 0x11, "10.0.1.1", 0x22, 0);
 	struct conn_view any = rig_view(89, "10.0.0.1", 0, "10.0.1.1", 0, 0);
 	Ctshard__Response *m;
 
@@ -198,8 +198,8 @@ static void test_others(void **state)
 	assert_true(m->conn[0]->timestamp);
 	assert_null(m->conn[1]->proto);
 	assert_false(m->conn[1]->original->has_sport ||
-		     m->conn[1]->original->has_srckey ||
-		     m->conn[1]->original->has_type);
+	             m->conn[1]->original->has_srckey ||
+	             m->conn[1]->original->has_type);
 	ctshard__response__free_unpacked(m, NULL);
 }
 
@@ -361,9 +361,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_tcp),    T(test_icmp),  T(test_others),
-		T(test_start_tick), T(test_events), T(test_gap),
-		T(test_batch),  T(test_expired),
+		T(test_tcp),        T(test_icmp),    T(test_others),
+		T(test_start_tick), T(test_events),  T(test_gap),
+		T(test_batch),      T(test_expired),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+TREE = ROOT  # later a copy, so that nobody's edit gets in between
 FILES = ["ops", "repair", "proc", "read"]
 # fast ones first; the first that fails ends it
 TESTS = [
@@ -30,6 +31,7 @@ TESTS = [
     ("tests/shm/test_read.c", []),
     ("tests/shm/test_proc.c", []),
     ("tests/shm/test_repair.c", []),
+    ("tests/crash/test_soak_shm.c", ["1"]),
     ("tests/crash/test_step.c", ["7", "60", "20"]),
     ("tests/crash/test_step.c", ["11", "40", "260"]),
     ("tests/crash/test_nested.c", ["7", "20", "240", "83"]),
@@ -41,7 +43,8 @@ STORE = re.compile(r"shm_(store|store_release|wmb|rmb|mb|barrier)\(")
 STATEMENT = re.compile(r"^\t+[^\s#{}/*].*;\s*(/\*.*\*/)?$")
 FUNCTION = re.compile(r"^[a-z].*?\b([a-z_0-9]+)\(")
 NOT_SIMPLE = re.compile(r"^\s*(return|goto|break|continue|else|if|for|while|"
-                        r"case|default|do|const|struct|uint|int|bool)\b")
+                        r"case|default|do|const|struct|u?int\w*|unsigned|bool)\b")
+CC = os.environ.get("CC", "gcc")
 CFLAGS = ["-std=gnu11", "-O2", "-g", "-w", "-I.", "-Ibuild", "-D_GNU_SOURCE="]
 
 
@@ -110,18 +113,22 @@ def mutants_of(name):
 
 
 def sh(cmd, **kw):
-    return subprocess.run(cmd, cwd=ROOT, stdout=subprocess.PIPE,
+    return subprocess.run(cmd, cwd=TREE, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, **kw)
 
 
 def compile_c(src, out):
-    r = sh([os.environ.get("CC", "gcc")] + CFLAGS + ["-c", src, "-o", out])
+    r = sh([CC] + CFLAGS + ["-c", src, "-o", out])
     if r.returncode:
         sys.exit(r.stdout.decode())
 
 
 def prepare(work):
     """Objects of the tests and of everything that is not mutated."""
+    global TREE
+    for d in ("shm", "tests/lib", "tests/shm", "tests/crash"):
+        shutil.copytree(os.path.join(ROOT, d), os.path.join(work, "tree", d))
+    TREE = os.path.join(work, "tree")
     shm = sorted(f[:-2] for f in os.listdir(os.path.join(ROOT, "shm"))
                  if f.endswith(".c"))
     for n in shm:
@@ -140,16 +147,16 @@ def run_one(work, shm, mutant):
     try:
         with open(d + "/m.c", "w") as f:
             f.write(text)
-        r = sh(["gcc"] + CFLAGS + ["-c", d + "/m.c", "-o", d + "/m.o"])
+        r = sh([CC] + CFLAGS + ["-c", d + "/m.c", "-o", d + "/m.o"])
         if r.returncode:
-            return "build: " + r.stdout.decode().split("\n")[0]
+            return "BUILD FAILED: " + r.stdout.decode()
         objs = ["%s/shm_%s.o" % (work, n) for n in shm if n != name]
         objs += ["%s/lib_%s.o" % (work, n) for n in LIB] + [d + "/m.o"]
         for t, args in TESTS:
             base = os.path.basename(t)[:-2]
             prog = "%s/%s" % (d, base)
             if not os.path.exists(prog):
-                r = sh(["gcc", "-o", prog, "%s/%s.o" % (work, base)] + objs +
+                r = sh([CC, "-o", prog, "%s/%s.o" % (work, base)] + objs +
                        ["-lcmocka"])
                 if r.returncode:
                     sys.exit(r.stdout.decode())
@@ -220,7 +227,10 @@ def main():
             for m, by in zip(picked, ex.map(
                     lambda m: run_one(work, shm, m), picked)):
                 caught += by is not None
-                if by is None and m[0] not in known:
+                if by and by.startswith("BUILD"):
+                    print("%s\n%s" % (m[0], by))
+                    bad += 1
+                elif by is None and m[0] not in known:
                     print("SURVIVED  " + m[0])
                     bad += 1
                 elif by is not None and m[0] in known:

@@ -240,7 +240,7 @@ replay() {
 			--stats "$W/s" -o extended "$demo"
 		sort "$W/t" >"$W/t$n"
 		sort "$W/e" >"$W/e$n"
-		jq 'del(.elapsed_ns, .workers)' "$W/s" >"$W/s$n"
+		jq 'del(.elapsed_ns, .searched, .workers)' "$W/s" >"$W/s$n"
 		[ "$(jq '.workers | length' "$W/s")" = $n ]
 		diff "$W/t1" "$W/t$n"
 		diff "$W/e1" "$W/e$n"

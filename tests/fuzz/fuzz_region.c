@@ -76,12 +76,14 @@ static struct target target_of(struct table *t, uint8_t what)
 		return (struct target){(uint8_t *)table_chk(t, sh, 0),
 				     t->cap * sizeof(uint32_t)};
 	case 4:
-	case 5:
 		return (struct target){(uint8_t *)table_conn(t, sh, 0),
 				     t->cap * sizeof(struct conn)};
 	case 6:
 		return (struct target){(uint8_t *)t->ring[sh].hdr,
 				     sizeof(struct ring_header)};
+	case 5:
+		return (struct target){(uint8_t *)&t->ext[(size_t)sh * t->cap],
+				       t->cap * sizeof(struct conn_ext)};
 	default:
 		return (struct target){(uint8_t *)table_addr6(t, sh, t->cap - 1),
 				     t->cap * sizeof(struct addr6)};

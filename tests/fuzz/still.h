@@ -20,7 +20,7 @@ struct still {
 	struct table *t;
 	struct tbl_header hdr;
 	struct shard *shard; /* nshard of them */
-	char *lines, *conns, *details, *addr6, *chk; /* of all shards */
+	char *lines, *conns, *details, *addr6, *ext, *chk; /* of all shards */
 	struct ring_header ring[STILL_RINGS];
 	uint32_t slot[STILL_RINGS]; /* which rings these are */
 	uint32_t nring;
@@ -52,6 +52,7 @@ static inline void still_keep(struct still *s, struct table *t)
 	s->lines = still_save(t->line, n * t->nline * sizeof(struct line));
 	s->conns = still_save(t->conn, n * still_size(t, sizeof(*t->conn)));
 	s->addr6 = still_save(t->addr6, n * still_size(t, sizeof(*t->addr6)));
+	s->ext = still_save(t->ext, n * still_size(t, sizeof(*t->ext)));
 	s->chk = still_save(t->chk, n * still_size(t, sizeof(*t->chk)));
 	if (t->detail)
 		s->details = still_save(
@@ -81,6 +82,7 @@ static inline void still_shard(const struct still *s, uint32_t sh)
 	still_part(t->line, s->lines, sh, t->nline * sizeof(struct line));
 	still_part(t->conn, s->conns, sh, still_size(t, sizeof(*t->conn)));
 	still_part(t->addr6, s->addr6, sh, still_size(t, sizeof(*t->addr6)));
+	still_part(t->ext, s->ext, sh, still_size(t, sizeof(*t->ext)));
 	still_part(t->chk, s->chk, sh, still_size(t, sizeof(*t->chk)));
 	if (t->detail)
 		still_part(t->detail, s->details, sh,

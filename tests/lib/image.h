@@ -49,4 +49,14 @@ void stepper_kill(struct stepper *s);
 /* Are the instructions of others visible here? (ptrace may be forbidden) */
 bool stepper_allowed(void);
 
+/* Sanitizers make five instructions of one, and a fork of the shadow memory
+ * takes its time: tests that step do less under them. */
+#if defined(__SANITIZE_ADDRESS__)
+#define STEPPER_SLOW true
+#elif defined(__has_feature)
+#define STEPPER_SLOW (__has_feature(address_sanitizer))
+#else
+#define STEPPER_SLOW false
+#endif
+
 #endif

@@ -277,6 +277,7 @@ class Kernel:
                                  "extended").splitlines()
             out.stats = self.statistics()
             lost = sum(e.drain() for e in ears)
+            print("DROPS", [e.socket() for e in ears], [len(e.lines) for e in ears])
         finally:
             enobufs = sum([e.end() for e in ears])
         seen = count.pop("seen")

@@ -553,6 +553,9 @@ def extended(rnd, p):
         elif kind == 135:
             h = bytes((proto, more, 5, 0)) + bytes(4 + 8 * more)
         else:
+            # Hop by hop options are read, and long padding dropped, before
+            # the packet is tracked.
+            more = 0 if kind == HOP else more
             pad = 4 + 8 * more
             h = bytes((proto, more, 1, pad)) + bytes(pad)
         if x > 0.95 and kind != HOP and i == 0:

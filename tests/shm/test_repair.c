@@ -201,6 +201,21 @@ static void plant_line_free(struct fix *f)
 	f->t->shard[0].ovf_free = table_line(f->t, 0, 0)->next;
 }
 
+static void plant_ext(struct fix *f)
+{
+	table_conn(f->t, 0, f->idx[2])->ext = 7;
+}
+
+static void plant_ext_free(struct fix *f)
+{
+	f->t->shard[0].ext_free = 1;
+}
+
+static void plant_ext_bump(struct fix *f)
+{
+	f->t->shard[0].ext_bump = f->t->cap + 1;
+}
+
 static void plant_op(struct fix *f)
 {
 	f->t->shard[0].op = 77;
@@ -228,7 +243,8 @@ static const struct plant plants[] = {
 	{"I6", plant_count},	   {"I8", plant_chk},
 	{"I8", plant_late_chk},	   {"I7", plant_line_lost},
 	{"I7", plant_line_free},   {"I9", plant_op},
-	{"I9", plant_half_rebuild},
+	{"I9", plant_half_rebuild}, {"I10", plant_ext},
+	{"I10", plant_ext_free},   {"I5", plant_ext_bump},
 };
 
 static void note_letter(void *arg, const char *text)
@@ -324,6 +340,10 @@ static void torn(void **state, bool end)
 	f = *state;
 	idx = conn_find(f->t, &f->k[8], &slot, NULL);
 	op_update_begin(f->t, 0, idx);
+	op_update_ext(f->t, 0, idx)->labels[0] = 3;
+	op_update_commit(f->t, 0, idx, NULL, (struct op_cursor){0, 0});
+	op_update_begin(f->t, 0, idx);
+	op_update_ext(f->t, 0, idx)->labels[0] = 500;
 	table_conn(f->t, 0, idx)->packets[0] = 500;
 	table_detail(f->t, 0, idx)->rtt_us[1] = 500;
 	if (end) {
@@ -338,6 +358,8 @@ static void torn(void **state, bool end)
 	fix_clean(f, NCONN);
 	fix_all(f, NCONN);
 	assert_int_equal(table_detail(f->t, 0, idx)->rtt_us[1], 0);
+	assert_int_equal(table_conn(f->t, 0, idx)->ext, 1);
+	assert_int_equal(table_ext(f->t, 0, 1)->labels[0], 3);
 	fix_close(state);
 }
 
