@@ -154,6 +154,7 @@ struct tbl_header {
 	uint32_t pressure __attribute__((aligned(64)));
 	uint32_t generation_clean; /* generation that ended cleanly */
 	uint64_t t0_real_ns; /* tick 0; capture: set by the first frame */
+	uint64_t huge_bytes; /* of this segment in huge pages (reaper) */
 };
 _Static_assert(sizeof(struct tbl_header) <= PAGE, "header page");
 

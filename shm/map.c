@@ -287,16 +287,18 @@ void region_unmap(struct table *t)
 #define MADV_COLLAPSE 25
 #endif
 
-uint64_t region_collapse(struct table *t)
+bool region_collapse(struct table *t, unsigned int steps, uint64_t *at,
+		     uint64_t *got)
 {
-	const uint64_t step = 2u << 20;
-	uint64_t len = t->addr6_off / step * step, at, got = 0;
 	char *m = (char *)t->hdr;
 
-	for (at = 0; at < len; at += step)
-		if (!madvise(m + at, step, MADV_COLLAPSE))
-			got += step;
-	return got;
+	for (; steps; steps--, *at += HUGE_PAGE) {
+		if (*at + HUGE_PAGE > t->addr6_off)
+			return false;
+		if (!madvise(m + *at, HUGE_PAGE, MADV_COLLAPSE))
+			*got += HUGE_PAGE;
+	}
+	return true;
 }
 
 struct table *region_memory(const struct region_params *p)

@@ -5,6 +5,9 @@
  *
  * Timeouts and options of a tracker sit in rows by the tracker's place in
  * trackers.h; what a slot means is known to the tracker alone.
+ *
+ * Rules and timeout policies stand behind everything else: who has none never
+ * touches their lines.
  */
 #ifndef SHM_POLICY_H
 #define SHM_POLICY_H
@@ -14,9 +17,59 @@
 #define POLICY_TRACKERS 16u
 #define POLICY_TIMEOUTS 16u
 #define POLICY_OPTIONS	8u
+#define POLICY_RULES	64u
+#define POLICY_RANGES	8u
+#define POLICY_PROFILES 8u
+#define POLICY_NAME	24u
 
 enum tcp_mode { TCP_MODE_AUTO, TCP_MODE_STRICT, TCP_MODE_MIRROR };
 enum checksum_mode { CHECKSUM_OFF, CHECKSUM_ON, CHECKSUM_AUTO };
+enum zone_from { ZONE_FROM_NONE, ZONE_FROM_IFACE, ZONE_FROM_VLAN };
+
+/* what a rule asks of a packet ... */
+#define RULE_IFACE  (1u << 0)
+#define RULE_VLAN   (1u << 1)
+#define RULE_FAMILY (1u << 2)
+#define RULE_PROTO  (1u << 3)
+#define RULE_SRC    (1u << 4)
+#define RULE_DST    (1u << 5)
+#define RULE_SPORT  (1u << 6)
+#define RULE_DPORT  (1u << 7)
+/* ... and what it gives it: two of each packet, the others of the packet that
+ * begins a connection */
+#define RULE_ZONE    (1u << 0)
+#define RULE_NOTRACK (1u << 1)
+#define RULE_MARK    (1u << 2)
+#define RULE_LABELS  (1u << 3)
+#define RULE_TIMEOUT (1u << 4)
+#define RULE_HELPER  (1u << 5)
+#define RULE_PACKET  (RULE_ZONE | RULE_NOTRACK)
+#define RULE_CONN    (RULE_MARK | RULE_LABELS | RULE_TIMEOUT | RULE_HELPER)
+
+/* IPv4 in the first word; network order, addr is masked */
+struct policy_net {
+	uint32_t addr[4], mask[4];
+};
+
+struct policy_range {
+	uint16_t from, to;
+};
+
+struct policy_rule {
+	uint16_t asks, gives;
+	uint16_t vlan;
+	uint16_t zone[2]; /* of the original direction, of the reply */
+	uint8_t iface;
+	uint8_t l3proto; /* 4 or 6 */
+	uint8_t l4proto;
+	uint8_t profile; /* timeout policy + 1 */
+	uint8_t nsport, ndport;
+	uint32_t mark, mark_mask; /* mark = (mark & ~mask) ^ value */
+	uint64_t labels[2];
+	char helper[POLICY_NAME];
+	struct policy_net src, dst;
+	struct policy_range sport[POLICY_RANGES], dport[POLICY_RANGES];
+};
 
 struct policy {
 	uint64_t version;
@@ -28,9 +81,22 @@ struct policy {
 	uint8_t tcp_mode; /* enum tcp_mode, AUTO resolved by the source */
 	uint8_t log_invalid;
 	uint8_t tracker_off[POLICY_TRACKERS]; /* 1 = use the generic one */
-	uint8_t pad[6];
+	uint8_t zone_from;  /* enum zone_from */
+	uint8_t zone_dirs;  /* there may be zones of one direction (F048) */
+	uint8_t nrule;
+	uint8_t rule_gives; /* what any of the rules gives */
+	uint8_t nzone_orig;
+	uint8_t pad[1];
 	uint32_t timeout[POLICY_TRACKERS][POLICY_TIMEOUTS]; /* seconds */
 	uint32_t option[POLICY_TRACKERS][POLICY_OPTIONS];
+	/* zones that connections may have in their original direction alone */
+	uint16_t zone_orig[POLICY_RULES];
+	/* timeout policies (F110): whole sets, also of what they do not change;
+	 * a place keeps its name for as long as connections may point to it */
+	char profile_name[POLICY_PROFILES][POLICY_NAME];
+	uint8_t profile_on[POLICY_PROFILES];
+	uint32_t profile[POLICY_PROFILES][POLICY_TRACKERS][POLICY_TIMEOUTS];
+	struct policy_rule rule[POLICY_RULES];
 };
 
 #endif

@@ -335,6 +335,8 @@ static int seg_fill(int fd, const struct region_params *p, unsigned int s,
 
 		for (i = 0; i < NSHARD; i++)
 			h->next[i] = 1;
+		/* from a capture no line is lost, from the first on */
+		h->lossless = p->clock_mode == CLOCK_CAPTURE;
 	} else if (s >= SEG_RING0) {
 		((struct ring_header *)(void *)m)->ncells = g.ring_cells;
 	}
@@ -514,6 +516,28 @@ static int seg_open_old(struct region *r, const struct region_params *p,
 			       : 0;
 }
 
+/* The sum finds accidents.  But no process walks by a geometry that this
+ * program would not have made of the same parameters. */
+static int geometry_check(const struct tbl_header *h,
+			  const struct region_params *made, const char *path,
+			  struct region_error *err)
+{
+	struct geometry g;
+
+	if (h->max)
+		geometry_of(made, &g);
+	if (h->max && h->nshard == NSHARD && h->hash_id == HASH_SIPHASH13 &&
+	    !h->sparse && h->cap == g.cap && h->nbucket == g.nbucket &&
+	    h->nline == g.nline && h->ring_cells == g.ring_cells &&
+	    h->log_slots == g.log_slots && h->size == g.size &&
+	    !memcmp(h->off, g.off, sizeof(g.off)))
+		return 0;
+	return region_refuse(err, -EINVAL, 4,
+		      "%s: %u entries a shard in %llu bytes is not what a "
+		      "max of %u makes" RESET_HINT,
+		      path, h->cap, (unsigned long long)h->size, h->max);
+}
+
 static int adopt_header(struct region *r, const struct region_params *p,
 			struct region_params *old, struct region_error *err)
 {
@@ -542,6 +566,9 @@ static int adopt_header(struct region *r, const struct region_params *p,
 			(uint64_t)h->ring_cells * sizeof(struct event_cell);
 		old->log_bytes =
 			(uint64_t)h->log_slots * sizeof(struct event_slot);
+		e = geometry_check(h, old, path, err);
+	}
+	if (!e) {
 		h->nworker = p->nworker;
 		h->generation++;
 		h->sum = header_sum(h);

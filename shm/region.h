@@ -80,9 +80,11 @@ int region_map(const struct region *r, struct table *t,
 	       struct region_error *err);
 void region_unmap(struct table *t);
 
-/* Huge pages for the table, where the kernel gives them: bytes that got any.
- * Slow; called once the daemon is ready. */
-uint64_t region_collapse(struct table *t);
+/* Huge pages for the table, where the kernel gives them: the next `steps` of
+ * 2 MiB from *at; *got grows by the bytes that got any.  False: it was the
+ * end.  A step takes up to some milliseconds. */
+bool region_collapse(struct table *t, unsigned int steps, uint64_t *at,
+		     uint64_t *got);
 
 /* a table in ordinary memory: for tests, benchmarks and fuzzing; `nring`
  * rings.  NULL: no memory. */

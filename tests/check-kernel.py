@@ -37,7 +37,7 @@ from frames import Pair, in_words, read_pcap, write_pcap  # noqa: E402
 from kernel import Kernel, LostError, has_sysctl, leftovers, \
     remove  # noqa: E402
 from sequences import KINDS, conversations, every_state, interleaved, \
-    some_udplite, with_gaps  # noqa: E402
+    with_gaps  # noqa: E402
 from verdict import judged  # noqa: E402
 
 BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
@@ -118,14 +118,6 @@ def ours_only():
         {"tracker.dccp": "off"}
 
 
-def kinds_for(kind, settings):
-    """F146: the kinds that `mix` draws from, or the one asked for."""
-    if kind != "mix":
-        return [kind]
-    return [k for k in sorted(KINDS) if k != "udplite" or
-            not settings.get("checksum")]
-
-
 # -- scenarios ------------------------------------------------------------------------
 def read_demo():
     with tempfile.NamedTemporaryFile() as f:
@@ -134,25 +126,17 @@ def read_demo():
         return read_pcap(f.name)[0]
 
 
-def is_sum_of_udplite(p):
-    v6 = p[0] >> 4 == 6
-    return (p[6] if v6 else p[9]) == 136
-
-
 def timed_conversations(seed, numbers):
-    """{number: [(seconds, packet)]}, and the states that have to be seen."""
-    out, n = {}, 0
+    """{number: [(seconds, packet)]}: every state, and then any packets."""
+    out = {}
     for v6 in (False, True):
-        while n < len(numbers) // 4:
-            made = sorted(every_state(Pair(n, v6)))
-            for what in made:
-                packets = every_state(Pair(n, v6))[what]
-                out[n] = [p if isinstance(p, tuple) else (0.3, p)
-                          for p in packets]
-                n += 1
-            break
+        for what in sorted(every_state(Pair(0, v6))):
+            n = len(out)
+            packets = every_state(Pair(n, v6))[what]
+            out[n] = [p if isinstance(p, tuple) else (0.3, p)
+                      for p in packets]
+    rest = [n for n in numbers if n not in out]
     rnd = random.Random("timed:%s" % seed)
-    rest = [i for i in numbers if i >= n]
     for i, packets in conversations("mix", "timed:%s" % seed, rest).items():
         out[i] = with_gaps(rnd, packets, TIMED_LAST)
     return out
@@ -174,17 +158,11 @@ def packets_for(name, numbers, settings):
         when = [x[0] for x in flat]
         when.append(TIMED_LAST + TIMED_TIMEOUT + 1.5)
         return [(n, p) for _, n, _, p in flat] + [(-1, last)], when
-    if kind == "udplite" and settings.get("checksum"):
+    lite = not settings.get("checksum")	# F146
+    if kind == "udplite" and not lite:
         return [], None
-    seqs = {}
-    for k in kinds_for(kind, settings):
-        mine = numbers if kind != "mix" else [
-            n for n in numbers if sorted(KINDS)[n % len(KINDS)] == k]
-        seqs.update(conversations(k, seed + ":" + turn, mine))
-    if settings.get("checksum"):
-        seqs = {n: s for n, s in seqs.items()
-                if not any(map(is_sum_of_udplite, s))}
-    return interleaved(seqs, name), None
+    return interleaved(conversations(kind, seed + ":" + turn, numbers, lite),
+                       name), None
 
 
 SIZE = {}

@@ -255,6 +255,9 @@ static void show_memory(struct sheet *s)
 		sheet_cell(s, "%" PRIu64, r->size[i]);
 	}
 	sheet_row(s);
+	sheet_cell(s, "tbl.huge"); /* of tbl, in huge pages */
+	sheet_cell(s, "%" PRIu64, shm_load(&a->t->hdr->huge_bytes));
+	sheet_row(s);
 	sheet_cell(s, "entry");
 	sheet_cell(s, "%zu",
 	           sizeof(struct conn) +

@@ -28,9 +28,14 @@
 #define TURN_SHARDS  (NSHARD / 4)
 #define EXPIRE_SHARD 20000u /* ended in one shard before the others come */
 
+/* huge pages are asked for in the background, so many bytes a turn */
+#define COLLAPSE_STEPS 16u
+
 struct turn {
 	uint32_t shard; /* next */
 	uint64_t next_ns;
+	uint64_t collapse_at, huge;
+	bool collapsed;
 };
 
 /* ---- healing ---- */
@@ -171,6 +176,20 @@ static void reaper_pressure(struct role_env *e, const struct policy *pol)
 
 /* ---- loop ---- */
 
+/* 2 MiB pages for the table: a third of the time of a random look-up.  Not for
+ * a private instance, which is gone before it would pay. */
+static void reaper_collapse(struct role_env *e, struct turn *turn)
+{
+	if (turn->collapsed || e->private_instance)
+		return;
+	turn->collapsed = !region_collapse(e->t, COLLAPSE_STEPS,
+					   &turn->collapse_at, &turn->huge);
+	shm_store(&e->t->hdr->huge_bytes, turn->huge);
+	if (turn->collapsed)
+		log_debug("reaper", "%llu MiB of the table in huge pages",
+			  (unsigned long long)turn->huge >> 20);
+}
+
 static void reaper_sleep(struct role_env *e, const struct turn *turn)
 {
 	struct pollfd p[2] = {
@@ -216,6 +235,7 @@ static int reaper_loop(struct role_env *e)
 		role_beat(e);
 		reaper_turn(e, rcud_enter(e->t), &turn);
 		rcud_leave(e->t);
+		reaper_collapse(e, &turn);
 		reaper_sleep(e, &turn);
 	}
 	return 0;

@@ -61,6 +61,8 @@ struct trk_ctx {
 	bool first;	/* the connection is a candidate, all zero but key */
 	bool mirror;	/* tcp.mode = mirror is in force */
 	uint32_t now;	/* ms tick of this packet */
+	/* timeouts of the connection's policy (F110), NULL: the sysctls' */
+	const uint32_t (*timeouts)[POLICY_TIMEOUTS];
 	/* out */
 	uint32_t timeout; /* seconds, for TRK_ACCEPT */
 	uint16_t events;  /* EVB_* that this packet causes, without NEW */
@@ -147,9 +149,18 @@ struct tracker {
 	int (*describe)(const struct conn *conn, char *buf, size_t len);
 };
 
+/* of another tracker's row */
+static inline uint32_t trk_timeout_of(const struct trk_ctx *c, uint8_t row,
+				      uint8_t slot)
+{
+	if (unlikely(c->timeouts))
+		return c->timeouts[row][slot];
+	return c->pol->timeout[row][slot];
+}
+
 static inline uint32_t trk_timeout(const struct trk_ctx *c, uint8_t slot)
 {
-	return c->pol->timeout[c->id][slot];
+	return trk_timeout_of(c, c->id, slot);
 }
 
 static inline uint32_t trk_option(const struct trk_ctx *c, uint8_t slot)

@@ -50,7 +50,7 @@ static enum trk_verdict udplite_packet(struct trk_ctx *c, struct conn *conn)
 		slot = UDP_REPLIED;
 		trk_assure(c, conn);
 	}
-	c->timeout = c->pol->timeout[ROW_udp][slot];
+	c->timeout = trk_timeout_of(c, ROW_udp, slot);
 	return TRK_ACCEPT;
 }
 

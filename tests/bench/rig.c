@@ -58,6 +58,7 @@ void rig_open(struct rig *r, uint64_t max, bool detail)
 				  .log_bytes = 1 << 20,
 				  .detail = detail,
 				  .clock_mode = CLOCK_CAPTURE};
+	uint64_t at = 0;
 
 	memset(r, 0, sizeof(*r));
 	r->t = region_memory(&p);
@@ -71,7 +72,7 @@ void rig_open(struct rig *r, uint64_t max, bool detail)
 	       (size_t)r->t->nshard * r->t->cap * sizeof(struct conn));
 	memset((char *)r->t->line, 0,
 	       (size_t)r->t->nshard * r->t->nline * sizeof(struct line));
-	r->huge = region_collapse(r->t);
+	region_collapse(r->t, UINT32_MAX, &at, &r->huge);
 	tracker_defaults(&r->pol);
 	r->pol.acct = 1;
 	r->pol.events = 1;

@@ -44,8 +44,8 @@
 struct run {
 	struct traffic tr;
 	struct model m;
-	struct table *s;	  /* the writer's */
-	struct table *t[DEPTH];	  /* first repair, second, third */
+	struct table *s;        /* the writer's */
+	struct table *t[DEPTH]; /* first repair, second, third */
 	char *start, *now, *img[DEPTH], *at[DEPTH];
 	size_t len;
 	uint64_t first, last;
@@ -76,7 +76,7 @@ static void writer(void *arg)
 }
 
 static bool run_open(struct run *r, uint64_t seed, uint64_t packets,
-		     uint64_t warm, uint32_t cells)
+                     uint64_t warm, uint32_t cells)
 {
 	unsigned int i;
 	uint64_t n;
@@ -84,7 +84,7 @@ static bool run_open(struct run *r, uint64_t seed, uint64_t packets,
 	memset(r, 0, sizeof(*r));
 	r->s = traffic_table(true, cells);
 	r->done = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!r->s || r->done == MAP_FAILED)
 		return false;
 	r->len = image_size(r->s);
@@ -138,8 +138,8 @@ static void run_bad(struct run *r, const char *what, uint32_t depth)
 {
 	if (r->bad++ < 5)
 		fprintf(stderr, "op %u %u, depth %u, step %llu: %s\n",
-			r->s->shard[0].op, r->s->shard[1].op, depth,
-			(unsigned long long)*r->done, what);
+		        r->s->shard[0].op, r->s->shard[1].op, depth,
+		        (unsigned long long)*r->done, what);
 }
 
 /* ---- killed ---- */
@@ -158,7 +158,7 @@ static void repairer(void *arg)
 
 /* A repair of image `from`, killed at each instruction. */
 static void repair_killed(struct run *r, const char *from, struct view was,
-			  uint32_t depth)
+                          uint32_t depth)
 {
 	struct repairer p = {r->t[depth], ++r->turn & 1};
 	struct table *next = r->t[depth + 1];
@@ -265,12 +265,12 @@ static int run_killed(uint64_t seed, uint64_t packets, uint64_t every)
 struct ending {
 	uint64_t cursor, events[IMAGE_SHARDS], sum[IMAGE_SHARDS];
 	struct view view;
-	uint32_t own;  /* events of the successor's own key */
+	uint32_t own; /* events of the successor's own key */
 	uint32_t bad;
 };
 
 static uint64_t event_sum(uint64_t h, const struct event_cell *e,
-			  const struct event_more *m)
+                          const struct event_more *m)
 {
 	h = noise(h ^ e->type ^ (uint64_t)e->bits << 8 ^ e->ts_ns << 24);
 	h = noise(h ^ e->key.addr[1] ^ (uint64_t)e->status << 32);
@@ -280,7 +280,7 @@ static uint64_t event_sum(uint64_t h, const struct event_cell *e,
 }
 
 static void ending_events(const struct table *t, const struct conn_key *own,
-			  struct ending *e)
+                          struct ending *e)
 {
 	const struct event_ring *g = &t->ring[0];
 	uint64_t at, next[IMAGE_SHARDS] = {1, 1};
@@ -313,7 +313,7 @@ static void ending_events(const struct table *t, const struct conn_key *own,
 }
 
 static struct ending ending(const struct run *r, const struct table *t,
-			    const struct conn_key *own)
+                            const struct conn_key *own)
 {
 	struct ending e;
 	uint32_t sh;
@@ -359,7 +359,7 @@ static void heir(struct run *r, struct table *t, const struct conn_lookup *own)
 }
 
 static pid_t heir_start(struct run *r, struct table *t,
-			const struct conn_lookup *own)
+                        const struct conn_lookup *own)
 {
 	pid_t pid = fork();
 
@@ -408,7 +408,7 @@ struct stops {
 /* Stops the repairer after `at` instructions; 1 = was inside, 0 = not yet or
  * no more, -1 = it had ended before. */
 static int attach_at(struct run *r, const char *img, uint32_t sh, uint32_t at,
-		     bool kill_it, const struct ending *want, struct stops *n)
+                     bool kill_it, const struct ending *want, struct stops *n)
 {
 	struct attach a = {r->t[0], sh};
 	struct conn_lookup own = key_make(a.t, 900, false, !sh);
@@ -453,15 +453,16 @@ static int attach_at(struct run *r, const char *img, uint32_t sh, uint32_t at,
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		run_bad(r, "successor failed", at);
 	else if (got.own != 1 || !ending_equal(&got, want))
-		run_bad(r, got.bad ? "events or table broken"
-				   : "another end than without deaths",
-			at);
+		run_bad(r,
+		        got.bad ? "events or table broken"
+		                : "another end than without deaths",
+		        at);
 	return 1;
 }
 
 static void attach_image(struct run *r, const char *img, uint32_t sh,
-			 const struct ending *want, uint32_t stride,
-			 struct stops *n)
+                         const struct ending *want, uint32_t stride,
+                         struct stops *n)
 {
 	uint32_t at;
 	unsigned int kill_it;
@@ -474,7 +475,7 @@ static void attach_image(struct run *r, const char *img, uint32_t sh,
 
 /* one image of each kind: operation x (bare, prepared, committed, published) */
 static bool attach_wanted(const struct run *r, uint32_t *sh,
-			  uint32_t have[OP_REBUILD][4], uint32_t each)
+                          uint32_t have[OP_REBUILD][4], uint32_t each)
 {
 	for (*sh = 0; *sh < IMAGE_SHARDS; ++*sh) {
 		const struct shard *q = &r->s->shard[*sh];
@@ -485,11 +486,10 @@ static bool attach_wanted(const struct run *r, uint32_t *sh,
 		if (table_conn(r->s, *sh, q->op_idx)->seq != q->op_seq + 2)
 			phase = q->op_tail ? 1 : 0;
 		else
-			phase = q->op_tail &&
-						r->s->ring[0].hdr->tail !=
-							q->op_tail
-					? 2
-					: 3;
+			phase = q->op_tail && r->s->ring[0].hdr->tail !=
+			                                q->op_tail
+			                ? 2
+			                : 3;
 		return have[q->op][phase]++ < each;
 	}
 	return false;
@@ -538,7 +538,9 @@ static int run_attach(uint64_t seed, uint32_t each, uint32_t stride)
 	       (unsigned long long)n.points, (unsigned long long)n.waited,
 	       (unsigned long long)r.bad);
 	run_close(&r);
-	return r.bad ? 1 : kinds < 12 || n.points < 50 || !n.waited ? NOT_ENOUGH : 0;
+	return r.bad                                      ? 1
+	       : kinds < 12 || n.points < 50 || !n.waited ? NOT_ENOUGH
+	                                                  : 0;
 }
 
 static void test_killed(void **state)

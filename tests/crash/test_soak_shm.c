@@ -36,11 +36,11 @@
 #include "shm/region.h"
 #include "tests/lib/keys.h"
 
-#define NKEY	 400u
-#define NSTAY	 60u /* the first are never deleted */
-#define NWRITER	 2u
-#define CELLS	 65536u
-#define SHARDS	 2u
+#define NKEY     400u
+#define NSTAY    60u /* the first are never deleted */
+#define NWRITER  2u
+#define CELLS    65536u
+#define SHARDS   2u
 #define PER_CONN 100u
 
 enum stop { RUN, READERS_END, CONSUMER_ENDS };
@@ -101,7 +101,8 @@ static bool view_torn(const struct conn_view *v)
 	return c->bytes[0] != c->packets[0] * PER_CONN ||
 	       c->bytes[1] != c->packets[1] * PER_CONN ||
 	       c->mark != (uint32_t)n || c->priv[0] != (uint8_t)n ||
-	       c->priv[CONN_PRIV - 1] != (uint8_t)n || v->detail.last_ns != n ||
+	       c->priv[CONN_PRIV - 1] != (uint8_t)n ||
+	       (c->ext && v->ext.labels[0] != n) || v->detail.last_ns != n ||
 	       v->detail.rtt_us[0] != (uint32_t)c->packets[0] ||
 	       v->detail.rtt_us[1] != (uint32_t)c->packets[1];
 }
@@ -113,6 +114,7 @@ static void writer_op(struct soak *s, uint32_t i, uint64_t r)
 	struct op_event ev;
 	uint32_t slot, idx = conn_find(s->t, k, &slot, NULL);
 	struct conn_detail x;
+	struct conn_ext ext, *e;
 	struct conn init;
 	enum op_refusal why;
 
@@ -121,13 +123,23 @@ static void writer_op(struct soak *s, uint32_t i, uint64_t r)
 		memset(&init, 0, sizeof(init));
 		memset(&x, 0, sizeof(x));
 		entry_write(&init, &x, 0);
+		memset(&ext, 0, sizeof(ext));
+		ext.labels[0] = 1;
 		ev.type = EVENT_NEW;
-		op_insert(s->t, k, &init, &x, NULL, &ev, cur, &why);
+		op_insert(s->t, k, &init, &x, r & 2 ? &ext : NULL, &ev, cur,
+		          &why);
 		return;
 	}
 	op_update_begin(s->t, k->shard, idx);
 	entry_write(table_conn(s->t, k->shard, idx),
-		    table_detail(s->t, k->shard, idx), r & 1);
+	            table_detail(s->t, k->shard, idx), r & 1);
+	/* some get an extension record, and keep it up to date */
+	if (table_conn(s->t, k->shard, idx)->ext || r % 8 == 5) {
+		e = op_update_ext(s->t, k->shard, idx);
+		if (e)
+			e->labels[0] =
+				table_detail(s->t, k->shard, idx)->last_ns;
+	}
 	if (i >= NSTAY && r % 8 < 3) {
 		ev.type = EVENT_DESTROY;
 		op_delete_commit(s->t, k->shard, idx, slot, &ev, cur);
@@ -165,7 +177,7 @@ struct last {
 };
 
 static void view_judge(struct soak *s, struct last *l,
-		       const struct conn_view *v)
+                       const struct conn_view *v)
 {
 	uint32_t i = key_number(&v->conn.key);
 	uint64_t n = v->conn.packets[0] + v->conn.packets[1];
@@ -211,10 +223,11 @@ static void reader(struct soak *s)
 /* ---- consumer ---- */
 
 static void event_judge(struct tell *w, const struct event_cell *e,
-			const struct event_more *m)
+                        const struct event_more *m)
 {
 	uint32_t i = key_number(&e->key);
-	uint64_t n = m->packets[0] + m->packets[1];
+	uint64_t n = e->cells == 1 ? e->len / PER_CONN
+	                           : m->packets[0] + m->packets[1];
 
 	w->events++;
 	if (i >= NKEY) {
@@ -247,9 +260,8 @@ static bool consumer_step(struct soak *s, uint32_t m, uint64_t next[SHARDS])
 	e = g->cell[at & g->mask];
 	memcpy(&more, &g->cell[(at + 1) & g->mask], sizeof(more));
 	sh = conn_id_shard(e.id);
-	if (e.seq != at + 1 ||
-	    (e.type != EVENT_PAD && (sh >= SHARDS || e.cells != 2 ||
-				     more.seq != (EVENT_CONT | (at + 2))))) {
+	if (e.seq != at + 1 || (e.type != EVENT_PAD && sh >= SHARDS) ||
+	    (e.cells == 2 && more.seq != (EVENT_CONT | (at + 2)))) {
 		w->disorder++;
 		shm_store_release(&w->taken[m], at + 1);
 		return true;
@@ -271,14 +283,16 @@ static void consumer(struct soak *s)
 {
 	uint64_t next[SHARDS];
 	uint32_t sh;
-	bool last;
+	bool last, more;
 
 	for (sh = 0; sh < SHARDS; sh++)
 		next[sh] = 1;
 	do {
 		last = shm_load(&s->tell->stop) == CONSUMER_ENDS;
-		while (consumer_step(s, 0, next) | consumer_step(s, 1, next))
-			;
+		do {
+			more = consumer_step(s, 0, next);
+			more |= consumer_step(s, 1, next);
+		} while (more);
 		sched_yield();
 	} while (!last);
 	for (sh = 0; sh < SHARDS; sh++)
@@ -309,7 +323,7 @@ static bool soak_open(struct soak *s, uint64_t seed)
 	s->rnd = seed;
 	s->t = table_make(20000, true, CELLS);
 	s->tell = mmap(NULL, sizeof(*s->tell), PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!s->t || s->tell == MAP_FAILED)
 		return false;
 	s->t->nshard = SHARDS;
@@ -339,7 +353,7 @@ struct figures {
 
 /* kills, stops and restarts */
 static void soak_torment(struct soak *s, pid_t pid[NWRITER], uint64_t ns,
-			 struct figures *f)
+                         struct figures *f)
 {
 	uint64_t end = clock_mono_ns() + ns;
 	uint32_t i;
@@ -454,7 +468,7 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return cmocka_run_group_tests(tests, NULL, NULL);
 	return soak_run(strtoull(argv[1], NULL, 10) * NS_PER_S,
-			argc > 2 ? strtoull(argv[2], NULL, 10) : 5)
-		       ? 1
-		       : 0;
+	                argc > 2 ? strtoull(argv[2], NULL, 10) : 5)
+	               ? 1
+	               : 0;
 }

@@ -70,7 +70,7 @@ static void run_count(struct run *r)
 		r->seen[q->op]++;
 		r->exts += q->op != OP_IDLE && q->op_ext;
 		r->foreign += q->op == OP_INSERT && q->op_from < FROM_BUMP4 &&
-			      (q->op_idx > q->bump[1]) != (q->op_from & 1);
+		              (q->op_idx > q->bump[1]) != (q->op_from & 1);
 		if (q->op == OP_INSERT || q->op == OP_DELETE) {
 			r->lines += q->op_line != 0;
 			r->pads += q->op_tail > r->s->ring[0].hdr->tail + 2;
@@ -118,14 +118,14 @@ static void run_image(struct run *r, uint64_t step)
 		bad = run_heir(r);
 	if ((raw || bad) && r->bad++ < 5)
 		fprintf(stderr,
-			"instruction %llu, step %llu, op %u %u: %s%s%s\n",
-			(unsigned long long)step, (unsigned long long)k,
-			r->s->shard[0].op, r->s->shard[1].op, raw ? raw : "",
-			raw && bad ? "; after repair: " : "", bad ? bad : "");
+		        "instruction %llu, step %llu, op %u %u: %s%s%s\n",
+		        (unsigned long long)step, (unsigned long long)k,
+		        r->s->shard[0].op, r->s->shard[1].op, raw ? raw : "",
+		        raw && bad ? "; after repair: " : "", bad ? bad : "");
 }
 
 static bool run_open(struct run *r, uint64_t seed, uint64_t packets,
-		     uint64_t warm, bool detail)
+                     uint64_t warm, bool detail)
 {
 	uint64_t n;
 
@@ -133,7 +133,7 @@ static bool run_open(struct run *r, uint64_t seed, uint64_t packets,
 	r->s = traffic_table(detail, 64);
 	r->c = traffic_table(detail, 64);
 	r->done = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!r->s || !r->c || r->done == MAP_FAILED)
 		return false;
 	traffic_init(&r->tr, r->s, seed);
@@ -165,7 +165,7 @@ static void run_close(struct run *r)
 
 /* 0 = nothing was wrong, -1 = could not run */
 static int run(uint64_t seed, uint64_t packets, uint64_t warm, bool detail,
-	       struct run *r)
+               struct run *r)
 {
 	struct stepper st;
 	int code;
@@ -179,8 +179,8 @@ static int run(uint64_t seed, uint64_t packets, uint64_t warm, bool detail,
 	code = stepper_collect(&st);
 	if (code || *r->done != r->m.nstep) {
 		fprintf(stderr, "writer ended with %d after %llu of %llu\n",
-			code, (unsigned long long)*r->done,
-			(unsigned long long)r->m.nstep);
+		        code, (unsigned long long)*r->done,
+		        (unsigned long long)r->m.nstep);
 		r->bad++;
 	}
 	printf("step: seed %llu: %llu operations, %llu instructions, %llu "
@@ -203,7 +203,7 @@ static int run(uint64_t seed, uint64_t packets, uint64_t warm, bool detail,
 static struct run total;
 
 static void run_assert(uint64_t seed, uint64_t packets, uint64_t warm,
-		       bool detail)
+                       bool detail)
 {
 	struct run r;
 
@@ -271,7 +271,7 @@ int main(int argc, char **argv)
 	if (argc < 4)
 		return cmocka_run_group_tests(tests, NULL, NULL);
 	code = run(strtoull(argv[1], NULL, 10), strtoull(argv[2], NULL, 10),
-		   strtoull(argv[3], NULL, 10), argc < 5 || argv[4][0] != '0',
-		   &r);
+	           strtoull(argv[3], NULL, 10), argc < 5 || argv[4][0] != '0',
+	           &r);
 	return code < 0 ? 2 : code;
 }

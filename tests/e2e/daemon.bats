@@ -171,7 +171,7 @@ daemon() {
 	for r in "worker 0" reaper api; do
 		grep -qE '^CapEff:\s+0000000000000000$' \
 			"/proc/$(role "$r")/status"
-		grep -qE '^Seccomp:\s+2$' "/proc/$(role "$r")/status"
+		grep -qE '^NoNewPrivs:\s+1$' "/proc/$(role "$r")/status"
 	done
 	grep -q 'no user ctshard' "$W/log"
 }
@@ -221,7 +221,14 @@ with open(sys.argv[1], "r+b") as f:
 }
 
 refused() {
-	run daemon -R "$run_dir" -r "$demo"
+	: >"$W/log"
+	spawn -r "$demo"
+	try ready_or_dead
+	run ! answers
+	status=0
+	wait "$pid" || status=$?
+	pid=
+	output=$(<"$W/log")
 	echo "$output"
 	[ "$status" -eq 4 ]
 	[[ "$output" == *--reset-table* ]]
@@ -243,7 +250,8 @@ refused() {
 		refused '[0-9a-f]+.*[0-9a-f]+'
 	done
 	cp "$W/good" "$(segment tbl)"
-	damage 'b[200] ^= 0xff'
+	# a number of the geometry
+	damage 'b[80] ^= 0xff'
 	refused 'sum [0-9a-f]{16}, not [0-9a-f]{16}'
 	cp "$W/good" "$(segment tbl)"
 	size=$(stat -c %s "$W/good")
@@ -254,6 +262,24 @@ refused() {
 	done
 	cp "$W/good" "$(segment tbl)"
 	start_demo
+}
+
+@test "segments of another boot: exit 4, both boots" {
+	start_demo -s max=2000
+	stop
+	# another boot id, and the sum made to fit again: it is found as the
+	# number that equals the sum of all before it
+	damage '
+def fnv(n):
+    h = 0xcbf29ce484222325
+    for c in b[:n]:
+        h = (h ^ c) * 0x100000001b3 % (1 << 64)
+    return h.to_bytes(8, "little")
+at = [i for i in range(64, 1024, 8) if b[i:i + 8] == fnv(i)]
+assert len(at) == 1, at
+b[32:48] = bytes(range(16))
+b[at[0]:at[0] + 8] = fnv(at[0])'
+	refused 'boot 000102030405060708090a0b0c0d0e0f, this is boot [0-9a-f]{32}'
 }
 
 @test "a segment beside the table is missing or cut: exit 4" {

@@ -29,7 +29,7 @@ static struct file {
 	const char *suffix;
 	char path[300];
 	uint8_t *map, *image;
-	size_t len;
+	size_t len, cut;
 	int fd;
 } file[NFILES] = {{.suffix = "tbl"},  {.suffix = "proc"}, {.suffix = "mlog"},
 		  {.suffix = "pol"},  {.suffix = "key"},  {.suffix = "ev.0"},
@@ -136,9 +136,19 @@ static void damage(struct fuzz_in *in)
 		h->sum = sum_of(file[0].map,
 				offsetof(struct tbl_header, sum));
 	if (what & 0x40)
-		fuzz_check(!ftruncate(f->fd, (off_t)(fuzz16(in) %
-						     (f->len + 1))),
-			   "ftruncate");
+		f->cut = fuzz16(in) % (f->len + 1);
+}
+
+static void cut(void)
+{
+	struct file *f;
+
+	for (f = file; f < file + NFILES; f++) {
+		if (f->cut)
+			fuzz_check(!ftruncate(f->fd, (off_t)f->cut),
+				   "ftruncate");
+		f->cut = 0;
+	}
 }
 
 static void use(struct table *t)
@@ -199,6 +209,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	for (n = 0; in.left && n < 8; n++)
 		damage(&in);
+	cut();
 	e = region_adopt(&r, &params, &err);
 	if (e) {
 		fuzz_check(e < 0 && err.exit_code && *err.text,

@@ -26,7 +26,7 @@ static unsigned int image_parts(const struct table *t, struct part *p)
 	p[n++] = (struct part){&t->hdr->clock_ns, 192};
 	p[n++] = (struct part){t->shard, IMAGE_SHARDS * sizeof(*t->shard)};
 	p[n++] = (struct part){t->line, (size_t)IMAGE_SHARDS * t->nline *
-						sizeof(*t->line)};
+	                                        sizeof(*t->line)};
 	p[n++] = (struct part){t->chk, per * sizeof(*t->chk)};
 	p[n++] = (struct part){t->conn, per * sizeof(*t->conn)};
 	if (t->detail)
@@ -38,8 +38,8 @@ static unsigned int image_parts(const struct table *t, struct part *p)
 
 		p[n++] = (struct part){
 			g->hdr, offsetof(struct ring_header, drop_kernel)};
-		p[n++] = (struct part){
-			g->cell, ((size_t)g->mask + 1) * sizeof(*g->cell)};
+		p[n++] = (struct part){g->cell, ((size_t)g->mask + 1) *
+		                                        sizeof(*g->cell)};
 	}
 	for (i = 0; i < IMAGE_PROCS; i++)
 		p[n++] = (struct part){table_proc(t, i), 128};
@@ -147,7 +147,7 @@ int stepper_collect(struct stepper *s)
 	if (!s->over)
 		stepper_wait(s);
 	return s->status != -1 && WIFEXITED(s->status) ? WEXITSTATUS(s->status)
-						       : -1;
+	                                               : -1;
 }
 
 int stepper_release(struct stepper *s)

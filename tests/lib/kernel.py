@@ -27,8 +27,9 @@ CLASSES = {
     "related": "ct state related ct direction original",
     "related_reply": "ct state related ct direction reply"}
 BASE = {"checksum": 0, "acct": 1, "events": 1, "timestamp": 0}
-# Room for all events of a run, in case the listener is not let run.
 BUFFER = 64 << 20
+PIDFD_GETFD = 438	# the same number on all processors
+SO_RCVBUFFORCE = 33
 
 
 class LostError(Exception):
@@ -52,8 +53,8 @@ class Listener:
     def __init__(self, netns, *args):
         self.lines = []
         self.child = subprocess.Popen(
-            ["ip", "netns", "exec", netns, "stdbuf", "-oL", "conntrack", "-E",
-             "-b", str(BUFFER)] + list(args), stdout=subprocess.PIPE,
+            ["ip", "netns", "exec", netns, "stdbuf", "-oL", "conntrack",
+             "-E"] + list(args), stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
         self.reader = threading.Thread(
             target=lambda: self.lines.extend(self.child.stdout))
@@ -61,6 +62,7 @@ class Listener:
         try:
             for _ in range(2000):
                 if self.socket():
+                    self.enlarge()
                     return
                 if self.child.poll() is not None:
                     break
@@ -73,22 +75,41 @@ class Listener:
             raise
 
     def socket(self):
-        """(bytes that wait, messages dropped) of its subscription."""
-        proc = "/proc/%d/" % self.child.pid
-        mine = set()
+        """(bytes that wait, messages dropped, inode) of its subscription."""
+        mine = {name for name, _ in self.sockets()}
         try:
-            with open(proc + "net/netlink", encoding="ascii") as f:
+            with open("/proc/%d/net/netlink" % self.child.pid,
+                      encoding="ascii") as f:
                 rows = [line.split() for line in f][1:]
-            for fd in os.listdir(proc + "fd"):
-                mine.add(os.readlink(proc + "fd/" + fd))
         except OSError:
             return None
         for row in rows:
             # sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode
-            if row[1] == "12" and int(row[3], 16) and \
-                    "socket:[%s]" % row[9] in mine:
-                return int(row[4]), int(row[8])
+            name = "socket:[%s]" % row[9]
+            if row[1] == "12" and int(row[3], 16) and name in mine:
+                return int(row[4]), int(row[8]), name
         return None
+
+    def sockets(self):
+        """[(name, descriptor)] of what the listener has open."""
+        fds = "/proc/%d/fd/" % self.child.pid
+        try:
+            return [(os.readlink(fds + fd), int(fd)) for fd in os.listdir(fds)]
+        except OSError:
+            return []
+
+    def enlarge(self):
+        """Room for all events of a run, should the listener not be let run:
+        its own option for that reaches another socket than this one."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        name = self.socket()[2]
+        pid = os.pidfd_open(self.child.pid)
+        fd = libc.syscall(PIDFD_GETFD, pid, dict(self.sockets())[name], 0)
+        os.close(pid)
+        if fd < 0:
+            raise OSError("pidfd_getfd: errno %d" % ctypes.get_errno())
+        with socket.socket(fileno=fd) as s:
+            s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
 
     def idle(self):
         with open("/proc/%d/stat" % self.child.pid, encoding="ascii") as f:
@@ -277,7 +298,6 @@ class Kernel:
                                  "extended").splitlines()
             out.stats = self.statistics()
             lost = sum(e.drain() for e in ears)
-            print("DROPS", [e.socket() for e in ears], [len(e.lines) for e in ears])
         finally:
             enobufs = sum([e.end() for e in ears])
         seen = count.pop("seen")

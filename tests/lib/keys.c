@@ -51,7 +51,7 @@ uint64_t noise(uint64_t x)
 }
 
 struct conn_lookup key_make(const struct table *t, uint32_t n, bool v6,
-			    uint8_t sh)
+                            uint8_t sh)
 {
 	struct conn_lookup k;
 	unsigned int i;
@@ -76,7 +76,7 @@ struct conn_lookup key_make(const struct table *t, uint32_t n, bool v6,
 }
 
 struct conn_lookup key_in_bucket(const struct table *t, uint32_t n, bool v6,
-				 uint8_t sh, uint32_t bucket)
+                                 uint8_t sh, uint32_t bucket)
 {
 	struct conn_lookup k = key_make(t, n, v6, sh);
 

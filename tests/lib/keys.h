@@ -12,10 +12,10 @@ void table_drop(struct table *t);
 
 /* key number `n` in shard `sh` */
 struct conn_lookup key_make(const struct table *t, uint32_t n, bool v6,
-			    uint8_t sh);
+                            uint8_t sh);
 /* the same, with a port that brings it into `bucket` */
 struct conn_lookup key_in_bucket(const struct table *t, uint32_t n, bool v6,
-				 uint8_t sh, uint32_t bucket);
+                                 uint8_t sh, uint32_t bucket);
 
 /* 64 bits of noise from 64 bits */
 uint64_t noise(uint64_t x);

@@ -28,6 +28,16 @@ def some_ports(rnd, usual):
             return p
 
 
+class Dice(random.Random):
+    """A random state, and whether UDP-Lite may be among what it makes."""
+
+    lite = True
+
+    def base(self, *makers):
+        return self.choice([m for m in makers
+                            if self.lite or m is not some_udplite])
+
+
 # -- TCP ------------------------------------------------------------------------
 class Talk:
     """Two ends of a TCP conversation, and what each has told the other."""
@@ -320,8 +330,8 @@ def some_icmp(rnd, pair):
 
 def some_error(rnd, pair):
     """A conversation, and errors that quote its packets, more or less."""
-    base = rnd.choice((some_tcp, some_tcp, some_udp, some_udp, some_icmp,
-                       some_sctp, some_gre, some_generic, some_udplite))
+    base = rnd.base(some_tcp, some_tcp, some_udp, some_udp, some_icmp,
+                    some_sctp, some_gre, some_generic, some_udplite)
     out = []
     for p in base(rnd, pair)[:12]:
         out.append(p)
@@ -658,16 +668,20 @@ KINDS = {
 }
 
 
-def conversation(kind, seed, n):
+def conversation(kind, seed, n, lite=True):
     """Number n of a kind: its own random state, so that it stands alone."""
-    rnd = random.Random("%s:%s:%d" % (kind, seed, n))
-    make, v6 = KINDS[rnd.choice(sorted(KINDS)) if kind == "mix" else kind]
+    rnd = Dice("%s:%s:%d" % (kind, seed, n))
+    rnd.lite = lite
+    if kind == "mix":
+        kind = rnd.choice([k for k in sorted(KINDS)
+                           if lite or k != "udplite"])
+    make, v6 = KINDS[kind]
     return make(rnd, Pair(n, rnd.random() < 0.4 if v6 is None else v6))
 
 
-def conversations(kind, seed, numbers):
+def conversations(kind, seed, numbers, lite=True):
     """{number: its packets}, of those that have any."""
-    made = ((n, conversation(kind, seed, n)) for n in numbers)
+    made = ((n, conversation(kind, seed, n, lite)) for n in numbers)
     return {n: packets for n, packets in made if packets}
 
 

@@ -39,7 +39,7 @@ void traffic_init(struct traffic *tr, const struct table *t, uint64_t seed)
 
 		/* most in one bucket, for overflow lines */
 		tr->key[i] = i % 7 < 5 ? key_in_bucket(t, i, v6, sh, sh)
-				       : key_make(t, i, v6, sh);
+		                       : key_make(t, i, v6, sh);
 	}
 }
 
@@ -63,7 +63,7 @@ static struct op_cursor packet_cursor(const struct packet *p)
 static const struct op_cursor more_follows;
 
 static void packet_event(const struct packet *p, uint8_t type,
-			 struct op_event *ev)
+                         struct op_event *ev)
 {
 	memset(ev, 0, sizeof(*ev));
 	ev->type = type;
@@ -78,7 +78,7 @@ static void packet_event(const struct packet *p, uint8_t type,
 
 /* what a tracker does: many fields of both lines, in no special order */
 static void entry_write(struct conn *c, struct conn_detail *x, uint64_t r,
-			bool first)
+                        bool first)
 {
 	unsigned int dir = first ? 0 : r >> 50 & 1, i;
 
@@ -137,13 +137,13 @@ static bool packet_insert(struct packet *p, struct op_cursor cur)
 	ext_write(&ext, p->r);
 	packet_event(p, p->r >> 45 & 7 ? EVENT_NEW : EVENT_PAD, &ev);
 	if (!op_insert(p->t, p->k, &init, &x, p->r >> 35 & 1 ? &ext : NULL, &ev,
-		       cur, &why))
+	               cur, &why))
 		return false;
 	return true;
 }
 
 static void packet_delete(struct packet *p, const struct conn_lookup *k,
-			  struct op_cursor cur)
+                          struct op_cursor cur)
 {
 	uint32_t slot, idx = conn_find(p->t, k, &slot, NULL);
 	struct op_event ev;
@@ -151,8 +151,8 @@ static void packet_delete(struct packet *p, const struct conn_lookup *k,
 	packet_event(p, p->r >> 45 & 3 ? EVENT_DESTROY : EVENT_PAD, &ev);
 	op_update_begin(p->t, k->shard, idx);
 	entry_write(table_conn(p->t, k->shard, idx),
-		    p->t->detail ? table_detail(p->t, k->shard, idx) : NULL,
-		    p->r * 3, false);
+	            p->t->detail ? table_detail(p->t, k->shard, idx) : NULL,
+	            p->r * 3, false);
 	update_ext(p, k->shard, idx);
 	op_delete_commit(p->t, k->shard, idx, slot, &ev, cur);
 	budget_give(p->t, 0);
@@ -165,8 +165,8 @@ static void packet_update(struct packet *p, uint32_t idx)
 	packet_event(p, p->r >> 45 & 1 ? EVENT_UPDATE : EVENT_PAD, &ev);
 	op_update_begin(p->t, p->k->shard, idx);
 	entry_write(table_conn(p->t, p->k->shard, idx),
-		    p->t->detail ? table_detail(p->t, p->k->shard, idx) : NULL,
-		    p->r, false);
+	            p->t->detail ? table_detail(p->t, p->k->shard, idx) : NULL,
+	            p->r, false);
 	update_ext(p, p->k->shard, idx);
 	op_update_commit(p->t, p->k->shard, idx, &ev, packet_cursor(p));
 }
@@ -229,10 +229,10 @@ static void packet_reopen(struct packet *p)
 }
 
 void traffic_packet(const struct traffic *tr, struct table *t, uint64_t n,
-		    void (*after)(void *), void *arg)
+                    void (*after)(void *), void *arg)
 {
-	struct packet p = {.tr = tr, .t = t, .n = n, .after = after,
-			   .arg = arg};
+	struct packet p = {
+		.tr = tr, .t = t, .n = n, .after = after, .arg = arg};
 	uint32_t i, idx, act, many;
 
 	p.r = noise(n + tr->seed * 1000003);
@@ -285,7 +285,7 @@ static uint64_t bytes_hash(uint64_t h, const void *p, size_t len)
 }
 
 static void view_add(struct view *v, const struct table *t,
-		     const struct conn_view *c, bool ids)
+                     const struct conn_view *c, bool ids)
 {
 	uint64_t h = bytes_hash(1, &c->conn.key, sizeof(c->conn.key));
 	struct conn e = c->conn;
@@ -310,7 +310,7 @@ static void view_add(struct view *v, const struct table *t,
 }
 
 struct view view_by_key(const struct traffic *tr, const struct table *t,
-			bool ids)
+                        bool ids)
 {
 	struct view v = {0};
 	struct conn_view c;
@@ -393,7 +393,7 @@ static void model_note(void *arg)
 }
 
 int model_make(struct model *m, struct traffic *tr, struct table *t,
-	       uint64_t first, uint64_t last)
+               uint64_t first, uint64_t last)
 {
 	uint64_t n;
 
@@ -445,7 +445,7 @@ static const char *cells_bad(const struct model *m, const struct table *t)
 }
 
 const char *model_raw(const struct model *m, const struct table *t, uint64_t k,
-		      struct view *seen)
+                      struct view *seen)
 {
 	struct view slab = view_by_slab(t, true);
 	uint64_t tail = t->ring[0].hdr->tail;
@@ -502,13 +502,13 @@ static bool budget_bad(const struct table *t)
 {
 	uint64_t drawn = t->hdr->budget;
 	uint64_t held = t->ring[0].hdr->credit + t->ring[1].hdr->credit +
-			table_count(t);
+	                table_count(t);
 
 	return drawn < held || drawn > held + 2;
 }
 
 const char *model_repaired(const struct model *m, const struct table *raw,
-			   const struct table *t, uint64_t k, struct view seen)
+                           const struct table *t, uint64_t k, struct view seen)
 {
 	struct snap s = snap_take(m->tr, t);
 	const char *bad;
@@ -526,10 +526,10 @@ const char *model_repaired(const struct model *m, const struct table *raw,
 		return "rings_check";
 	if (!snap_equal(&s, &m->snap[k]) &&
 	    (k >= m->nstep || !snap_equal(&s, &m->snap[k + 1])))
-		return snap_differs(&s, &m->snap[view_equal(s.view,
-							    m->snap[k].view)
-							 ? k
-							 : k + 1]);
+		return snap_differs(
+			&s,
+			&m->snap[view_equal(s.view, m->snap[k].view) ? k
+		                                                     : k + 1]);
 	if (!view_equal(s.view, seen))
 		return "repair changed what readers saw";
 	if (!view_equal(s.view, view_by_slab(t, true)))

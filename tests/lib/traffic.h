@@ -22,7 +22,7 @@
 struct traffic {
 	struct conn_lookup key[TRAFFIC_KEYS];
 	uint64_t seed;
-	uint32_t nkey;	/* keys in use */
+	uint32_t nkey;  /* keys in use */
 	bool alternate; /* odd packets shard 1, even shard 0; few deletes */
 };
 
@@ -43,7 +43,7 @@ struct model {
 	struct traffic *tr;
 	struct table *t;
 	struct snap *snap; /* after each step */
-	uint64_t *cell;	   /* hash of each event cell */
+	uint64_t *cell;    /* hash of each event cell */
 	uint64_t nstep, room;
 };
 
@@ -53,27 +53,27 @@ void traffic_init(struct traffic *tr, const struct table *t, uint64_t seed);
 
 /* `after` is called after each operation that others may see */
 void traffic_packet(const struct traffic *tr, struct table *t, uint64_t n,
-		    void (*after)(void *), void *arg);
+                    void (*after)(void *), void *arg);
 /* number of the last packet that the table says is done */
 uint64_t traffic_cursor(const struct table *t);
 
 struct view view_by_key(const struct traffic *tr, const struct table *t,
-			bool ids);
+                        bool ids);
 struct view view_by_slab(const struct table *t, bool ids);
 bool view_equal(struct view a, struct view b);
 
 /* Runs packets first .. last on t and notes every step. */
 int model_make(struct model *m, struct traffic *tr, struct table *t,
-	       uint64_t first, uint64_t last);
+               uint64_t first, uint64_t last);
 void model_free(struct model *m);
 
 /* What readers see while nobody has repaired anything: NULL, or what is wrong;
  * `k` steps are done.  *seen is the view. */
 const char *model_raw(const struct model *m, const struct table *t, uint64_t k,
-		      struct view *seen);
+                      struct view *seen);
 /* The same after repair: exactly step k done or not, as readers saw before. */
 const char *model_repaired(const struct model *m, const struct table *raw,
-			   const struct table *t, uint64_t k, struct view seen);
+                           const struct table *t, uint64_t k, struct view seen);
 
 /* Slot 0 is dead.  Slot `by` takes over what it left, then slot 0 is attached
  * anew. */

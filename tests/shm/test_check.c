@@ -18,7 +18,7 @@ static void note(void *arg, const char *text)
 }
 
 static uint8_t home_3(const struct table *t, const struct conn_key *k,
-		      const struct addr6 *a6)
+                      const struct addr6 *a6)
 {
 	(void)t;
 	(void)k;
@@ -46,8 +46,8 @@ static void test_twins(void **state)
 {
 	struct table *t = table_make(100, true, 64);
 	struct conn_lookup a = key_make(t, 1, false, 0);
-	struct conn_lookup b = key_in_bucket(t, 2, false, 0,
-					     hash_bucket(t, a.hash));
+	struct conn_lookup b =
+		key_in_bucket(t, 2, false, 0, hash_bucket(t, a.hash));
 	char text[200] = "";
 	uint32_t i = conn_put(t, &a), j = conn_put(t, &b), at;
 
@@ -96,7 +96,7 @@ static void test_rings(void **state)
 	(void)state;
 	memset(&init, 0, sizeof(init));
 	assert_true(op_insert(t, &k, &init, NULL, NULL, &ev,
-			      (struct op_cursor){1, 0}, &why) > 0);
+	                      (struct op_cursor){1, 0}, &why) > 0);
 	assert_int_equal(rings_check(t, note, text), 0);
 	t->ring[0].cell[0].seq = 7;
 	assert_int_equal(rings_check(t, note, text), 1);

@@ -18,9 +18,9 @@ static void test_vectors(void **state)
 		{0x0706050403020100ull, 0x0f0e0d0c0b0a0908ull}, {0, 0}};
 	static const uint64_t want[2][6] = {
 		{0xabac0158050fc4dcull, 0x369095118d299a8eull,
-		 0xcc4fdd1a7d908b66ull, 0, 0, 0xc1d2363299e41531ull},
+	         0xcc4fdd1a7d908b66ull, 0, 0, 0xc1d2363299e41531ull},
 		{0xd1fba762150c532cull, 0xead411e67ebe2eeaull,
-		 0x8972188433a5c5b7ull, 0, 0, 0x95bc321ab41d8206ull}};
+	         0x8972188433a5c5b7ull, 0, 0, 0x95bc321ab41d8206ull}};
 	static const unsigned int words[] = {0, 1, 2, 5};
 	uint64_t w[5];
 	uint8_t *b = (uint8_t *)w;
@@ -31,9 +31,9 @@ static void test_vectors(void **state)
 		b[i] = (uint8_t)i;
 	for (i = 0; i < ARRAY_SIZE(words); i++) {
 		assert_true(hash_words(keys[0], w, words[i]) ==
-			    want[0][words[i]]);
+		            want[0][words[i]]);
 		assert_true(hash_words(keys[1], w, words[i]) ==
-			    want[1][words[i]]);
+		            want[1][words[i]]);
 	}
 }
 
@@ -59,15 +59,15 @@ static void test_every_bit(void **state)
 				continue;
 			/* the folds follow from the addresses */
 			assert_int_equal(hash_key(key, &c, &a6) !=
-						 hash_key(key, &k, &a6),
-					 !(v6 && fold));
+			                         hash_key(key, &k, &a6),
+			                 !(v6 && fold));
 		}
 		for (i = 0; i < sizeof(a) * 8; i++) {
 			a = a6;
 			((uint8_t *)&a)[i / 8] ^= (uint8_t)(1u << i % 8);
 			assert_int_equal(hash_key(key, &k, &a) !=
-						 hash_key(key, &k, &a6),
-					 v6);
+			                         hash_key(key, &k, &a6),
+			                 v6);
 		}
 	}
 }
@@ -105,8 +105,7 @@ static void test_even(void **state)
 	for (i = 0; i < t->nbucket; i++)
 		assert_in_range(n[i], 800, 1200);
 	for (i = 0; i < 256; i++)
-		assert_in_range(tag[i], many / 256 / 2,
-				many / 256 * 3 / 2);
+		assert_in_range(tag[i], many / 256 / 2, many / 256 * 3 / 2);
 	free(n);
 	table_drop(t);
 }

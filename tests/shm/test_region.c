@@ -40,7 +40,7 @@ static int fix_open(void **state)
 	if (!f)
 		return -1;
 	snprintf(f->dir, sizeof(f->dir), "%s/ctshardd-region.XXXXXX",
-		 tmp ? tmp : "/tmp");
+	         tmp ? tmp : "/tmp");
 	if (!mkdtemp(f->dir))
 		return -1;
 	f->p = (struct region_params){
@@ -355,16 +355,16 @@ static void test_export(void **state)
 	int fd;
 
 	fix_create(f);
-	assert_int_equal(
-		region_export(&f->r, REGION_API, text, sizeof(text)), 0);
+	assert_int_equal(region_export(&f->r, REGION_API, text, sizeof(text)),
+	                 0);
 	fd = fd_of(text, "tbl=");
 	assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
 	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
 	assert_int_equal(fcntl(fd_of(text, "mlog="), F_GETFL) & O_ACCMODE,
-			 O_RDWR);
+	                 O_RDWR);
 	/* the twin that was not handed over stays closed over exec */
 	assert_int_equal(fcntl(f->r.fd[SEG_TBL], F_GETFD) & FD_CLOEXEC,
-			 FD_CLOEXEC);
+	                 FD_CLOEXEC);
 	assert_int_equal(region_import(&r, text), 0);
 	assert_int_equal(r.fd[SEG_TBL], fd);
 	assert_true(r.size[SEG_TBL] == f->r.size[SEG_TBL]);
@@ -375,11 +375,11 @@ static void test_export(void **state)
 	assert_int_equal(
 		region_export(&f->r, REGION_WORKER, again, sizeof(again)), 0);
 	assert_int_equal(fcntl(fd_of(again, "tbl="), F_GETFL) & O_ACCMODE,
-			 O_RDWR);
+	                 O_RDWR);
 	assert_int_equal(fcntl(fd_of(again, "mlog="), F_GETFL) & O_ACCMODE,
-			 O_RDONLY);
+	                 O_RDONLY);
 	assert_int_equal(region_export(&f->r, REGION_WORKER, again, 20),
-			 -ENOSPC);
+	                 -ENOSPC);
 	assert_true(region_import(&r, "tbl") < 0);
 	assert_true(region_import(&r, "nonsense=3") < 0);
 	assert_true(region_import(&r, "tbl=12345") < 0);
@@ -389,7 +389,7 @@ static void test_export(void **state)
 
 /* writes one byte as `access` would; true: it was not allowed */
 static bool write_refused(struct fix *f, enum region_access access,
-			  uint32_t slot, int what)
+                          uint32_t slot, int what)
 {
 	int status;
 	pid_t pid = fork();
@@ -449,12 +449,12 @@ static void test_access(void **state)
 	for (i = 0; i < ARRAY_SIZE(a); i++)
 		for (what = 0; what < 6; what++) {
 			bool want = a[i].refused[what] == '1';
-			bool got = write_refused(f, a[i].access, a[i].slot,
-						 what);
+			bool got =
+				write_refused(f, a[i].access, a[i].slot, what);
 
 			if (want != got)
 				print_error("access %d, write %d\n",
-					    a[i].access, what);
+				            a[i].access, what);
 			assert_int_equal(got, want);
 		}
 	region_close(&f->r);
@@ -531,11 +531,12 @@ static int full_tmpfs(struct fix *f)
 	f->p.max = 100000;
 	region_plan(&f->p, size);
 	addr6 = (region_bytes_per_conn(&f->p, true) -
-		 region_bytes_per_conn(&f->p, false)) * f->p.max;
+	         region_bytes_per_conn(&f->p, false)) *
+	        f->p.max;
 	for (s = 0; s < SEG_COUNT; s++)
 		sum += (size[s] + PAGE - 1) / PAGE * PAGE;
 	snprintf(opt, sizeof(opt), "remount,size=%llu",
-		 (unsigned long long)(sum - addr6 + 64 * PAGE));
+	         (unsigned long long)(sum - addr6 + 64 * PAGE));
 	if (mount("tmpfs", f->dir, "tmpfs", MS_REMOUNT, strchr(opt, ',') + 1))
 		return 77;
 	if (region_create(&f->r, &f->p, &f->err))
@@ -578,13 +579,13 @@ static void test_full(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(test_adopt),	  TEST(test_half_made),
-		TEST(test_modes),	  TEST(test_header_damage),
-		TEST(test_cut),		  TEST(test_lost_segment),
-		TEST(test_not_a_file),	  TEST(test_other_capture),
-		TEST(test_set_aside),	  TEST(test_no_folder),
-		TEST(test_export),	  TEST(test_access),
-		TEST(test_plan),	  cmocka_unit_test(test_collapse),
+		TEST(test_adopt),      TEST(test_half_made),
+		TEST(test_modes),      TEST(test_header_damage),
+		TEST(test_cut),        TEST(test_lost_segment),
+		TEST(test_not_a_file), TEST(test_other_capture),
+		TEST(test_set_aside),  TEST(test_no_folder),
+		TEST(test_export),     TEST(test_access),
+		TEST(test_plan),       cmocka_unit_test(test_collapse),
 		TEST(test_full),
 	};
 

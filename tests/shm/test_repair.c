@@ -36,7 +36,7 @@ static int fix_open(void **state)
 		return -1;
 	for (i = 0; i < NCONN; i++) {
 		f->k[i] = key_in_bucket(f->t, i, i % 3 == 0, 0,
-					i < 24 ? 0 : i % 4);
+		                        i < 24 ? 0 : i % 4);
 		f->idx[i] = conn_put(f->t, &f->k[i]);
 		gone = key_make(f->t, 100 + i, i & 1, 0);
 		if (!f->idx[i] || (i < 6 && !conn_put(f->t, &gone)))
@@ -233,18 +233,18 @@ struct plant {
 };
 
 static const struct plant plants[] = {
-	{"I5", plant_bounds},	   {"I5", plant_crossed},
-	{"I5", plant_line_bound},  {"I1", plant_word},
-	{"I2", plant_tag},	   {"I2", plant_bucket},
-	{"I5", plant_lost_word},   {"I3", plant_twice},
-	{"I7", plant_circle},	   {"I7", plant_next},
-	{"I5", plant_free_circle}, {"I5", plant_free_live},
-	{"I5", plant_free_lost},   {"I5", plant_tail},
-	{"I6", plant_count},	   {"I8", plant_chk},
-	{"I8", plant_late_chk},	   {"I7", plant_line_lost},
-	{"I7", plant_line_free},   {"I9", plant_op},
+	{"I5", plant_bounds},       {"I5", plant_crossed},
+	{"I5", plant_line_bound},   {"I1", plant_word},
+	{"I2", plant_tag},          {"I2", plant_bucket},
+	{"I5", plant_lost_word},    {"I3", plant_twice},
+	{"I7", plant_circle},       {"I7", plant_next},
+	{"I5", plant_free_circle},  {"I5", plant_free_live},
+	{"I5", plant_free_lost},    {"I5", plant_tail},
+	{"I6", plant_count},        {"I8", plant_chk},
+	{"I8", plant_late_chk},     {"I7", plant_line_lost},
+	{"I7", plant_line_free},    {"I9", plant_op},
 	{"I9", plant_half_rebuild}, {"I10", plant_ext},
-	{"I10", plant_ext_free},   {"I5", plant_ext_bump},
+	{"I10", plant_ext_free},    {"I5", plant_ext_bump},
 };
 
 static void note_letter(void *arg, const char *text)

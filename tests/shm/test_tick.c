@@ -11,8 +11,8 @@
 
 static void test_left(void **state)
 {
-	static const uint32_t now[] = {0, 1, 0x7fffffff, 0x80000000,
-				       0xffffffff, 0xc0000000};
+	static const uint32_t now[] = {0,          1,          0x7fffffff,
+	                               0x80000000, 0xffffffff, 0xc0000000};
 	size_t i;
 
 	(void)state;
@@ -40,7 +40,7 @@ static void test_after(void **state)
 	assert_int_equal(tick_after_s(0xfffffff0u, 1), 984);
 	/* longer than can be told apart from the past: 37 days */
 	assert_int_equal(tick_after_s(0, 0xffffffffu),
-			 TIMEOUT_MAX_S * TICK_PER_S);
+	                 TIMEOUT_MAX_S * TICK_PER_S);
 	assert_int_equal(tick_after_s(0, 432000), 432000000);
 	assert_false(tick_expired(tick_after_s(77, 0xffffffffu), 77));
 }
