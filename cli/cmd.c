@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/column.h"
+#include "cli/words.h"
 
 void cmd_warn(const char *fmt, ...)
 {
@@ -41,18 +42,6 @@ int cmd_error(const struct ctshard *ct, int error)
 	default:
 		return CMD_FAILED;
 	}
-}
-
-struct ctshard *cmd_open(const struct cmd *c, unsigned flags, int *code)
-{
-	struct ctshard *ct;
-	int rc = ctshard_open(c->rundir, flags, &ct);
-
-	if (!rc)
-		return ct;
-	*code = cmd_error(ct, rc);
-	ctshard_close(ct);
-	return NULL;
 }
 
 static bool cmd_colour(const struct cmd *c)
@@ -101,6 +90,65 @@ int cmd_finish(struct out *o, int code)
 	}
 	free(o);
 	return code;
+}
+
+static int label_row(void *arg, const struct ctshard_row *r)
+{
+	if (r->cells >= 2)
+		labels_setting(arg, r->cell[0], r->cell[1]);
+	return 0;
+}
+
+static bool labels_matter(const struct cmd *c)
+{
+	unsigned i;
+
+	if (!c->verb || !(c->verb->groups & (WORD_FILTER | WORD_REPLAY)))
+		return false;
+	for (i = 0; i < LABEL_WORDS; i++)
+		if (c->label_words[i])
+			return true;
+	return c->mods & OUT_LABELS || c->columns || c->format == &out_json ||
+	       c->format == &out_jsonl;
+}
+
+int cmd_labels(struct cmd *c, struct ctshard *ct)
+{
+	static const char *const what[] = {"label"};
+	uint8_t *const bits[LABEL_WORDS] = {[LABEL_FILTER] = c->filter.labels,
+	                                    [LABEL_ADD] = c->labels_set,
+	                                    [LABEL_DEL] = c->labels_clear};
+	struct ctshard_handler h = {.arg = &c->labels, .row = label_row};
+	uint64_t id;
+	unsigned i;
+
+	if (!labels_matter(c))
+		return CMD_OK;
+	/* a daemon without names has nothing to show, and says so */
+	if (!ctshard_show(ct, what, 1, &h, &id))
+		ctshard_wait(ct, id);
+	for (i = 0; i < LABEL_WORDS; i++) {
+		if (!c->label_words[i])
+			continue;
+		memset(bits[i], 0, 16);
+		if (!labels_bits(&c->labels, c->label_words[i], bits[i]))
+			continue;
+		cmd_warn("`%.64s': there is no such label", c->label_words[i]);
+		return CMD_USAGE;
+	}
+	return CMD_OK;
+}
+
+struct ctshard *cmd_open(struct cmd *c, unsigned flags, int *code)
+{
+	struct ctshard *ct;
+	int rc = ctshard_open(c->rundir, flags, &ct);
+
+	*code = rc ? cmd_error(ct, rc) : cmd_labels(c, ct);
+	if (*code == CMD_OK)
+		return ct;
+	ctshard_close(ct);
+	return NULL;
 }
 
 static int proc_row(void *arg, const struct ctshard_row *r)

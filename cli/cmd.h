@@ -34,6 +34,8 @@ struct cmd_replay {
 	size_t n_set;
 };
 
+enum cmd_label { LABEL_FILTER, LABEL_ADD, LABEL_DEL, LABEL_WORDS };
+
 struct cmd {
 	const struct word_verb *verb;
 	const char *rundir;
@@ -57,6 +59,7 @@ struct cmd {
 	bool bpf;
 	struct cmd_replay replay;
 	struct labels labels;
+	const char *label_words[LABEL_WORDS]; /* as they were given, or NULL */
 	const char *arg[CMD_ARGS];
 	size_t args;
 	bool help;
@@ -95,12 +98,15 @@ void cmd_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Say what went wrong with the daemon; the exit code for it. */
 int cmd_error(const struct ctshard *ct, int error);
 /* An open handle, or NULL with *code set and the reason said. */
-struct ctshard *cmd_open(const struct cmd *c, unsigned flags, int *code);
+struct ctshard *cmd_open(struct cmd *c, unsigned flags, int *code);
 /* An `out` on stdout as the options ask (malloc'd), NULL: *code is set. */
 struct out *cmd_out(const struct cmd *c, const struct out_format *piped,
                     const struct out_format *tty, int *code);
 /* Ends `o`, frees it: `code`, or failure when a write failed. */
 int cmd_finish(struct out *o, int code);
+/* The daemon's names of labels, where they matter, and what the words of -l
+ * and its kin mean with them: 0, or an exit code and the reason said. */
+int cmd_labels(struct cmd *c, struct ctshard *ct);
 /* What -o proc has to know of the daemon (F300). */
 void cmd_proc(struct ctshard *ct, struct out *o);
 

@@ -333,6 +333,8 @@ int cmd_replay(struct cmd *c)
 		s[i].fd = -1;
 	code = replay_open(&r);
 	if (code == CMD_OK)
+		code = cmd_labels(c, r.ct);
+	if (code == CMD_OK)
 		code = replay_sinks(&r, s);
 	if (code == CMD_OK)
 		code = replay_outputs(&r, s);

@@ -52,6 +52,42 @@ int labels_find(const struct labels *l, const char *word)
 	return *end || n >= LABELS_BITS ? -1 : (int)n;
 }
 
+int labels_bits(const struct labels *l, const char *words, uint8_t *bits)
+{
+	char word[32];
+	size_t n;
+	int bit;
+
+	do {
+		n = strcspn(words, ",");
+		snprintf(word, sizeof(word), "%.*s", (int)n, words);
+		bit = n < sizeof(word) ? labels_find(l, word) : -1;
+		if (bit < 0)
+			return -1;
+		bits[bit / 8] |= (uint8_t)(1u << bit % 8);
+		words += n;
+	} while (*words++);
+	return 0;
+}
+
+void labels_setting(struct labels *l, const char *key, const char *value)
+{
+	const char *name = key + 6, *dot;
+	unsigned long bit;
+	char *end;
+
+	if (strncmp(key, "label.", 6) != 0)
+		return;
+	dot = strchr(name, '.');
+	bit = strtoul(value, &end, 10);
+	if (!dot || strcmp(dot, ".bit") != 0 || end == value || *end ||
+	    bit >= LABELS_BITS || dot == name ||
+	    (size_t)(dot - name) >= sizeof(l->name[bit]))
+		return;
+	snprintf(l->name[bit], sizeof(l->name[bit]), "%.*s", (int)(dot - name),
+	         name);
+}
+
 void labels_name(const struct labels *l, unsigned bit, char *to, size_t size)
 {
 	if (l->name[bit][0])

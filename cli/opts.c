@@ -205,22 +205,15 @@ static int opt_mark(struct cmd *c, const char *v, int arg)
 	return value_mark(v, &c->filter.mark, &c->filter.mark_mask);
 }
 
-/* Names separated by commas into a set of bits. */
-static int opt_label_bits(struct cmd *c, const char *v, uint8_t *bits)
+/* What a name means is known when the daemon has told its own: the words are
+ * kept for cmd_labels(). */
+static int opt_label_bits(struct cmd *c, const char *v, enum cmd_label which,
+                          uint8_t *bits)
 {
-	char word[32];
-	size_t n;
-	int bit;
-
-	do {
-		n = strcspn(v, ",");
-		snprintf(word, sizeof(word), "%.*s", (int)n, v);
-		bit = n < sizeof(word) ? labels_find(&c->labels, word) : -1;
-		if (bit < 0)
-			return -1;
-		bits[bit / 8] |= (uint8_t)(1u << bit % 8);
-		v += n;
-	} while (*v++);
+	c->label_words[which] = v;
+	if (!*v)
+		return -1;
+	labels_bits(&c->labels, v, bits);
 	return 0;
 }
 
@@ -228,14 +221,14 @@ static int opt_label(struct cmd *c, const char *v, int arg)
 {
 	(void)arg;
 	c->filter.has |= CTSHARD_FILTER_HAS(LABELS);
-	return opt_label_bits(c, v, c->filter.labels);
+	return opt_label_bits(c, v, LABEL_FILTER, c->filter.labels);
 }
 
 static int opt_label_add(struct cmd *c, const char *v, int arg)
 {
 	(void)arg;
 	c->update.labels_set = c->labels_set;
-	return opt_label_bits(c, v, c->labels_set);
+	return opt_label_bits(c, v, LABEL_ADD, c->labels_set);
 }
 
 static int opt_label_del(struct cmd *c, const char *v, int arg)
@@ -246,7 +239,7 @@ static int opt_label_del(struct cmd *c, const char *v, int arg)
 		memset(c->labels_clear, 0xff, sizeof(c->labels_clear));
 		return 0;
 	}
-	return opt_label_bits(c, v, c->labels_clear);
+	return opt_label_bits(c, v, LABEL_DEL, c->labels_clear);
 }
 
 static int opt_set_mark(struct cmd *c, const char *v, int arg)

@@ -70,7 +70,7 @@ struct out {
 	const struct out_format *format;
 	unsigned mods; /* enum out_mod */
 	int fd;
-	int stop; /* what becomes readable when writing is to end, or -1 */
+	int stop;  /* what becomes readable when writing is to end, or -1 */
 	int error; /* errno of the first failed write; EPIPE is one */
 	bool colour;
 	bool header; /* table, csv */

@@ -66,6 +66,11 @@ static void line_key(struct out *o, const char *key, uint32_t v)
 	out_str(o, t);
 }
 
+static bool line_dccp(const struct line *l, const struct ctshard_conn *c)
+{
+	return l->style != LINE_PROC && c->protonum == 33;
+}
+
 static void line_tuple(struct out *o, const struct line *l,
                        const struct ctshard_conn *c, int dir)
 {
@@ -73,7 +78,8 @@ static void line_tuple(struct out *o, const struct line *l,
 
 	line_addr(o, l, "src=", c, t->src);
 	line_addr(o, l, "dst=", c, t->dst);
-	if (t->has & CTSHARD_TUPLE_PORTS) {
+	/* conntrack prints ports for DCCP also where no tracker reads them */
+	if (t->has & CTSHARD_TUPLE_PORTS || line_dccp(l, c)) {
 		line_pair(o, "sport=", t->sport);
 		line_pair(o, "dport=", t->dport);
 	}

@@ -39,8 +39,37 @@ static int timeouts_add(struct conf *c, const struct tracker *t,
 		snprintf(k.name, sizeof(k.name), "%s", at->key);
 		snprintf(k.def, sizeof(k.def), "%u", at->seconds);
 		r = conf_add_table(c, &k, 1);
+		if (r)
+			break;
+		/* the same in a timeout policy; rules.c knows it by its place */
+		snprintf(k.name, sizeof(k.name), "timeout.*.%s", at->key);
+		k.policy_size = 0;
+		r = conf_add_table(c, &k, 1);
 	}
 	return r;
+}
+
+/* rule.NAME.proto takes the names of all trackers, and any number */
+static int proto_add(struct conf *c)
+{
+	static char words[512];
+	struct conf_key k = {.name = "rule.*.proto",
+	                     .type = CONF_NAMED,
+	                     .max = 255,
+	                     .words = words,
+	                     .flags = CONF_LIVE,
+	                     .doc = "layer 4 protocol, a name or number"};
+	const struct tracker *t;
+	unsigned int id;
+	size_t n = 0;
+
+	/* the last, generic one is no protocol */
+	for (id = 0; (t = tracker_at(id)) && tracker_at(id + 1); id++)
+		if (n < sizeof(words))
+			n += (size_t)snprintf(words + n, sizeof(words) - n,
+			                      "%s%s=%u", n ? " " : "", t->name,
+			                      t->l4proto);
+	return conf_add_table(c, &k, 1);
 }
 
 static int options_add(struct conf *c, const struct tracker *t, unsigned int id)
@@ -96,7 +125,7 @@ static int tracker_keys(struct conf *c)
 		if (!r)
 			r = switch_add(c, t, id);
 	}
-	return r;
+	return r ? r : proto_add(c);
 }
 
 static const struct role *const roles[] = {

@@ -61,7 +61,8 @@ uint8_t *frame_room(struct frame_buf *b, size_t want, size_t *got)
 		memmove(b->data, b->data + b->start, b->len);
 		b->start = 0;
 	}
-	if (b->cap - b->start - b->len < want && frame_grow(b, want))
+	if ((!b->data || b->cap - b->start - b->len < want) &&
+	    frame_grow(b, want))
 		return NULL;
 	*got = b->cap - b->start - b->len;
 	return b->data + b->start + b->len;

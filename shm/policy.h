@@ -63,6 +63,7 @@ struct policy_rule {
 	uint8_t l3proto; /* 4 or 6 */
 	uint8_t l4proto;
 	uint8_t profile; /* timeout policy + 1 */
+	uint8_t notrack;
 	uint8_t nsport, ndport;
 	uint32_t mark, mark_mask; /* mark = (mark & ~mask) ^ value */
 	uint64_t labels[2];

@@ -319,15 +319,18 @@ static void show_protocols(struct sheet *s)
 		for (i = 0; i < trk->ntimeouts + (unsigned)trk->noptions; i++) {
 			bool option = i >= trk->ntimeouts;
 			unsigned int n = option ? i - trk->ntimeouts : i;
+			const char *key = option ? trk->options[n].key
+			                         : trk->timeouts[n].key;
 
+			/* a state that the kernel has no sysctl for */
+			if (!key)
+				continue;
 			sheet_row(s);
 			sheet_cell(s, "%s", trk->name);
 			sheet_cell(s, "%u", trk->l4proto);
 			sheet_cell(s, "%s",
 			           pol->tracker_off[id] ? "off" : "on");
-			sheet_cell(s, "%s",
-			           option ? trk->options[n].key
-			                  : trk->timeouts[n].key);
+			sheet_cell(s, "%s", key);
 			sheet_cell(
 				s, "%u",
 				option ? pol->option[id][trk->options[n].slot]

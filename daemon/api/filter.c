@@ -93,6 +93,7 @@ struct subject {
 	uint64_t id;
 	uint64_t labels[2];
 	uint32_t iface, vlan;
+	uint16_t zone2; /* CONN_ZONE_DIR */
 };
 
 /* ---- making one ---- */
@@ -444,6 +445,18 @@ static bool tuple_match(const struct filter *f, const struct tuples *t)
 	return kind_match(f, t) && (!f->any.len || any_match(f, t));
 }
 
+/* A zone of both directions is one of each; one of each is none of both, as
+ * conntrack(8) has it. */
+static bool zones_match(const struct filter *f, const struct subject *s)
+{
+	bool dir = s->status & CONN_ZONE_DIR;
+	uint16_t reply = dir ? s->zone2 : s->key->zone;
+
+	return !((f->has & BIT(ZONE) && (dir || s->key->zone != f->zone)) ||
+	         (f->has & BIT(ORIG_ZONE) && s->key->zone != f->orig_zone) ||
+	         (f->has & BIT(REPLY_ZONE) && reply != f->reply_zone));
+}
+
 static bool scalar_match(const struct filter *f, const struct subject *s)
 {
 	if ((f->l3 && f->l3 != (s->key->flags & KEY_V6 ? 6 : 4)) ||
@@ -455,10 +468,7 @@ static bool scalar_match(const struct filter *f, const struct subject *s)
 	    (f->has & BIT(ID) && s->id != f->id) ||
 	    (f->has & BIT(ID32) && (uint32_t)s->id != f->id32))
 		return false;
-	/* the zone holds for both directions */
-	if ((f->has & BIT(ZONE) && s->key->zone != f->zone) ||
-	    (f->has & BIT(ORIG_ZONE) && s->key->zone != f->orig_zone) ||
-	    (f->has & BIT(REPLY_ZONE) && s->key->zone != f->reply_zone))
+	if (!zones_match(f, s))
 		return false;
 	return !((f->has & BIT(IFACE) && s->iface != f->iface) ||
 	         (f->has & BIT(VLAN) && s->vlan != f->vlan) ||
@@ -559,8 +569,11 @@ bool filter_view(const struct filter *f, const struct policy *pol,
 		.mark = v->conn.mark,
 		.state = v->conn.state,
 		.id = conn_id(v->conn.gen, v->shard, v->idx),
+		.labels = {v->conn.ext ? v->ext.labels[0] : 0,
+	                   v->conn.ext ? v->ext.labels[1] : 0},
 		.iface = detail ? v->detail.iface : 0,
 		.vlan = detail ? v->detail.vlan : 0,
+		.zone2 = v->conn.ext ? v->ext.zone2 : 0,
 	};
 
 	return !f || subject_match(f, &s);
@@ -582,6 +595,7 @@ bool filter_event(const struct filter *f, const struct policy *pol,
 	                   more ? e->more.labels[1] : 0},
 		.iface = e->cell.iface,
 		.vlan = e->cell.vlan,
+		.zone2 = more ? e->more.detail.zone2 : 0,
 	};
 
 	return !f || subject_match(f, &s);

@@ -41,6 +41,8 @@ struct facts {
 	bool acct;
 	const uint64_t *packets, *bytes;
 	const struct conn_detail *detail; /* NULL: not known */
+	uint16_t zone2;			  /* CONN_ZONE_DIR */
+	const uint64_t *labels;		  /* NULL: none */
 };
 
 int pb_init(struct pb *b, const struct table *t, const struct policy *pol)
@@ -260,6 +262,30 @@ static void row_names(struct pb_row *r, const struct facts *f)
 	r->used += (size_t)n + 1;
 }
 
+/* F048: a zone of one direction stands with its tuple, 0 nowhere */
+static void row_zones(struct pb_row *r, const struct facts *f)
+{
+	if (!(f->status & CONN_ZONE_DIR)) {
+		r->conn.has_zone = f->key->zone != 0;
+		r->conn.zone = f->key->zone;
+		return;
+	}
+	r->dir[0].has_zone = f->key->zone != 0;
+	r->dir[0].zone = f->key->zone;
+	r->dir[1].has_zone = f->zone2 != 0;
+	r->dir[1].zone = f->zone2;
+}
+
+static void row_labels(struct pb_row *r, const uint64_t *labels)
+{
+	if (!labels || !(labels[0] | labels[1]))
+		return;
+	memcpy(r->labels, labels, sizeof(r->labels));
+	r->conn.has_labels = 1;
+	r->conn.labels.len = sizeof(r->labels);
+	r->conn.labels.data = (uint8_t *)r->labels;
+}
+
 static void row_fill(struct pb *b, struct pb_row *r, const struct facts *f)
 {
 	Ctshard__Conn *m = &r->conn;
@@ -284,8 +310,8 @@ static void row_fill(struct pb *b, struct pb_row *r, const struct facts *f)
 	m->has_status = m->has_mark = 1;
 	m->status = f->status & CONN_CTA_MASK;
 	m->mark = f->mark;
-	m->has_zone = f->key->zone != 0;
-	m->zone = f->key->zone;
+	row_zones(r, f);
+	row_labels(r, f->labels);
 	m->has_use = 1;
 	m->use = 1;
 	m->has_shard = 1;
@@ -327,6 +353,8 @@ static struct pb_row *row_view(struct pb *b, const struct conn_view *v)
 		.packets = c->packets,
 		.bytes = c->bytes,
 		.detail = x,
+		.zone2 = c->ext ? v->ext.zone2 : 0,
+		.labels = c->ext ? v->ext.labels : NULL,
 	};
 	int64_t left = tick_left(c->deadline, b->now);
 
@@ -429,6 +457,8 @@ static void event_conn(struct pb *b, struct pb_row *r,
 		.packets = more ? s->more.packets : first_packets,
 		.bytes = more ? s->more.bytes : first_bytes,
 		.detail = x,
+		.zone2 = more ? s->more.detail.zone2 : 0,
+		.labels = more ? s->more.labels : NULL,
 	};
 
 	row_fill(b, r, &f);
@@ -450,12 +480,6 @@ static void event_conn(struct pb *b, struct pb_row *r,
 	if (more && s->more.master) {
 		r->conn.has_master = 1;
 		r->conn.master = s->more.master;
-	}
-	if (more && (s->more.labels[0] | s->more.labels[1])) {
-		memcpy(r->labels, s->more.labels, sizeof(r->labels));
-		r->conn.has_labels = 1;
-		r->conn.labels.len = sizeof(r->labels);
-		r->conn.labels.data = (uint8_t *)r->labels;
 	}
 	if (!x) {
 		detail_number(r, "vlan", c->vlan);

@@ -8,6 +8,7 @@
  */
 #include "daemon/base/conf.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,18 @@ struct conf_row {
 struct conf {
 	struct conf_row *row;
 	size_t n, room;
+	struct conf_key *form; /* see conf.h */
+	size_t nform;
+};
+
+/* blocks whose titles users choose, and how many of each there may be */
+static const struct {
+	const char *block;
+	unsigned int most;
+} titled[] = {
+	{"label.", 128},
+	{"rule.", POLICY_RULES},
+	{"timeout.", POLICY_PROFILES},
 };
 
 #define LIVE    CONF_LIVE
@@ -38,6 +51,7 @@ struct conf {
 #define AT_max         AT_(max)
 #define AT_tcp_mode    AT_(tcp_mode)
 #define AT_timestamp   AT_(timestamp)
+#define AT_zone_from   AT_(zone_from)
 
 static const struct conf_key base_keys[] = {
 #define K(name, type, def, min, max, words, flags, at, doc) \
@@ -48,6 +62,10 @@ static const struct conf_key base_keys[] = {
 	{"helper." name ".ports", CONF_PORTS, ports, 0, 0, NULL, 0, 0, 0, doc},
 		HELPER_PORTS(H)
 #undef H
+#define F(name, type, min, max, words, doc) \
+	{name, CONF_##type, "", min, max, words, LIVE, 0, 0, doc},
+		CONF_FORMS(F)
+#undef F
 };
 
 /* Place of `name`, or where it would go. */
@@ -80,17 +98,97 @@ static struct conf_row *row_find(const struct conf *c, const char *name)
 	return found ? &c->row[i] : NULL;
 }
 
-static int conf_add(struct conf *c, const struct conf_key *key)
+/* -- keys that come into being ----------------------------------------------- */
+static bool title_char(char ch)
 {
-	struct conf_row row = {.key = *key}, *more;
-	char text[CONF_TEXT_MAX], err[CONF_ERR];
+	return isalnum((unsigned char)ch) || ch == '_' || ch == '-';
+}
+
+/* Length of BLOCK.TITLE. when the form fits the name, else 0. */
+static size_t form_fits(const struct conf_key *form, const char *name)
+{
+	size_t n = strcspn(form->name, "*"), at = n;
+
+	if (strncmp(form->name, name, n) != 0)
+		return 0;
+	while (title_char(name[at]))
+		at++;
+	if (at == n || at - n >= POLICY_NAME ||
+	    strcmp(name + at, form->name + n + 1) != 0)
+		return 0;
+	return at + 1;
+}
+
+static const struct conf_key *form_find(const struct conf *c, const char *name,
+                                        size_t *len)
+{
+	size_t i;
+
+	for (i = 0; i < c->nform; i++) {
+		*len = form_fits(&c->form[i], name);
+		if (*len)
+			return &c->form[i];
+	}
+	return NULL;
+}
+
+static int form_add(struct conf *c, const struct conf_key *key)
+{
+	struct conf_key *more =
+		realloc(c->form, (c->nform + 1) * sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	c->form = more;
+	c->form[c->nform++] = *key;
+	return 0;
+}
+
+/* Titles of this block, without those that begin with `but`; *order is the
+ * greatest `order` of them. */
+static unsigned int titles_count(const struct conf *c, const char *block,
+                                 const char *but, size_t but_len,
+                                 uint64_t *order)
+{
+	size_t len = strlen(block), n, last_len = 0, i;
+	const char *last = NULL, *name;
+	unsigned int titles = 0;
+
+	*order = 0;
+	for (i = 0; i < c->n; i++) {
+		name = c->row[i].key.name;
+		if (strncmp(name, block, len) || !strncmp(name, but, but_len))
+			continue;
+		n = len + strcspn(name + len, ".") + 1;
+		if (!last || n != last_len || strncmp(name, last, n) != 0)
+			titles++;
+		last = name;
+		last_len = n;
+		if (!strcmp(name + n, "order") && c->row[i].number > *order)
+			*order = c->row[i].number;
+	}
+	return titles;
+}
+
+static bool title_there(const struct conf *c, const char *name, size_t len)
+{
+	bool found;
+	size_t i = row_place(c, name, &found);
+
+	/* neighbours in the order of names: all keys of the title */
+	return (i < c->n && !strncmp(c->row[i].key.name, name, len)) ||
+	       (i && !strncmp(c->row[i - 1].key.name, name, len));
+}
+
+static int row_insert(struct conf *c, const struct conf_key *key,
+                      const char *text, uint64_t number)
+{
+	struct conf_row row = {.key = *key, .number = number}, *more;
 	bool found;
 	size_t i = row_place(c, key->name, &found);
 
 	if (found)
 		return -EEXIST;
-	if (conf_value_read(key, key->def, &row.number, text, err))
-		return -EINVAL;
 	if (c->n == c->room) {
 		more = realloc(c->row, (c->room + 64) * sizeof(*more));
 		if (!more)
@@ -105,6 +203,18 @@ static int conf_add(struct conf *c, const struct conf_key *key)
 	c->row[i] = row;
 	c->n++;
 	return 0;
+}
+
+static int conf_add(struct conf *c, const struct conf_key *key)
+{
+	char text[CONF_TEXT_MAX], err[CONF_ERR];
+	uint64_t number;
+
+	if (strstr(key->name, ".*."))
+		return form_add(c, key);
+	if (conf_value_read(key, key->def, &number, text, err))
+		return -EINVAL;
+	return row_insert(c, key, text, number);
 }
 
 int conf_add_table(struct conf *c, const struct conf_key *keys, size_t n)
@@ -134,8 +244,10 @@ void conf_free(struct conf *c)
 
 	for (i = 0; c && i < c->n; i++)
 		free(c->row[i].text);
-	if (c)
+	if (c) {
 		free(c->row);
+		free(c->form);
+	}
 	free(c);
 }
 
@@ -145,11 +257,14 @@ struct conf *conf_copy(const struct conf *c)
 
 	if (!d)
 		return NULL;
-	d->row = calloc(c->n, sizeof(*d->row));
-	if (!d->row) {
-		free(d);
+	d->row = calloc(c->n + 1, sizeof(*d->row));
+	d->form = calloc(c->nform + 1, sizeof(*d->form));
+	if (!d->row || !d->form) {
+		conf_free(d);
 		return NULL;
 	}
+	for (d->nform = 0; d->nform < c->nform; d->nform++)
+		d->form[d->nform] = c->form[d->nform];
 	for (d->room = c->n; d->n < c->n; d->n++) {
 		d->row[d->n] = c->row[d->n];
 		d->row[d->n].text = strdup(c->row[d->n].text);
@@ -179,15 +294,87 @@ static int row_set(struct conf_row *row, const char *value, char *err)
 	return 0;
 }
 
+/* A row of its own for a key that has only a form. */
+static int row_make(struct conf *c, const struct conf_key *form,
+                    const char *name, const char *value, char *err)
+{
+	struct conf_key key = *form;
+	char text[CONF_TEXT_MAX];
+	uint64_t number;
+
+	snprintf(key.name, sizeof(key.name), "%s", name);
+	if (conf_value_read(&key, value, &number, text, err))
+		return -1;
+	if (!row_insert(c, &key, text, number))
+		return 0;
+	snprintf(err, CONF_ERR, "out of memory");
+	return -1;
+}
+
+/* Is there room for one more title?  *last: the greatest `order` so far. */
+static int title_room(const struct conf *c, const char *name, size_t len,
+                      uint64_t *last, char *err)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(titled); i++)
+		if (!strncmp(name, titled[i].block, strlen(titled[i].block)) &&
+		    titles_count(c, titled[i].block, name, len, last) >=
+		            titled[i].most) {
+			snprintf(err, CONF_ERR,
+			         "there is room for no more than %u of them",
+			         titled[i].most);
+			return -1;
+		}
+	return 0;
+}
+
+/* The first key of a title brings the title's place in the order. */
+static int form_set(struct conf *c, const char *name, const char *value,
+                    char *err)
+{
+	size_t len, n;
+	const struct conf_key *form = form_find(c, name, &len), *order;
+	char place[CONF_NAME + 8], text[24];
+	uint64_t last = 0;
+	bool first;
+
+	if (!form) {
+		snprintf(err, CONF_ERR, "there is no such key");
+		return -1;
+	}
+	first = !title_there(c, name, len);
+	if (first && title_room(c, name, len, &last, err))
+		return -1;
+	if (row_make(c, form, name, value, err))
+		return -1;
+	snprintf(place, sizeof(place), "%.*sorder", (int)len, name);
+	order = form_find(c, place, &n);
+	snprintf(text, sizeof(text), "%u",
+	         last < 65535 ? (unsigned int)last + 1 : 65535u);
+	return first && order && !row_find(c, place)
+	               ? row_make(c, order, place, text, err)
+	               : 0;
+}
+
 int conf_set(struct conf *c, const char *name, const char *value, char *err)
 {
 	struct conf_row *row = row_find(c, name);
 
-	if (!row) {
-		snprintf(err, CONF_ERR, "there is no such key");
-		return -1;
-	}
-	return row_set(row, value, err);
+	return row ? row_set(row, value, err) : form_set(c, name, value, err);
+}
+
+const struct conf_key *conf_key_of(const struct conf *c, const char *name)
+{
+	const struct conf_row *row = row_find(c, name);
+	size_t len;
+
+	return row ? &row->key : form_find(c, name, &len);
+}
+
+const struct conf_key *conf_form_at(const struct conf *c, unsigned int i)
+{
+	return i < c->nform ? &c->form[i] : NULL;
 }
 
 /* NAME and VALUE around the first '=' of a line, without blanks around them */
@@ -223,7 +410,7 @@ int conf_set_pair(struct conf *c, const char *pair, char *err)
 	}
 	if (!conf_set(c, name, value, why))
 		return 0;
-	snprintf(err, CONF_ERR, "-s %s: %.190s", name, why);
+	snprintf(err, CONF_ERR, "-s %s: %.180s", name, why);
 	return -1;
 }
 
@@ -299,9 +486,14 @@ bool conf_on(const struct conf *c, const char *name)
 	return row_must(c, name)->number != 0;
 }
 
-bool conf_known(const struct conf *c, const char *name)
+bool conf_is_set(const struct conf *c, const char *name)
 {
 	return row_find(c, name) != NULL;
+}
+
+bool conf_known(const struct conf *c, const char *name)
+{
+	return conf_key_of(c, name) != NULL;
 }
 
 unsigned int conf_ports(const struct conf *c, const char *name, uint16_t *port,
@@ -352,13 +544,40 @@ void conf_to_policy(const struct conf *c, struct policy *p)
 		row_to_policy(&c->row[i], p);
 }
 
+/* Keys of titles that the new configuration has, or has no more. */
+static unsigned int titles_reload(struct conf *c, const struct conf *want)
+{
+	unsigned int changed = 0;
+	char err[CONF_ERR];
+	size_t i, len;
+
+	for (i = c->n; i-- > 0;) {
+		const char *name = c->row[i].key.name;
+
+		if (row_find(want, name) || !form_find(c, name, &len))
+			continue;
+		free(c->row[i].text);
+		c->n--;
+		memmove(&c->row[i], &c->row[i + 1],
+		        (c->n - i) * sizeof(*c->row));
+		changed++;
+	}
+	for (i = 0; i < want->n; i++) {
+		const struct conf_row *w = &want->row[i];
+
+		if (!row_find(c, w->key.name))
+			changed += !conf_set(c, w->key.name, w->text, err);
+	}
+	return changed;
+}
+
 unsigned int conf_reload(struct conf *c, const struct conf *want,
                          void (*refused)(void *arg, const char *name,
                                          const char *old, const char *value),
                          void *arg)
 {
 	const struct conf_row *w;
-	unsigned int changed = 0;
+	unsigned int changed = titles_reload(c, want);
 	struct conf_row *row;
 	char err[CONF_ERR];
 	size_t i;

@@ -5,6 +5,10 @@
  * main.c adds those of the trackers, so this room knows no protocol.  The file,
  * -s, -T, run-time settings and the policy block are all made from the rows.
  *
+ * A row whose name has a `*` in its middle (rule.*.mark) is a form: it stands
+ * for the keys of a block with a title, which come into being when they are
+ * set.  Rules of one block keep their order in a key `order` of each.
+ *
  * Values are kept as text in canonical form and, where that makes sense, as a
  * number (seconds, milliseconds, bytes, 0/1, place in `words`).
  */
@@ -26,13 +30,18 @@ enum conf_type {
 	CONF_ENUM,    /* one of `words`; number = its place */
 	CONF_PORTS,   /* list of ports */
 	CONF_LIST,    /* list of `words` */
-	CONF_TEXT
+	CONF_TEXT,
+	CONF_NAMES,  /* list of names that others choose */
+	CONF_NAMED,  /* a number, or one of `words`: "tcp=6 udp=17" */
+	CONF_RANGES, /* list of ports and ranges of them */
+	CONF_NET,    /* an address, or ADDRESS/BITS */
+	CONF_MARK    /* V or V/M; number = V | M << 32 */
 };
 
 #define CONF_LIVE   1u /* may change while running */
 #define CONF_INVERT 2u /* the policy has the opposite */
 
-#define CONF_NAME 48
+#define CONF_NAME 64
 #define CONF_DEF  32
 #define CONF_ERR  256
 
@@ -81,6 +90,12 @@ bool conf_on(const struct conf *c, const char *name);
 unsigned int conf_ports(const struct conf *c, const char *name, uint16_t *port,
                         unsigned int max);
 bool conf_known(const struct conf *c, const char *name);
+/* Has it a value?  Those of titled blocks have one only once it is given. */
+bool conf_is_set(const struct conf *c, const char *name);
+/* the row of a key, or the form that it would have; NULL: no such key */
+const struct conf_key *conf_key_of(const struct conf *c, const char *name);
+/* the forms: NULL behind the end */
+const struct conf_key *conf_form_at(const struct conf *c, unsigned int i);
 
 /* The rows with their values, sorted: NULL behind the end. */
 const struct conf_key *conf_at(const struct conf *c, unsigned int i,

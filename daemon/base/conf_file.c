@@ -5,7 +5,8 @@
  * numbers; each value goes to its row as text the moment it is read, so the
  * row's message gets the line it belongs to.  libconfuse's table of options is
  * made from ours: `a.b` is an option b of a block a, or written a.b as it
- * stands; `a.title.b` one of a titled block.
+ * stands; `a.title.b` one of a titled block; `a.*.b` (a form, see conf.h) one
+ * of a block with any title.
  */
 #include "daemon/base/conf.h"
 
@@ -137,7 +138,8 @@ static cfg_opt_t option_of(const struct conf_key *k, const char *name)
 	cfg_opt_t text = CFG_STR(name, NULL, CFGF_NONE);
 	cfg_opt_t *o = &text;
 
-	if (k->type == CONF_PORTS || k->type == CONF_LIST)
+	if (k->type == CONF_PORTS || k->type == CONF_LIST ||
+	    k->type == CONF_RANGES || k->type == CONF_NAMES)
 		o = &list;
 	o->validcb = option_read;
 	return *o;
@@ -232,6 +234,8 @@ static int shape_make(struct shape *s, const struct conf *c)
 	memset(s, 0, sizeof(*s));
 	for (n = 0; conf_at(c, n, &value); n++)
 		;
+	for (i = 0; conf_form_at(c, i); i++)
+		n++;
 	/* each key may bring a block of its own */
 	s->opt = options_new(s, 2 * n);
 	s->block = calloc(n + 1, sizeof(cfg_opt_t *));
@@ -239,6 +243,9 @@ static int shape_make(struct shape *s, const struct conf *c)
 	if (!s->opt || !s->block || !s->name)
 		return -ENOMEM;
 	for (i = 0; (k = conf_at(c, i, &value)); i++)
+		if (shape_add(s, k, n))
+			return -ENOMEM;
+	for (i = 0; (k = conf_form_at(c, i)); i++)
 		if (shape_add(s, k, n))
 			return -ENOMEM;
 	return 0;

@@ -55,7 +55,7 @@ static int unit_read(const char *text, const struct unit *u, size_t n,
 	return -1;
 }
 
-static int number_read(const char *text, uint64_t *value)
+int conf_number_read(const char *text, uint64_t *value)
 {
 	static const struct unit none = {"", 1};
 
@@ -75,7 +75,7 @@ static int bounds(const struct conf_key *k, uint64_t v, uint64_t unit,
 static int read_number(const struct conf_key *k, const char *text, uint64_t *v,
                        char *out, char *err)
 {
-	if (number_read(text, v))
+	if (conf_number_read(text, v))
 		return bad(err, "a number is needed", text);
 	sprintf(out, "%" PRIu64, *v);
 	return bounds(k, *v, 1, "", err);
@@ -199,7 +199,7 @@ static int port_read(const char *item, size_t len, char *err)
 	uint64_t v;
 
 	snprintf(text, sizeof(text), "%.*s", (int)len, item);
-	if (len >= sizeof(text) || number_read(text, &v) || !v || v > 65535) {
+	if (len >= sizeof(text) || conf_number_read(text, &v) || !v || v > 65535) {
 		snprintf(err, CONF_ERR, "a port is needed, not '%.*s'",
 		         (int)(len < 100 ? len : 100), item);
 		return -1;
@@ -212,6 +212,8 @@ static int item_check(const struct conf_key *k, const char *item, size_t len,
 {
 	if (k->type == CONF_PORTS)
 		return port_read(item, len, err);
+	if (k->type == CONF_NAMES)
+		return conf_name_check(item, len, err);
 	if (word_place(k->words, item, len) >= 0)
 		return 0;
 	snprintf(err, CONF_ERR, "'%.*s' is not known",
@@ -274,7 +276,10 @@ int conf_value_read(const struct conf_key *key, const char *text,
 		[CONF_MS] = read_ms,         [CONF_BYTES] = read_size,
 		[CONF_SIZE] = read_size,     [CONF_ENUM] = read_enum,
 		[CONF_PORTS] = read_list,    [CONF_LIST] = read_list,
-		[CONF_TEXT] = read_text,
+		[CONF_TEXT] = read_text,     [CONF_NAMES] = read_list,
+		[CONF_NAMED] = conf_named_read,
+		[CONF_RANGES] = conf_ranges_read,
+		[CONF_NET] = conf_net_read,  [CONF_MARK] = conf_mark_read,
 	};
 
 	return read[key->type](key, text, number, out, err);

@@ -11,4 +11,25 @@
 int conf_value_read(const struct conf_key *key, const char *text,
                     uint64_t *number, char *out, char *err);
 
+/* digits alone */
+int conf_number_read(const char *text, uint64_t *value);
+
+/* conf_match.c: the types that rules ask with, each like conf_value_read() */
+int conf_named_read(const struct conf_key *k, const char *text, uint64_t *v,
+                    char *out, char *err);
+int conf_ranges_read(const struct conf_key *k, const char *text, uint64_t *v,
+                     char *out, char *err);
+int conf_net_read(const struct conf_key *k, const char *text, uint64_t *v,
+                  char *out, char *err);
+int conf_mark_read(const struct conf_key *k, const char *text, uint64_t *v,
+                   char *out, char *err);
+/* one of CONF_NAMES */
+int conf_name_check(const char *item, size_t len, char *err);
+
+/* A value that has been read, as rules want it: the family, 4 or 6; and how
+ * many ranges there are. */
+uint8_t conf_net_parse(const char *text, struct policy_net *n);
+unsigned int conf_ranges_parse(const char *text, struct policy_range *r,
+                               unsigned int max);
+
 #endif

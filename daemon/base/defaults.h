@@ -69,6 +69,8 @@
 	  "memory for incomplete IPv4 datagrams of a worker (F287)")           \
 	K("ipfrag_time", SECONDS, "30", 1, 3600, NULL, 0, NONE,                \
 	  "an incomplete IPv4 datagram lives so long (F287)")                  \
+	K("labels.file", TEXT, "", 0, 4000, NULL, 0, NONE,                     \
+	  "names of labels, a bit and a name a line, as iptables reads them")  \
 	K("log_invalid", NUMBER, "0", 0, 255, NULL, LIVE, log_invalid,         \
 	  "log INVALID packets of this protocol, 255 of all (F290)")           \
 	K("max", NUMBER, "262144", 0, MAX_CONNECTIONS - 1, NULL, LIVE, max,    \
@@ -88,8 +90,29 @@
 	  "processors of workers 0, 1, ...: 2,3 or 2-5; empty: anywhere")      \
 	K("workers", NUMBER, "1", 1, 64, NULL, 0, NONE,                        \
 	  "processes that take packets")                                       \
-	K("zone.from", ENUM, "none", 0, 0, "none", 0, NONE,                    \
-	  "what gives a packet its zone")
+	K("zone.from", ENUM, "none", 0, 0, "none iface vlan", LIVE, zone_from, \
+	  "what gives a packet its zone, unless a rule does")
+
+/* F(name, type, least, most, words, sentence): keys of blocks with a title;
+ * main.c adds rule.*.proto and those of timeout.*, which name protocols. */
+#define CONF_FORMS(F)                                                          \
+	F("label.*.bit", NUMBER, 0, 127, NULL, "the bit that has this name")   \
+	F("rule.*.dport", RANGES, 0, 65535, NULL, "destination ports")         \
+	F("rule.*.dst", NET, 0, 0, NULL, "destination network")                \
+	F("rule.*.family", ENUM, 0, 0, "any ipv4 ipv6", "address family")      \
+	F("rule.*.helper", TEXT, 0, 23, NULL, "helper of new connections")     \
+	F("rule.*.iface", TEXT, 0, 15, NULL, "interface, or its place")        \
+	F("rule.*.labels", NAMES, 0, 128, NULL, "labels of new connections")   \
+	F("rule.*.mark", MARK, 0, 0, NULL, "mark of new connections")          \
+	F("rule.*.notrack", ONOFF, 0, 1, NULL, "the packet is not tracked")    \
+	F("rule.*.order", NUMBER, 0, 65535, NULL, "low ones are asked first")  \
+	F("rule.*.sport", RANGES, 0, 65535, NULL, "source ports")              \
+	F("rule.*.src", NET, 0, 0, NULL, "source network")                     \
+	F("rule.*.timeout", TEXT, 0, 23, NULL, "timeout policy")               \
+	F("rule.*.vlan", NUMBER, 0, 4095, NULL, "innermost VLAN, 0 none")      \
+	F("rule.*.zone", NUMBER, 0, 65535, NULL, "zone of both directions")    \
+	F("rule.*.zone-orig", NUMBER, 0, 65535, NULL, "of the original alone") \
+	F("rule.*.zone-reply", NUMBER, 0, 65535, NULL, "of the reply alone")
 /* clang-format on */
 
 #endif

@@ -140,7 +140,7 @@ const struct role *role_find(const char *name);
 /* a configuration with all keys, at their defaults; NULL: no memory */
 struct conf *role_conf_new(void);
 const struct role_table *role_table_get(void);
-/* the policy that `c` makes */
+/* the policy that `c` makes, rules apart (rules.h) */
 void role_policy(const struct conf *c, struct policy *p);
 
 #endif

@@ -313,10 +313,11 @@ static bool inner_ip4(struct pkt *inner, uint32_t have, uint32_t quoted)
 	const uint8_t *ip = inner->data + inner->l3;
 	uint32_t hlen, word;
 
-	if (have < IP4_LEN || ip[0] >> 4 != 4)
+	if (have < IP4_LEN)
 		return false;
+	/* As the kernel: neither version nor least length is looked at. */
 	hlen = (ip[0] & 15u) * 4;
-	if (hlen < IP4_LEN || hlen > have)
+	if (hlen > have)
 		return false;
 	ip4_addresses(inner, ip);
 	inner->l3len = get16(ip + 2);
@@ -333,7 +334,7 @@ static bool inner_ip6(struct pkt *inner, uint32_t have, uint32_t quoted)
 	enum pkt_reason r;
 	struct chain c;
 
-	if (have < IP6_LEN || ip[0] >> 4 != 6)
+	if (have < IP6_LEN)
 		return false;
 	ip6_addresses(inner, ip);
 	inner->l3len = IP6_LEN + get16(ip + 4);

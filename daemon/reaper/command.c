@@ -74,6 +74,22 @@ static void update_event(const struct table *t, uint32_t sh, uint32_t idx,
 	conn_event(t, sh, idx, ev);
 }
 
+/* Within the window.  False: there is no room for them. */
+static bool update_labels(struct table *t, uint32_t sh, uint32_t idx,
+			  const struct command *cmd)
+{
+	bool set = cmd->labels[0] | cmd->labels[1];
+	struct conn_ext *x = table_ext(t, sh, table_conn(t, sh, idx)->ext);
+	unsigned int i;
+
+	if (!x && set)
+		x = op_update_ext(t, sh, idx);
+	for (i = 0; x && i < 2; i++)
+		x->labels[i] = (x->labels[i] & ~cmd->labels[2 + i]) |
+			       cmd->labels[i];
+	return x || !set;
+}
+
 static int command_update(struct table *t, const struct policy *pol,
 			  const struct command *cmd)
 {
@@ -85,8 +101,6 @@ static int command_update(struct table *t, const struct policy *pol,
 	struct conn *c;
 	int r = -ENOENT;
 
-	if (cmd->bits & COMMAND_F_LABELS)
-		return -EOPNOTSUPP;
 	shard_lock(t, sh);
 	idx = id_find(t, cmd->id, &slot);
 	if (!idx)
@@ -97,6 +111,11 @@ static int command_update(struct table *t, const struct policy *pol,
 		goto out;
 	r = 0;
 	op_update_begin(t, sh, idx);
+	if (cmd->bits & COMMAND_F_LABELS && !update_labels(t, sh, idx, cmd)) {
+		op_update_commit(t, sh, idx, NULL, (struct op_cursor){0, 0});
+		r = -ENOSPC;
+		goto out;
+	}
 	if (cmd->bits & COMMAND_F_MARK) /* F308 */
 		c->mark = (c->mark & ~cmd->mask) ^ cmd->value;
 	if (cmd->bits & COMMAND_F_TIMEOUT)
@@ -107,6 +126,8 @@ static int command_update(struct table *t, const struct policy *pol,
 		c->status |= (uint32_t)cmd->labels[0] & STATUS_SETTABLE;
 	if (pol->events) {
 		update_event(t, sh, idx, now, &ev);
+		if (cmd->bits & COMMAND_F_LABELS)
+			ev.bits |= EVB_LABEL;
 		counters_add(&cs, CTR_EVENT_UPDATE, 1);
 	}
 	counters_prepare(t, &cs, cur.pkt, cur.src);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/base/rules.h"
 #include "shm/rcu.h"
 
 /* a policy block is free once its readers have gone on: a batch at most */
@@ -43,10 +44,15 @@ static void answer_error(struct child *c, const char *why)
 int message_publish(struct super *s, char *err)
 {
 	const struct timespec nap = {0, PUBLISH_NAP_NS};
-	struct policy p;
+	const struct policy_segment *seg = s->t.policy;
+	struct rule_ifaces ifaces = {s->env->ifaces, s->env->nifaces};
+	static struct policy p; /* too large for a stack that is watched */
 	int i, r = -EAGAIN;
 
 	role_policy(s->env->conf, &p);
+	if (rules_to_policy(s->env->conf, &ifaces,
+	                    &seg->block[seg->current % POLICY_BLOCKS], &p, err))
+		return -1;
 	if (p.max > s->t.max) {
 		log_warnx("supervisor",
 		          "max = %u: the table was made for %u, "
@@ -85,18 +91,6 @@ static void conf_changed(struct super *s)
 	free(text);
 }
 
-static const struct conf_key *key_of(const struct conf *c, const char *name)
-{
-	const struct conf_key *k;
-	const char *value;
-	unsigned int i;
-
-	for (i = 0; (k = conf_at(c, i, &value)); i++)
-		if (!strcmp(k->name, name))
-			return k;
-	return NULL;
-}
-
 /* `pair` into a copy, so that what is refused leaves no trace. */
 static struct conf *set_try(struct super *s, char *pair, char *err)
 {
@@ -109,7 +103,7 @@ static struct conf *set_try(struct super *s, char *pair, char *err)
 		return NULL;
 	}
 	*value++ = '\0';
-	k = key_of(s->env->conf, pair);
+	k = conf_key_of(s->env->conf, pair);
 	if (!k) {
 		snprintf(err, CONF_ERR, "%.60s: there is no such key", pair);
 		return NULL;

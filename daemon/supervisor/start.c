@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/base/rules.h"
 #include "daemon/base/sandbox.h"
 #include "daemon/supervisor/offline.h"
 #include "daemon/supervisor/plan.h"
@@ -66,6 +67,28 @@ static int file_read(struct conf *c, const struct options *o, char *err)
 	return conf_read_file(c, o->file, err);
 }
 
+/* Rules name other keys: only all together they can be judged. */
+static int rules_try(struct conf *c, const struct options *o, char *err)
+{
+	const struct rule_ifaces ifaces = {o->ifaces, o->nifaces};
+	static struct policy p;
+	char why[CONF_ERR];
+	unsigned int i;
+	size_t len;
+
+	if (rules_labels_load(c, err))
+		return -1;
+	role_policy(c, &p);
+	if (!rules_to_policy(c, &ifaces, NULL, &p, why))
+		return 0;
+	len = strcspn(why, ":");
+	for (i = 0; i < o->nsets && strncmp(o->sets[i], why, len) != 0; i++)
+		;
+	snprintf(err, CONF_ERR, "%.100s%s%.140s", i < o->nsets ? "-s" : o->file,
+	         i < o->nsets ? " " : ": ", why);
+	return -1;
+}
+
 struct conf *super_conf_load(const struct options *o, char *err)
 {
 	struct conf *c = role_conf_new();
@@ -79,6 +102,8 @@ struct conf *super_conf_load(const struct options *o, char *err)
 	r = file_read(c, o, err);
 	for (i = 0; i < o->nsets && !r; i++)
 		r = conf_set_pair(c, o->sets[i], err);
+	if (!r)
+		r = rules_try(c, o, err);
 	if (!r)
 		return c;
 	conf_free(c);

@@ -403,6 +403,10 @@ static bool sctp_init(const struct trk_ctx *c, struct sctp_priv *s,
 
 	if (!chunk_init_tag(k, &tag))
 		return false;
+	/* F168: the tag that is known already is the same question sent
+	 * again, late or by somebody else: it opens nothing */
+	if (!c->first && tag == s->vtag[!c->dir])
+		return true;
 	/* both had asked before: this one starts over, the other is void */
 	if (s->init == (INIT_ORIGINAL | INIT_REPLY))
 		s->init = here;

@@ -16,10 +16,13 @@
 #include <string.h>
 
 #include "daemon/worker/fragment.h"
+#include "daemon/worker/invalid.h"
+#include "daemon/worker/rules.h"
 #include "shm/atomic.h"
 #include "shm/budget.h"
 #include "shm/clock.h"
 #include "shm/expire.h"
+#include "shm/hash.h"
 #include "shm/read.h"
 
 /* buckets that early drop looks through (F235) */
@@ -34,6 +37,7 @@ struct way {
 	uint32_t now; /* tick */
 	uint8_t dir;
 	uint8_t info; /* enum ctinfo */
+	bool clash;   /* its zones belong to somebody else's tuple */
 };
 
 static void count_class(struct way *w)
@@ -150,9 +154,13 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 							 : DIR_ORIGINAL;
 	w->info = way_info(w, c->status);
 	way_context(w, &ctx, false);
+	if (unlikely(c->ext))
+		ctx.timeouts = rules_timeouts(w->p->pol,
+					      table_ext(t, sh, c->ext));
 	counters_add(&w->cs, CTR_FOUND, 1);
 	op_update_begin(t, sh, idx);
 	v = w->l->trk->packet(&ctx, c);
+	invalid_note(w->p->pol, &ctx);
 	if (unlikely(v == TRK_REPEAT)) {
 		op_update_commit(t, sh, idx, NULL, (struct op_cursor){0, 0});
 		conn_end(t, sh, idx, slot, REASON_REOPEN, w->l->pkt->ts_ns,
@@ -279,9 +287,9 @@ static void candidate_fill(const struct way *w, struct conn *c)
 	c->start = w->now;
 }
 
-/* puts the candidate into the table; false: refused, and why */
-static bool insert(struct way *w, struct conn *c, uint16_t bits,
-		   enum op_refusal *why)
+/* puts the candidate into the table, `ext` may be NULL; false: refused, and why */
+static bool insert(struct way *w, struct conn *c, const struct conn_ext *ext,
+		   uint16_t bits, enum op_refusal *why)
 {
 	struct table *t = w->p->t;
 	const struct pkt *pkt = w->l->pkt;
@@ -311,7 +319,7 @@ static bool insert(struct way *w, struct conn *c, uint16_t bits,
 		w->p->told = true;
 	}
 	counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
-	if (!op_insert(t, &w->l->look, c, &x, NULL, &ev, w->cur, why)) {
+	if (!op_insert(t, &w->l->look, c, &x, ext, &ev, w->cur, why)) {
 		w->cs = before;
 		return false;
 	}
@@ -320,11 +328,24 @@ static bool insert(struct way *w, struct conn *c, uint16_t bits,
 	return true;
 }
 
+/* Another connection has the reply tuple in the reply's zone: the kernel drops
+ * such a packet when it confirms, so it was a new one (F048). */
+static void refuse_clash(struct way *w)
+{
+	count_class(w);
+	counters_add(&w->cs, CTR_INSERT_FAILED, 1);
+	counters_add(&w->cs, CTR_DROP, 1);
+	way_close(w);
+}
+
 static void apply_new(struct way *w)
 {
 	struct table *t = w->p->t;
+	const struct policy *pol = w->p->pol;
 	struct conn c = {0};
+	struct conn_ext x, *ext = NULL;
 	enum op_refusal why = OP_NO_INDEX;
+	uint16_t given = EVB_NEW;
 	enum trk_verdict v;
 	struct trk_ctx ctx;
 
@@ -332,56 +353,140 @@ static void apply_new(struct way *w)
 	w->info = CTINFO_NEW;
 	candidate_fill(w, &c);
 	way_context(w, &ctx, true);
+	if (unlikely(pol->nrule | pol->zone_dirs) &&
+	    rules_conn(pol, w->l, &c, &x, &given)) {
+		ext = &x;
+		ctx.timeouts = rules_timeouts(pol, ext);
+	}
 	v = w->l->trk->packet(&ctx, &c);
+	invalid_note(w->p->pol, &ctx);
 	if (v != TRK_ACCEPT) {
 		w->info = CTINFO_INVALID;
 		count_class(w);
 		way_close(w);
 		return;
 	}
+	if (unlikely(w->clash)) {
+		refuse_clash(w);
+		return;
+	}
 	c.deadline = tick_after_s(w->now, ctx.timeout);
 	conn_account(&c, w);
-	if (!budget_take(t, w->p->pol->max) &&
-	    !(early_drop(w) && budget_take(t, w->p->pol->max))) {
+	if (!budget_take(t, pol->max) &&
+	    !(early_drop(w) && budget_take(t, pol->max))) {
 		refuse(w, OP_NO_INDEX);
 		return;
 	}
-	if (likely(insert(w, &c, ctx.events | EVB_NEW, &why)))
+	given |= ctx.events;
+	if (likely(insert(w, &c, ext, given, &why)))
 		return;
 	/* a full shard of a table that is not full */
 	if (why == OP_NO_INDEX && early_drop(w) &&
-	    insert(w, &c, ctx.events | EVB_NEW, &why))
+	    insert(w, &c, ext, given, &why))
 		return;
-	budget_give(t, w->p->pol->max);
+	budget_give(t, pol->max);
 	refuse(w, why);
 }
 
 /* ---- dispatch ---- */
 
+/* The living entry of a key, or 0. */
+static uint32_t way_find(struct way *w, const struct conn_lookup *k,
+			 uint32_t *slot)
+{
+	struct table *t = w->p->t;
+	uint64_t searched = 0;
+	uint32_t idx = conn_find(t, k, slot, &searched);
+
+	counters_add(&w->cs, CTR_SEARCHED, (uint32_t)searched);
+	if (!idx ||
+	    !tick_expired(table_conn(t, k->shard, idx)->deadline, w->now))
+		return idx;
+	/* F061, F232: met in its bucket, ended on the spot */
+	conn_end(t, k->shard, idx, *slot, REASON_TIMEOUT,
+		 expire_ns(t, table_conn(t, k->shard, idx)->deadline,
+			   w->l->now_ns),
+		 w->now, w->p->pol->max, w->p->pol->events != 0, CTR_COUNT);
+	w->p->told = true;
+	return 0;
+}
+
+/* the same tuple in another zone */
+static void key_zone(const struct table *t, struct conn_lookup *k,
+		     uint16_t zone)
+{
+	if (k->key.zone == zone)
+		return;
+	k->key.zone = zone;
+	k->hash = hash_key(t->key.hash, &k->key, &k->addr6);
+}
+
+/* F048: by the zone of the original direction first, then by that of the
+ * reply, wherever a connection with that one may stand. */
+static uint32_t way_find_zones(struct way *w, uint32_t *slot)
+{
+	struct table *t = w->p->t;
+	struct conn_lookup k = w->l->look;
+	uint16_t zone[ZONES_MAX];
+	unsigned int i, n = rules_zones(w->p->pol, w->l, zone);
+
+	for (i = 0; i < n; i++) {
+		const struct conn *c;
+		enum zone_fit fit;
+		uint32_t idx;
+
+		key_zone(t, &k, zone[i]);
+		idx = way_find(w, &k, slot);
+		if (!idx)
+			continue;
+		c = table_conn(t, k.shard, idx);
+		fit = rules_fit(w->l, k.sender, c,
+				table_ext(t, k.shard, c->ext));
+		if (fit == ZONE_FITS)
+			return idx;
+		w->clash |= fit == ZONE_CLASH;
+	}
+	return 0;
+}
+
 static void apply_track(struct way *w)
 {
 	struct table *t = w->p->t;
 	const struct conn_lookup *k = &w->l->look;
-	uint64_t searched = 0;
 	uint32_t slot = 0, idx;
 
 	shard_lock(t, k->shard);
-	idx = conn_find(t, k, &slot, &searched);
-	counters_add(&w->cs, CTR_SEARCHED, (uint32_t)searched);
-	if (idx &&
-	    tick_expired(table_conn(t, k->shard, idx)->deadline, w->now)) {
-		/* F061, F232: met in its bucket, ended on the spot */
-		conn_end(t, k->shard, idx, slot, REASON_TIMEOUT,
-			 expire_ns(t, table_conn(t, k->shard, idx)->deadline,
-				   w->l->now_ns),
-			 w->now, w->p->pol->max, w->p->pol->events != 0,
-			 CTR_COUNT);
-		w->p->told = true;
-		idx = 0;
-	}
+	if (unlikely(w->p->pol->zone_dirs))
+		idx = way_find_zones(w, &slot);
+	else
+		idx = way_find(w, k, &slot);
 	if (!idx || !apply_existing(w, idx, slot))
 		apply_new(w);
 	shard_unlock(t, k->shard);
+}
+
+/* The error has the direction of who answers the packet that it quotes, and so
+ * do its zones. */
+static bool related_find(const struct way *w, struct conn_view *v)
+{
+	const struct table *t = w->p->t;
+	struct conn_lookup k = w->l->look;
+	uint16_t zone[ZONES_MAX];
+	unsigned int i, n;
+
+	if (likely(!w->p->pol->zone_dirs))
+		return conn_lookup(t, &k, v) > 0 &&
+		       !tick_expired(v->conn.deadline, w->now);
+	n = rules_zones(w->p->pol, w->l, zone);
+	for (i = 0; i < n; i++) {
+		key_zone(t, &k, zone[i]);
+		if (conn_lookup(t, &k, v) > 0 &&
+		    !tick_expired(v->conn.deadline, w->now) &&
+		    rules_fit(w->l, !k.sender, &v->conn,
+			      v->conn.ext ? &v->ext : NULL) == ZONE_FITS)
+			return true;
+	}
+	return false;
 }
 
 /* F156-F160: the quoted packet is looked up by the inverse of its tuple, so
@@ -392,8 +497,7 @@ static void apply_related(struct way *w)
 	bool orig1;
 
 	w->info = CTINFO_INVALID;
-	if (w->l->outer_ok && conn_lookup(w->p->t, &w->l->look, &v) > 0 &&
-	    !tick_expired(v.conn.deadline, w->now)) {
+	if (w->l->outer_ok && related_find(w, &v)) {
 		orig1 = v.conn.status & CONN_ORIG1;
 		counters_add(&w->cs, CTR_FOUND, 1);
 		w->info = w->l->look.sender == orig1 ? CTINFO_RELATED_REPLY
@@ -420,8 +524,10 @@ static void apply_fragment(struct way *w)
 	if (!mine)
 		w->cs.n = 0;
 	if (done && whole.kind != LANE_SKIP) {
-		w->l = &whole;
-		apply_lane(w);
+		struct way datagram = *w;
+
+		datagram.l = &whole;
+		apply_lane(&datagram);
 	} else if (mine) {
 		way_close(w);
 	}

@@ -8,6 +8,8 @@
 
 #include "daemon/pkt/steer.h"
 #include "daemon/worker/fragment.h"
+#include "daemon/worker/rules.h"
+#include "daemon/worker/invalid.h"
 #include "shm/atomic.h"
 #include "shm/clock.h"
 #include "shm/expire.h"
@@ -61,6 +63,11 @@ static uint8_t lane_classify(struct pipeline *p, struct lane *l)
 		return LANE_INVALID;
 	if (l->pkt->reason != PKT_OK)
 		return LANE_DECODE;
+	if (unlikely(p->pol->nrule | p->pol->zone_dirs) &&
+	    rules_packet(p->pol, l)) {
+		l->look.shard = steer_shard(p->t->key.steer, l->pkt);
+		return LANE_UNTRACKED;
+	}
 	l->trk = tracker_find(p->pol, l->pkt->l4proto, &l->trk_id);
 	c.id = l->trk_id;
 	if (l->trk->check)
@@ -69,8 +76,10 @@ static uint8_t lane_classify(struct pipeline *p, struct lane *l)
 		off = l->trk->error(&c);
 		if (off > 0)
 			return lane_related(p, l, off);
-		if (off < 0)
+		if (off < 0) {
+			invalid_note(p->pol, &c);
 			return LANE_ERROR;
+		}
 	}
 	if (likely(v == TRK_ACCEPT)) {
 		if (likely(key_of_packet(p->t, l->pkt, l->trk, &l->look,
@@ -78,6 +87,7 @@ static uint8_t lane_classify(struct pipeline *p, struct lane *l)
 			return LANE_TRACK;
 		l->look.shard = 0;
 	}
+	invalid_note(p->pol, &c);
 	if (v != TRK_ACCEPT)
 		l->look.shard = steer_shard(p->t->key.steer, l->pkt);
 	return v == TRK_UNTRACKED ? LANE_UNTRACKED : LANE_INVALID;
@@ -99,7 +109,11 @@ void lane_datagram(struct pipeline *p, struct lane *l, struct pkt *pkt)
 
 static void lane_parse(struct pipeline *p, struct lane *l)
 {
-	if (unlikely(pkt_parse(l->pkt) == PKT_FRAGMENT)) {
+	enum pkt_reason r = pkt_parse(l->pkt);
+
+	if (unlikely(p->pol->zone_from))
+		rules_zone_from(p->pol, l->pkt);
+	if (unlikely(r == PKT_FRAGMENT)) {
 		l->look.shard = steer_shard(p->t->key.steer, l->pkt);
 		l->kind = LANE_FRAGMENT;
 		return;

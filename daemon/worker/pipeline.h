@@ -46,6 +46,7 @@ struct lane {
 	uint8_t trk_id;
 	bool land;    /* both endpoints are the same (shm.md: LAND) */
 	bool outer_ok; /* LANE_RELATED: the error goes to who caused it */
+	uint16_t zone2; /* with rules: zone of what it answers (rules.h) */
 };
 
 struct fragments; /* fragment.h */

@@ -40,8 +40,7 @@ LIB = ["keys", "image", "traffic"]
 # on an idle machine the slowest test takes a tenth of it
 HANG = 150
 STORE = re.compile(r"shm_(store|store_release|wmb|rmb|mb|barrier)\(")
-STATEMENT = re.compile(r"^\t+[^\s#{}/*].*;\s*(/\*.*\*/)?$")
-FUNCTION = re.compile(r"^[a-z].*?\b([a-z_0-9]+)\(")
+FUNCTION = re.compile(r"^[a-z].*?\b((?!__attribute__)[a-z_0-9]+)\(")
 NOT_SIMPLE = re.compile(r"^\s*(return|goto|break|continue|else|if|for|while|"
                         r"case|default|do|const|struct|u?int\w*|unsigned|bool)\b")
 CC = os.environ.get("CC", "gcc")
@@ -194,13 +193,13 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--pick", nargs=2, metavar=("HASH", "N"))
     ap.add_argument("--list", action="store_true")
-    ap.add_argument("--only")
+    ap.add_argument("--only", action="append")
     ap.add_argument("--jobs", type=int, default=2)
     a = ap.parse_args()
     every = [m for f in FILES for m in mutants_of(f)]
     picked = every
     if a.only:
-        picked = [m for m in every if a.only in m[0]]
+        picked = [m for m in every if any(o in m[0] for o in a.only)]
     if a.pick:
         picked = sorted(every, key=lambda m: hashlib.sha256(
             (a.pick[0] + m[0]).encode()).hexdigest())[:int(a.pick[1])]

@@ -35,8 +35,8 @@ judge_events() {
 
 # One client through all that follows.
 follow() {
-	ctl watch --since start -o jsonl >"$W/events" 2>"$W/watch.log" \
-		3>&- 4>&- &
+	"$BUILD/ctctl" -R "$run_dir" watch --since start -o jsonl \
+		>"$W/events" 2>"$W/watch.log" 3>&- 4>&- &
 	watch=$!
 	others+=("$watch")
 }
@@ -77,7 +77,7 @@ follow() {
 			jq '.events | .new + .update + .destroy')" ]
 	}
 	try seen || { tail -n 1 "$W/events"; cat "$W/watch.log"; false; }
-	kill -INT "$watch"
+	kill -TERM "$watch"
 	wait "$watch"
 	judge_events "$W/events" $FLOWS
 	grep -qE 'resume with --since [0-9a-f-]{36}:[0-9]+$' "$W/watch.log"
@@ -104,7 +104,8 @@ follow() {
 
 @test "a daemon that goes: --no-reconnect ends with 3" {
 	start_demo
-	ctl watch --no-reconnect 2>/dev/null 3>&- 4>&- &
+	"$BUILD/ctctl" -R "$run_dir" watch --no-reconnect \
+		2>/dev/null 3>&- 4>&- &
 	watch=$!
 	others+=("$watch")
 	subscribed() {

@@ -17,15 +17,15 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define fuzz_check(cond, ...)                                                  \
-	do {                                                                   \
-		if (!(cond)) {                                                 \
-			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__,     \
-				#cond);                                        \
-			fprintf(stderr, __VA_ARGS__);                          \
-			fputc('\n', stderr);                                   \
-			abort();                                               \
-		}                                                              \
+#define fuzz_check(cond, ...)                                              \
+	do {                                                               \
+		if (!(cond)) {                                             \
+			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, \
+			        #cond);                                    \
+			fprintf(stderr, __VA_ARGS__);                      \
+			fputc('\n', stderr);                               \
+			abort();                                           \
+		}                                                          \
 	} while (0)
 
 struct fuzz_in {
@@ -64,7 +64,7 @@ static inline uint64_t fuzz64(struct fuzz_in *in)
 
 /* Up to `max` bytes; their number in *len. */
 static inline const uint8_t *fuzz_bytes(struct fuzz_in *in, size_t max,
-					size_t *len)
+                                        size_t *len)
 {
 	const uint8_t *at = in->at;
 

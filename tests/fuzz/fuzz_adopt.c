@@ -32,17 +32,17 @@ static struct file {
 	size_t len, cut;
 	int fd;
 } file[NFILES] = {{.suffix = "tbl"},  {.suffix = "proc"}, {.suffix = "mlog"},
-		  {.suffix = "pol"},  {.suffix = "key"},  {.suffix = "ev.0"},
-		  {.suffix = "ev.64"}};
+                  {.suffix = "pol"},  {.suffix = "key"},  {.suffix = "ev.0"},
+                  {.suffix = "ev.64"}};
 
 static struct region_params params = {.dir = dir,
-				      .name = NAME,
-				      .max = 1,
-				      .nworker = 1,
-				      .ring_bytes = 1 << 13,
-				      .log_bytes = 1 << 14,
-				      .detail = true,
-				      .clock_mode = CLOCK_CAPTURE};
+                                      .name = NAME,
+                                      .max = 1,
+                                      .nworker = 1,
+                                      .ring_bytes = 1 << 13,
+                                      .log_bytes = 1 << 14,
+                                      .detail = true,
+                                      .clock_mode = CLOCK_CAPTURE};
 
 static void clean_up(void)
 {
@@ -79,18 +79,18 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	snprintf(dir, sizeof(dir), "%s/ctshardd-adopt.XXXXXX",
-		 tmp && *tmp ? tmp : "/tmp");
+	         tmp && *tmp ? tmp : "/tmp");
 	fuzz_check(mkdtemp(dir), "%s", dir);
 	atexit(clean_up);
 	populate();
 	for (f = file; f < file + NFILES; f++) {
 		snprintf(f->path, sizeof(f->path), "%s/%s.%s", dir, NAME,
-			 f->suffix);
+		         f->suffix);
 		f->fd = open(f->path, O_RDWR | O_CLOEXEC);
 		fuzz_check(f->fd >= 0 && !fstat(f->fd, &st), "%s", f->path);
 		f->len = (size_t)st.st_size;
 		f->map = mmap(NULL, f->len, PROT_READ | PROT_WRITE, MAP_SHARED,
-			      f->fd, 0);
+		              f->fd, 0);
 		fuzz_check(f->map != MAP_FAILED, "mmap");
 		f->image = fuzz_copy(f->map, f->len);
 	}
@@ -133,8 +133,7 @@ static void damage(struct fuzz_in *in)
 	}
 	memcpy(f->map + at, &v, 4);
 	if (what & 0x80)
-		h->sum = sum_of(file[0].map,
-				offsetof(struct tbl_header, sum));
+		h->sum = sum_of(file[0].map, offsetof(struct tbl_header, sum));
 	if (what & 0x40)
 		f->cut = fuzz16(in) % (f->len + 1);
 }
@@ -146,7 +145,7 @@ static void cut(void)
 	for (f = file; f < file + NFILES; f++) {
 		if (f->cut)
 			fuzz_check(!ftruncate(f->fd, (off_t)f->cut),
-				   "ftruncate");
+			           "ftruncate");
 		f->cut = 0;
 	}
 }
@@ -195,7 +194,6 @@ static void restore(void)
 			if (memcmp(f->map + at, f->image + at, PAGE))
 				memcpy(f->map + at, f->image + at, PAGE);
 	}
-	region_remove(dir, NAME ".bad");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -213,7 +211,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	e = region_adopt(&r, &params, &err);
 	if (e) {
 		fuzz_check(e < 0 && err.exit_code && *err.text,
-			   "refused without a reason");
+		           "refused without a reason");
 	} else {
 		memset(&t, 0, sizeof(t));
 		if (!region_map(&r, &t, REGION_ALL, 0, &err))

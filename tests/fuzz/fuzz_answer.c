@@ -37,7 +37,7 @@ static size_t touch(const char *s)
 static void see_conn(const struct ctshard_conn *c)
 {
 	size_t i, n = touch(c->proto) + touch(c->state) + touch(c->helper) +
-		      touch(c->reason);
+	              touch(c->reason);
 
 	fuzz_check(c->l3 == 4 || c->l3 == 6, "l3 %u", c->l3);
 	for (i = 0; i < c->n_detail; i++)
@@ -132,15 +132,15 @@ static void ask(struct ctshard *c, uint32_t i)
 	const struct ctshard_pair pair = {"udp_timeout", "30"};
 	struct ctshard_filter f = {.has = CTSHARD_FILTER_HAS(L3), .l3 = 4};
 	struct ctshard_handler h = {.arg = &asked[i],
-				    .conn = on_conn,
-				    .event = on_event,
-				    .count = on_count,
-				    .counter = on_counter,
-				    .table = on_table,
-				    .row = on_row,
-				    .fault = on_fault,
-				    .affected = on_affected,
-				    .done = on_done};
+	                            .conn = on_conn,
+	                            .event = on_event,
+	                            .count = on_count,
+	                            .counter = on_counter,
+	                            .table = on_table,
+	                            .row = on_row,
+	                            .fault = on_fault,
+	                            .affected = on_affected,
+	                            .done = on_done};
 	struct ctshard_list_opts list = {.filter = &f};
 	struct ctshard_count_opts count = {.by = "proto"};
 	struct ctshard_watch_opts watch = {.snapshot = 1};
@@ -208,7 +208,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 8192)
 		return 0;
 	fuzz_check(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv),
-		   "no socket");
+	           "no socket");
 	c = handle(sv[0]);
 	memset(asked, 0, sizeof(asked));
 	for (i = 0; i < REQUESTS; i++) {

@@ -19,7 +19,7 @@ enum { FILTERED = 4, RESUMED = 8 };
 
 /* frames looked at: a small file may unpack to very many */
 #define FRAMES_MAX 20000u
-#define PACKED	   (1u << 17)
+#define PACKED     (1u << 17)
 
 static uint8_t packed[PACKED];
 
@@ -49,18 +49,18 @@ static size_t pack_zstd(const uint8_t *data, size_t len)
 }
 
 static void check_frame(const struct pkt *p, uint64_t *last, unsigned int n,
-			bool filtered)
+                        bool filtered)
 {
 	struct pkt copy = *p;
 	uint8_t sum = 0;
 	uint32_t i;
 
 	fuzz_check(filtered ? p->frame > *last : p->frame == *last + 1,
-		   "frame %llu after %llu", (unsigned long long)p->frame,
-		   (unsigned long long)*last);
+	           "frame %llu after %llu", (unsigned long long)p->frame,
+	           (unsigned long long)*last);
 	*last = p->frame;
 	fuzz_check(p->iface < n && p->caplen <= p->wirelen, "frame of %u, %u",
-		   p->iface, p->caplen);
+	           p->iface, p->caplen);
 	for (i = 0; i < p->caplen; i++)
 		sum ^= p->data[i];
 	copy.source = sum;
@@ -74,11 +74,11 @@ static void check_end(struct source *s, int r, uint64_t frames)
 
 	source_stats(s, SOURCE_ALL, &st);
 	fuzz_check(st.frames == frames + st.filtered + st.skipped,
-		   "%llu frames, %llu taken", (unsigned long long)st.frames,
-		   (unsigned long long)frames);
+	           "%llu frames, %llu taken", (unsigned long long)st.frames,
+	           (unsigned long long)frames);
 	if (r == SOURCE_ERROR)
 		fuzz_check(source_error(s) && *source_error(s),
-			   "broken without a reason");
+		           "broken without a reason");
 	if (r == SOURCE_ERROR || r == SOURCE_END)
 		fuzz_check(source_next(s, &one, 1) == r, "an end that ends");
 }

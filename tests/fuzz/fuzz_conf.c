@@ -16,18 +16,36 @@ static struct conf *fresh;
 
 /* a key of every type beside those of base, as other rooms add them */
 static const struct conf_key extra[] = {
-	{.name = "udp_timeout", .type = CONF_SECONDS, .def = "30",
-	 .max = 2147483647, .flags = CONF_LIVE, .policy_size = 4,
-	 .policy_at = offsetof(struct policy, timeout[1][0]), .doc = "s"},
-	{.name = "tcp_loose", .type = CONF_FLAG, .def = "1",
-	 .flags = CONF_LIVE, .policy_size = 4,
-	 .policy_at = offsetof(struct policy, option[0][0]), .doc = "f"},
-	{.name = "tcp_max_retrans", .type = CONF_NUMBER, .def = "3",
-	 .max = 255, .flags = CONF_LIVE, .policy_size = 4,
-	 .policy_at = offsetof(struct policy, option[0][3]), .doc = "n"},
-	{.name = "tracker.udp", .type = CONF_ONOFF, .def = "on",
-	 .flags = CONF_LIVE | CONF_INVERT, .policy_size = 1,
-	 .policy_at = offsetof(struct policy, tracker_off[1]), .doc = "o"},
+	{.name = "udp_timeout",
+         .type = CONF_SECONDS,
+         .def = "30",
+         .max = 2147483647,
+         .flags = CONF_LIVE,
+         .policy_size = 4,
+         .policy_at = offsetof(struct policy, timeout[1][0]),
+         .doc = "s"},
+	{.name = "tcp_loose",
+         .type = CONF_FLAG,
+         .def = "1",
+         .flags = CONF_LIVE,
+         .policy_size = 4,
+         .policy_at = offsetof(struct policy, option[0][0]),
+         .doc = "f"},
+	{.name = "tcp_max_retrans",
+         .type = CONF_NUMBER,
+         .def = "3",
+         .max = 255,
+         .flags = CONF_LIVE,
+         .policy_size = 4,
+         .policy_at = offsetof(struct policy, option[0][3]),
+         .doc = "n"},
+	{.name = "tracker.udp",
+         .type = CONF_ONOFF,
+         .def = "on",
+         .flags = CONF_LIVE | CONF_INVERT,
+         .policy_size = 1,
+         .policy_at = offsetof(struct policy, tracker_off[1]),
+         .doc = "o"},
 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -36,7 +54,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	fresh = conf_new();
 	fuzz_check(fresh && !conf_add_table(fresh, extra, ARRAY_SIZE(extra)),
-		   "no configuration");
+	           "no configuration");
 	return 0;
 }
 
@@ -49,13 +67,14 @@ static void check_values(const struct conf *c)
 	unsigned int i;
 
 	for (i = 0; (k = conf_at(c, i, &value)); i++) {
-		fuzz_check(value && !strchr(value, '\n'), "%s: a line", k->name);
+		fuzz_check(value && !strchr(value, '\n'), "%s: a line",
+		           k->name);
 		if (k->type == CONF_PORTS)
 			conf_ports(c, k->name, port, ARRAY_SIZE(port));
 		if (k->type == CONF_NUMBER)
 			fuzz_check(conf_number(c, k->name) >= k->min &&
-					   conf_number(c, k->name) <= k->max,
-				   "%s is %s", k->name, value);
+			                   conf_number(c, k->name) <= k->max,
+			           "%s is %s", k->name, value);
 	}
 	memset(&p, 0, sizeof(p));
 	conf_to_policy(c, &p);
@@ -73,7 +92,7 @@ static void check_round(const struct conf *c)
 	fuzz_check(!r, "not read back: %s", err);
 	again = conf_text_of(d);
 	fuzz_check(again && !strcmp(text, again), "printed, read:\n%s\n%s",
-		   text, again);
+	           text, again);
 	free(again);
 	free(text);
 	conf_free(d);
@@ -84,8 +103,7 @@ static void read_file(struct conf *c, const char *text, size_t len)
 	char path[32], err[CONF_ERR] = "";
 	int fd = memfd_create("conf", MFD_CLOEXEC);
 
-	fuzz_check(fd >= 0 && write(fd, text, len) == (ssize_t)len,
-		   "no file");
+	fuzz_check(fd >= 0 && write(fd, text, len) == (ssize_t)len, "no file");
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (conf_read_file(c, path, err))
 		fuzz_check(*err, "refused without a reason");
@@ -102,8 +120,8 @@ static void read_pairs(struct conf *c, char *text)
 		if (conf_set_pair(c, line, err)) {
 			after = conf_text_of(c);
 			fuzz_check(*err && before && after &&
-					   !strcmp(before, after),
-				   "refused: %s", line);
+			                   !strcmp(before, after),
+			           "refused: %s", line);
 			free(after);
 		}
 		free(before);
@@ -111,11 +129,11 @@ static void read_pairs(struct conf *c, char *text)
 }
 
 static void refused(void *arg, const char *name, const char *old,
-		    const char *value)
+                    const char *value)
 {
 	(void)arg;
 	fuzz_check(name && old && value && strcmp(old, value),
-		   "refused for nothing");
+	           "refused for nothing");
 }
 
 /* byte 0: a file, lines as -T prints them, or lines of -s words */

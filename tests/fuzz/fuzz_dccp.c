@@ -8,7 +8,7 @@ static void put48(uint8_t *at, uint64_t v)
 }
 
 static uint32_t dccp_build(struct life *l, struct fuzz_in *in, uint8_t side,
-			   uint8_t *h)
+                           uint8_t *h)
 {
 	uint8_t kind = fuzz8(in), how = fuzz8(in);
 	uint64_t seq = l->nxt[side], ack = l->nxt[!side] - 1;

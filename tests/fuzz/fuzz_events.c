@@ -80,8 +80,8 @@ static void damage(struct table *t, struct fuzz_in *in, uint8_t what)
 	if (what & 8) {
 		at = (uint8_t *)(what & 4 ? (void *)t->mlog : (void *)t->log);
 		len = what & 4 ? offsetof(struct mlog_header, started)
-			       : ((size_t)t->log_mask + 1) *
-					 sizeof(struct event_slot);
+		               : ((size_t)t->log_mask + 1) *
+		                         sizeof(struct event_slot);
 	} else if (what & 4) {
 		at = (uint8_t *)t->ring[what % RINGS].hdr;
 		len = offsetof(struct ring_header, ncells);
@@ -140,8 +140,8 @@ static void rings_reset(struct table *t)
 	for (i = 0; i < RINGS; i++)
 		memcpy(t->ring[i].cell, cells[i],
 		       CELLS * sizeof(struct event_cell));
-	memset(t->log, 0, ((size_t)t->log_mask + 1) *
-				  sizeof(struct event_slot));
+	memset(t->log, 0,
+	       ((size_t)t->log_mask + 1) * sizeof(struct event_slot));
 }
 
 /* a step: 0x80 damage, 0x40 merging or an heir, else an event */
@@ -166,8 +166,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			merge_step(&m, what & 0x3f, UINT64_MAX);
 		} else {
 			for (i = 0; i <= (what >> 4 & 3); i++)
-				produce(t, what % RINGS, (uint8_t)(what * 5 + i),
-					what >> 2);
+				produce(t, what % RINGS,
+				        (uint8_t)(what * 5 + i), what >> 2);
 		}
 	}
 	merge_all(&m, sound);

@@ -68,7 +68,7 @@ static uint32_t matches(const struct filter *f)
 		bool there = filter_view(f, &pol, &view[i], true);
 
 		fuzz_check(there == filter_event(f, &pol, &event[i]),
-			   "view %u and its event differ", i);
+		           "view %u and its event differ", i);
 		bits |= (uint32_t)there << i;
 	}
 	return bits;
@@ -97,7 +97,7 @@ static void try_filter(const Ctshard__Filter *m)
 	fuzz_check(r == r2, "\"%s\", then \"%s\"", err, err2);
 	if (!r) {
 		fuzz_check(!again || matches(f) == matches(g),
-			   "another filter");
+		           "another filter");
 		fuzz_check(!filter_id(f, &id) || id == m->id, "another id");
 	}
 	filter_free(f);

@@ -2,7 +2,7 @@
 #include "tests/fuzz/life.h"
 
 static uint32_t gre_build(struct life *l, struct fuzz_in *in, uint8_t side,
-			  uint8_t *h)
+                          uint8_t *h)
 {
 	uint8_t kind = fuzz8(in);
 

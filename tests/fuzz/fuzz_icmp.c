@@ -2,10 +2,10 @@
 #include "tests/fuzz/life.h"
 
 static uint32_t icmp_build(struct life *l, struct fuzz_in *in, uint8_t side,
-			   uint8_t *h)
+                           uint8_t *h)
 {
 	static const uint8_t type[2][8] = {{8, 0, 3, 11, 13, 14, 12, 5},
-					   {128, 129, 1, 2, 3, 4, 135, 130}};
+	                                   {128, 129, 1, 2, 3, 4, 135, 130}};
 	uint8_t kind = fuzz8(in);
 	bool v6 = l->proto->l4proto == 58;
 	const uint8_t *raw;

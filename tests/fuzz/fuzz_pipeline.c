@@ -37,11 +37,11 @@ static struct packet work, before;
 static void bed_make(struct still *s, bool detail)
 {
 	struct region_params p = {.max = 256,
-				  .nworker = 2,
-				  .ring_bytes = 1 << 14,
-				  .log_bytes = 1 << 14,
-				  .detail = detail,
-				  .clock_mode = CLOCK_CAPTURE};
+	                          .nworker = 2,
+	                          .ring_bytes = 1 << 14,
+	                          .log_bytes = 1 << 14,
+	                          .detail = detail,
+	                          .clock_mode = CLOCK_CAPTURE};
 	struct table *t = region_memory(&p);
 	uint8_t *b;
 	size_t i;
@@ -72,22 +72,22 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 static void put_network(struct fuzz_in *in, uint8_t hosts)
 {
 	static const char *const four[] = {"10.0.0.1", "10.0.1.1", "10.0.0.2",
-					   "10.0.0.1"};
+	                                   "10.0.0.1"};
 	static const char *const six[] = {"fd00::1", "fd01::1", "fd00::2",
-					  "fd00::1"};
+	                                  "fd00::1"};
 	const char *const *a = hosts & 0x10 ? six : four;
 	uint8_t frag[6] = {0, 0, 0, 0, 0, 7}, word;
 
 	if (hosts & 0x20)
 		packet_vlan(&work, 5);
 	if (!(hosts & 0x10)) {
-		uint8_t *ip = packet_ip4(&work, a[hosts & 3],
-					 a[hosts >> 2 & 3]);
+		uint8_t *ip =
+			packet_ip4(&work, a[hosts & 3], a[hosts >> 2 & 3]);
 
 		if (hosts & 0x40) {
 			word = fuzz8(in);
-			put16(ip + 6, (uint16_t)((word & 0x80) << 6 |
-						 (word & 7)));
+			put16(ip + 6,
+			      (uint16_t)((word & 0x80) << 6 | (word & 7)));
 		}
 		return;
 	}
@@ -102,14 +102,14 @@ static void put_network(struct fuzz_in *in, uint8_t hosts)
 static void put_tcp(struct fuzz_in *in, uint8_t ports)
 {
 	static const uint8_t flags[] = {0x02, 0x12, 0x10, 0x11,
-					0x04, 0x14, 0x18, 0x00};
+	                                0x04, 0x14, 0x18, 0x00};
 	uint8_t kind = fuzz8(in);
 	bool back = ports & 0x80;
 
 	packet_tcp(&work, back ? 80 : 4000 + (ports & 15),
-		   back ? 4000 + (ports & 15) : 80,
-		   1000 + (kind >> 3 & 3), kind & 0x20 ? 0 : 1001,
-		   kind & 0x40 ? fuzz8(in) : flags[kind & 7], 65535);
+	           back ? 4000 + (ports & 15) : 80, 1000 + (kind >> 3 & 3),
+	           kind & 0x20 ? 0 : 1001,
+	           kind & 0x40 ? fuzz8(in) : flags[kind & 7], 65535);
 	packet_fill(&work, 'd', kind & 0x80 ? fuzz8(in) : 0);
 }
 
@@ -138,25 +138,30 @@ static void put_transport(struct fuzz_in *in, uint8_t kind, bool v6)
 		return;
 	case 3:
 		packet_icmp(&work, v6 ? 128 + back : 8 - 8 * back, 0,
-			    (uint32_t)p << 16);
+		            (uint32_t)p << 16);
 		return;
 	case 4:
 		put_error(in, v6);
 		return;
 	case 5:
 		packet_sctp(&work, back ? 80 : 4000 + p, back ? 4000 + p : 80,
-			    back ? 7 : 0);
-		packet_chunk(&work, ports >> 4 & 7, 0, "\0\0\0\7\0\0\0\0\0\1"
-						       "\0\1\0\0\0\1", 16);
+		            back ? 7 : 0);
+		packet_chunk(&work, ports >> 4 & 7, 0,
+		             "\0\0\0\7\0\0\0\0\0\1"
+		             "\0\1\0\0\0\1",
+		             16);
 		return;
 	case 6:
 		packet_udplite(&work, back ? 53 : 4000 + p,
-			       back ? 4000 + p : 53, 0);
+		               back ? 4000 + p : 53, 0);
 		return;
 	default:
 		raw = fuzz_bytes(in, 40, &n);
-		packet_other(&work, p == 1 ? 47 : p == 2 ? 33 : fuzz8(in), raw,
-			     (uint32_t)n);
+		packet_other(&work,
+		             p == 1   ? 47
+		             : p == 2 ? 33
+		                      : fuzz8(in),
+		             raw, (uint32_t)n);
 	}
 }
 
@@ -262,7 +267,7 @@ static void check_table(const struct bed *bed)
 		if (!still_touched(bed->still, sh))
 			continue;
 		fuzz_check(!shard_check(bed->t, sh, key_home, no_fault, NULL),
-			   "shard %u", sh);
+		           "shard %u", sh);
 		fuzz_check(!bed->t->shard[sh].lock, "shard %u is locked", sh);
 	}
 	fuzz_check(!rings_check(bed->t, no_fault, NULL), "rings");
@@ -271,10 +276,10 @@ static void check_table(const struct bed *bed)
 		n++;
 	}
 	fuzz_check(n == table_count(bed->t), "%llu walked, %llu counted",
-		   (unsigned long long)n,
-		   (unsigned long long)table_count(bed->t));
+	           (unsigned long long)n,
+	           (unsigned long long)table_count(bed->t));
 	fuzz_check(!bed->pol.max || n <= bed->pol.max, "%llu over max",
-		   (unsigned long long)n);
+	           (unsigned long long)n);
 }
 
 static void check_counters(const struct bed *bed)
@@ -291,41 +296,39 @@ static void check_counters(const struct bed *bed)
 	/* the last fragment of a datagram is two things, and so is one that
 	 * goes on alone (F006), which nobody counts */
 	least = classes + sum_of(bed, CTR_FRAG_RECEIVED) -
-		sum_of(bed, CTR_FRAG_REASSEMBLED);
-	fuzz_check(sum_of(bed, CTR_FRAMES) == bed->told &&
-			   least >= bed->told &&
-			   (pipe_of[0].frags ? classes <= bed->told
-					     : least == bed->told),
-		   "%llu frames, %llu counted, %llu classed, %llu fragments",
-		   (unsigned long long)bed->told,
-		   (unsigned long long)sum_of(bed, CTR_FRAMES),
-		   (unsigned long long)classes,
-		   (unsigned long long)sum_of(bed, CTR_FRAG_RECEIVED));
+	        sum_of(bed, CTR_FRAG_REASSEMBLED);
+	fuzz_check(sum_of(bed, CTR_FRAMES) == bed->told && least >= bed->told &&
+	                   (pipe_of[0].frags ? classes <= bed->told
+	                                     : least == bed->told),
+	           "%llu frames, %llu counted, %llu classed, %llu fragments",
+	           (unsigned long long)bed->told,
+	           (unsigned long long)sum_of(bed, CTR_FRAMES),
+	           (unsigned long long)classes,
+	           (unsigned long long)sum_of(bed, CTR_FRAG_RECEIVED));
 	fuzz_check(sum_of(bed, CTR_INSERT) - sum_of(bed, CTR_DELETE) == n,
-		   "inserts and deletes");
+	           "inserts and deletes");
 	fuzz_check(sum_of(bed, CTR_TABLE_FULL) == sum_of(bed, CTR_DROP),
-		   "drops");
+	           "drops");
 	fuzz_check(sum_of(bed, CTR_EVENT_NEW) ==
-			   (bed->pol.events ? sum_of(bed, CTR_INSERT) : 0),
-		   "NEW events");
+	                   (bed->pol.events ? sum_of(bed, CTR_INSERT) : 0),
+	           "NEW events");
 	fuzz_check(sum_of(bed, CTR_EVENT_DESTROY) ==
-			   (bed->pol.events ? sum_of(bed, CTR_DELETE) : 0),
-		   "DESTROY events");
+	                   (bed->pol.events ? sum_of(bed, CTR_DELETE) : 0),
+	           "DESTROY events");
 	for (c = 0; c < bed->nworker; c++) {
 		events += bed->t->ring[c].hdr->ordinal;
 		credit += bed->t->ring[c].hdr->credit;
-		fuzz_check(bed->t->ring[c].hdr->done == bed->told,
-			   "done %llu",
-			   (unsigned long long)bed->t->ring[c].hdr->done);
+		fuzz_check(bed->t->ring[c].hdr->done == bed->told, "done %llu",
+		           (unsigned long long)bed->t->ring[c].hdr->done);
 	}
 	fuzz_check(events == sum_of(bed, CTR_EVENT_NEW) +
-				     sum_of(bed, CTR_EVENT_UPDATE) +
-				     sum_of(bed, CTR_EVENT_DESTROY),
-		   "%llu events", (unsigned long long)events);
+	                             sum_of(bed, CTR_EVENT_UPDATE) +
+	                             sum_of(bed, CTR_EVENT_DESTROY),
+	           "%llu events", (unsigned long long)events);
 	fuzz_check(!bed->pol.max || bed->t->hdr->budget == n + credit,
-		   "budget %llu of %llu and %llu",
-		   (unsigned long long)bed->t->hdr->budget,
-		   (unsigned long long)n, (unsigned long long)credit);
+	           "budget %llu of %llu and %llu",
+	           (unsigned long long)bed->t->hdr->budget,
+	           (unsigned long long)n, (unsigned long long)credit);
 }
 
 static void bed_policy(struct bed *bed, struct fuzz_in *in)

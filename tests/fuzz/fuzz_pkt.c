@@ -10,20 +10,20 @@
 #include "tests/lib/packet.h"
 
 static const uint32_t key[STEER_KEYS] = {0x12345678, 0x9abcdef0, 0x0badcafe,
-					 0x13579bdf, 0x2468ace0, 0xfeedface};
+                                         0x13579bdf, 0x2468ace0, 0xfeedface};
 
 static void check_layers(const struct pkt *p)
 {
 	fuzz_check(p->l3proto == 4 || p->l3proto == 6, "l3proto %u",
-		   p->l3proto);
+	           p->l3proto);
 	fuzz_check(p->l3 < p->l4 && p->l4 <= p->caplen && p->vlan < 4096,
-		   "layers at %u, %u of %u", p->l3, p->l4, p->caplen);
+	           "layers at %u, %u of %u", p->l3, p->l4, p->caplen);
 	fuzz_check(pkt_l4cap(p) <= p->l4len && p->l4len <= p->l3len,
-		   "lengths %u %u %u", pkt_l4cap(p), p->l4len, p->l3len);
+	           "lengths %u %u %u", pkt_l4cap(p), p->l4len, p->l3len);
 	fuzz_check(!p->l4len || !pkt_l4(p, pkt_l4cap(p), 1),
-		   "bytes behind the end");
+	           "bytes behind the end");
 	fuzz_check(!pkt_l4cap(p) || pkt_l4(p, pkt_l4cap(p) - 1, 1),
-		   "the last byte is out of reach");
+	           "the last byte is out of reach");
 }
 
 static void check_sum(const struct pkt *p, uint8_t proto)
@@ -45,8 +45,8 @@ static void check_shard(const struct pkt *p)
 	bool v6 = p->l3proto == 6;
 
 	fuzz_check(steer_tuple(key, v6, &p->src, &p->dst, 0, 0, 0) ==
-			   steer_tuple(key, v6, &p->dst, &p->src, 0, 0, 0),
-		   "addresses the other way round have another shard");
+	                   steer_tuple(key, v6, &p->dst, &p->src, 0, 0, 0),
+	           "addresses the other way round have another shard");
 	if (p->reason != PKT_OK || !steer_has_ports(p->l4proto))
 		return;
 	l4 = pkt_l4(p, 0, 4);
@@ -60,7 +60,7 @@ static void check_shard(const struct pkt *p)
 	back.l3 = back.l4 = 0;
 	back.caplen = back.l4len = 4;
 	fuzz_check(steer_shard(key, &back) == sh, "the answer is in shard %u",
-		   steer_shard(key, &back));
+	           steer_shard(key, &back));
 }
 
 static void check_inner(const struct pkt *p, unsigned int depth)
@@ -72,10 +72,10 @@ static void check_inner(const struct pkt *p, unsigned int depth)
 		if (!pkt_inner(p, off, &inner))
 			continue;
 		fuzz_check(inner.data == p->data && inner.l3 >= p->l4 + off &&
-				   inner.l4 > inner.l3 &&
-				   inner.l4 <= inner.caplen &&
-				   inner.caplen <= p->caplen,
-			   "quote %u %u %u", inner.l3, inner.l4, inner.caplen);
+		                   inner.l4 > inner.l3 &&
+		                   inner.l4 <= inner.caplen &&
+		                   inner.caplen <= p->caplen,
+		           "quote %u %u %u", inner.l3, inner.l4, inner.caplen);
 		pkt_l4cap(&inner);
 		steer_shard(key, &inner);
 		if (depth)
@@ -97,10 +97,10 @@ static void parse(const uint8_t *bytes, size_t len, uint16_t linktype)
 	again = p;
 	r = pkt_parse(&p);
 	fuzz_check(r == p.reason && r < PKT_NREASONS && pkt_reason_name(r),
-		   "reason %u", r);
+	           "reason %u", r);
 	fuzz_check(pkt_parse(&again) == r && again.l4 == p.l4 &&
-			   again.l4len == p.l4len,
-		   "twice the same frame, two answers");
+	                   again.l4len == p.l4len,
+	           "twice the same frame, two answers");
 	steer_shard(key, &p);
 	if (r == PKT_OK || r == PKT_FRAGMENT) {
 		check_layers(&p);
@@ -117,8 +117,8 @@ static void parse(const uint8_t *bytes, size_t len, uint16_t linktype)
 /* byte 0: the link type; byte 1: bytes cut off the end; then the frame */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint16_t type[] = {1,   0,	  12,  14,  101, 108,
-					113, 228, 229, 276, 9999};
+	static const uint16_t type[] = {1,   0,   12,  14,  101, 108,
+	                                113, 228, 229, 276, 9999};
 	size_t len;
 
 	if (size < 2)

@@ -21,6 +21,24 @@
 
 static struct still still;
 
+/* one with an extension record, as labels make it */
+static uint32_t put_ext(struct table *t, const struct conn_lookup *k)
+{
+	const struct op_cursor none = {0, 0};
+	const struct conn_ext ext = {.labels = {1, 2}, .helper = 1};
+	enum op_refusal why;
+	struct conn init;
+	uint32_t idx;
+
+	memset(&init, 0, sizeof(init));
+	init.status = CONN_CONFIRMED;
+	init.deadline = 1000;
+	shard_lock(t, k->shard);
+	idx = op_insert(t, k, &init, NULL, &ext, NULL, none, &why);
+	shard_unlock(t, k->shard);
+	return idx;
+}
+
 static void fill(struct table *t, uint8_t sh)
 {
 	struct conn_lookup k;
@@ -29,8 +47,9 @@ static void fill(struct table *t, uint8_t sh)
 	for (n = 0; n < KEYS; n++) {
 		/* most in one bucket: overflow lines */
 		k = n % 8 ? key_in_bucket(t, n, n & 1, sh, sh)
-			  : key_make(t, n, n & 1, sh);
-		fuzz_check(conn_put(t, &k), "key %u", n);
+		          : key_make(t, n, n & 1, sh);
+		fuzz_check(n % 3 ? conn_put(t, &k) : put_ext(t, &k), "key %u",
+		           n);
 		if (n % 5 == 4)
 			conn_drop(t, &k);
 	}
@@ -68,25 +87,26 @@ static struct target target_of(struct table *t, uint8_t what)
 	case 0:
 	case 1:
 		return (struct target){(uint8_t *)&t->shard[sh],
-				     sizeof(struct shard)};
+		                       sizeof(struct shard)};
 	case 2:
 		return (struct target){(uint8_t *)table_line(t, sh, 0),
-				     t->nline * sizeof(struct line)};
+		                       t->nline * sizeof(struct line)};
 	case 3:
 		return (struct target){(uint8_t *)table_chk(t, sh, 0),
-				     t->cap * sizeof(uint32_t)};
+		                       t->cap * sizeof(uint32_t)};
 	case 4:
 		return (struct target){(uint8_t *)table_conn(t, sh, 0),
-				     t->cap * sizeof(struct conn)};
+		                       t->cap * sizeof(struct conn)};
 	case 6:
 		return (struct target){(uint8_t *)t->ring[sh].hdr,
-				     sizeof(struct ring_header)};
+		                       sizeof(struct ring_header)};
 	case 5:
 		return (struct target){(uint8_t *)&t->ext[(size_t)sh * t->cap],
-				       t->cap * sizeof(struct conn_ext)};
+		                       t->cap * sizeof(struct conn_ext)};
 	default:
-		return (struct target){(uint8_t *)table_addr6(t, sh, t->cap - 1),
-				     t->cap * sizeof(struct addr6)};
+		return (struct target){
+			(uint8_t *)table_addr6(t, sh, t->cap - 1),
+			t->cap * sizeof(struct addr6)};
 	}
 }
 
@@ -151,7 +171,7 @@ static void check_usable(struct table *t, uint8_t sh)
 
 	for (n = 100; n < 140; n++) {
 		k = key_make(t, n, n & 1, sh);
-		if (conn_put(t, &k))
+		if (n % 5 ? conn_put(t, &k) : put_ext(t, &k))
 			fuzz_check(conn_bump(t, &k), "key %u is lost", n);
 		if (n % 3 == 0)
 			conn_drop(t, &k);

@@ -42,7 +42,7 @@ static void populate(struct table *t)
 		init.deadline = 100000;
 		init.state = n % 5;
 		fuzz_check(op_insert(t, &k, &init, NULL, NULL, &ev, none, &why),
-			   "key %u", n);
+		           "key %u", n);
 	}
 }
 
@@ -68,7 +68,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	tracker_defaults(&api.policy);
 	api.base = event_base_new();
 	fuzz_check(env.conf && api.base && !pb_init(&api.pb, t, &api.policy),
-		   "out of memory");
+	           "out of memory");
 	arena_init(&answers, (size_t)64 << 20);
 	merge_open(&api.merge, t);
 	merge_step(&api.merge, 1000, UINT64_MAX);
@@ -87,9 +87,9 @@ static struct end end_new(bool control)
 	int sv[2];
 
 	fuzz_check(!socketpair(AF_UNIX,
-			       SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-			       sv),
-		   "no socket");
+	                       SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+	                       sv),
+	           "no socket");
 	e.fd = sv[1];
 	frame_init(&e.in, FRAME_ANSWER_MAX);
 	fuzz_check(client_new(&api, sv[0], control), "refused");
@@ -106,7 +106,7 @@ static void end_read(struct end *e)
 	int rc;
 
 	do {
-		to = frame_room(&e->in, 65536, &room);
+		to = frame_room(&e->in, 8192, &room);
 		fuzz_check(to, "out of memory");
 		n = recv(e->fd, to, room, MSG_DONTWAIT);
 		if (n > 0)
@@ -114,9 +114,10 @@ static void end_read(struct end *e)
 	} while (n > 0);
 	while ((rc = frame_next(&e->in, &body, &len)) > 0) {
 		arena_reset(&answers);
-		fuzz_check(frame_unpack(&answers, &ctshard__response__descriptor,
-					body, len),
-			   "an answer that cannot be unpacked");
+		fuzz_check(frame_unpack(&answers,
+		                        &ctshard__response__descriptor, body,
+		                        len),
+		           "an answer that cannot be unpacked");
 	}
 	fuzz_check(!rc, "an answer that is too long");
 }
@@ -169,7 +170,7 @@ static void tables_same(void)
 
 	for (sh = 0; sh < api.t->nshard; sh++)
 		fuzz_check(!still_touched(&still, sh),
-			   "the api wrote to shard %u", sh);
+		           "the api wrote to shard %u", sh);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -189,7 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (i = 0; in.left && i < TURNS; i++)
 		step(e, &in);
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < 3; i++)
 		turn(e);
 	clients_free(&api);
 	for (i = 0; i < 2; i++) {

@@ -2,7 +2,7 @@
 #include "tests/fuzz/life.h"
 
 static uint32_t tag_of(struct life *l, struct fuzz_in *in, uint8_t side,
-		       uint8_t how)
+                       uint8_t how)
 {
 	switch (how & 3) {
 	case 0:
@@ -18,10 +18,10 @@ static uint32_t tag_of(struct life *l, struct fuzz_in *in, uint8_t side,
 
 /* one chunk at `h`; bytes written */
 static uint32_t put_chunk(struct life *l, struct fuzz_in *in, uint8_t side,
-			  uint8_t *h)
+                          uint8_t *h)
 {
-	static const uint8_t type[] = {1, 2, 10, 11, 0, 3, 4,  5,
-				       6, 7, 8,	 9,  14, 192, 15, 255};
+	static const uint8_t type[] = {1, 2, 10, 11, 0,  3,   4,  5,
+	                               6, 7, 8,  9,  14, 192, 15, 255};
 	uint8_t kind = fuzz8(in);
 	uint32_t len = 4;
 
@@ -39,7 +39,7 @@ static uint32_t put_chunk(struct life *l, struct fuzz_in *in, uint8_t side,
 }
 
 static uint32_t sctp_build(struct life *l, struct fuzz_in *in, uint8_t side,
-			   uint8_t *h)
+                           uint8_t *h)
 {
 	uint8_t how = fuzz8(in), n = how >> 2 & 3, i;
 	uint32_t len = 12;
@@ -56,9 +56,9 @@ static uint32_t sctp_build(struct life *l, struct fuzz_in *in, uint8_t side,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct life_proto sctp = {.l4proto = 132,
-					       .priv = 11,
-					       .keeps_moving = true,
-					       .build = sctp_build};
+	                                       .priv = 11,
+	                                       .keeps_moving = true,
+	                                       .build = sctp_build};
 
 	return life_run(&sctp, data, size);
 }

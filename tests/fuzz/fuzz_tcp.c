@@ -4,7 +4,7 @@
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32 };
 
 static uint32_t put_options(struct fuzz_in *in, struct life *l, uint8_t side,
-			    uint8_t *o)
+                            uint8_t *o)
 {
 	uint8_t what = fuzz8(in), *at = o;
 	uint32_t base = (uint32_t)l->nxt[!side];
@@ -53,11 +53,10 @@ static uint32_t number(struct fuzz_in *in, uint32_t expected, uint8_t how)
 }
 
 static uint32_t tcp_build(struct life *l, struct fuzz_in *in, uint8_t side,
-			  uint8_t *h)
+                          uint8_t *h)
 {
-	static const uint8_t flags[] = {SYN,	   SYN | ACK, ACK, FIN | ACK,
-					RST,	   RST | ACK, PSH | ACK,
-					ACK | URG};
+	static const uint8_t flags[] = {SYN, SYN | ACK, ACK,       FIN | ACK,
+	                                RST, RST | ACK, PSH | ACK, ACK | URG};
 	uint8_t kind = fuzz8(in), how = fuzz8(in), f = flags[kind & 7];
 	uint32_t seq = number(in, (uint32_t)l->nxt[side], how), data, opt = 0;
 

@@ -13,7 +13,7 @@
 #include "tests/lib/mini.h"
 #include "tests/lib/packet.h"
 
-#define LIFE_L4	     512u
+#define LIFE_L4      512u
 #define LIFE_PACKETS 64u
 
 struct life;
@@ -21,13 +21,13 @@ struct life;
 struct life_proto {
 	uint8_t l4proto;
 	uint8_t l3proto;   /* 4 or 6; 0: the input says */
-	uint8_t sum_at;	   /* offset of the checksum, 0 = none */
-	uint8_t priv;	   /* bytes of conn.priv that are the tracker's */
-	uint8_t clock;	   /* whose timeouts are used; 0: its own */
+	uint8_t sum_at;    /* offset of the checksum, 0 = none */
+	uint8_t priv;      /* bytes of conn.priv that are the tracker's */
+	uint8_t clock;     /* whose timeouts are used; 0: its own */
 	bool keeps_moving; /* INVALID may have moved the state (SCTP) */
 	/* layer 4 of a packet of `side` into l4[LIFE_L4]; its length */
 	uint32_t (*build)(struct life *l, struct fuzz_in *in, uint8_t side,
-			  uint8_t *l4);
+	                  uint8_t *l4);
 };
 
 struct life {
@@ -42,8 +42,7 @@ struct life {
 
 static inline uint32_t life_step(struct fuzz_in *in, uint8_t choice)
 {
-	static const uint32_t ms[] = {0,    1,	   500,	   1000,
-				      2001, 30000, 120000, 0};
+	static const uint32_t ms[] = {0, 1, 500, 1000, 2001, 30000, 120000, 0};
 
 	return choice == 7 ? fuzz32(in) : ms[choice & 7];
 }
@@ -65,37 +64,38 @@ static inline bool life_known_deadline(const struct life *l)
 
 	for (i = 0; i < trk->ntimeouts; i++)
 		if (tick_after_s(l->m.now,
-				 l->m.pol.timeout[l->clock_id]
-						 [trk->timeouts[i].slot]) ==
+		                 l->m.pol.timeout[l->clock_id]
+		                                 [trk->timeouts[i].slot]) ==
 		    l->m.conn.deadline)
 			return true;
 	return false;
 }
 
 static inline void life_fields(const struct life *l, const struct conn *old,
-			       bool same)
+                               bool same)
 {
 	const struct conn *c = &l->m.conn;
 	const uint32_t status = CONN_SEEN_REPLY | CONN_ASSURED |
-				CONN_CONFIRMED | CONN_DYING | CONN_LIVE;
+	                        CONN_CONFIRMED | CONN_DYING | CONN_LIVE;
 	unsigned int i;
 
 	fuzz_check(!(c->status & ~status), "status %08x", c->status);
-	fuzz_check(!(c->seq | c->gen | c->ext | c->mark), "a field not its own");
+	fuzz_check(!(c->seq | c->gen | c->ext | c->mark),
+	           "a field not its own");
 	fuzz_check(c->state < (l->trk->nstates ? l->trk->nstates : 1),
-		   "state %u", c->state);
+	           "state %u", c->state);
 	for (i = l->proto->priv; i < CONN_PRIV; i++)
 		fuzz_check(!c->priv[i], "priv[%u] is not the tracker's", i);
 	if (!same)
 		return;
 	fuzz_check(!((old->status & (CONN_SEEN_REPLY | CONN_ASSURED)) &
-		     ~c->status),
-		   "status lost bits: %08x, %08x", old->status, c->status);
+	             ~c->status),
+	           "status lost bits: %08x, %08x", old->status, c->status);
 	fuzz_check(c->start == old->start, "start was changed");
 }
 
 static inline void life_verdict(const struct life *l, const struct conn *old,
-				bool same)
+                                bool same)
 {
 	const struct mini *m = &l->m;
 	const struct conn *c = &m->conn;
@@ -104,31 +104,31 @@ static inline void life_verdict(const struct life *l, const struct conn *old,
 	switch (m->verdict) {
 	case TRK_ACCEPT:
 		fuzz_check(m->alive && life_known_deadline(l),
-			   "accepted, deadline %u at %u", c->deadline, m->now);
+		           "accepted, deadline %u at %u", c->deadline, m->now);
 		fuzz_check(!l->trk->nstates || c->state, "no state");
 		break;
 	case TRK_IGNORE:
 		fuzz_check(!same || (c->deadline == old->deadline &&
-				     n == old->packets[0] + old->packets[1]),
-			   "ignored, but refreshed or counted");
+		                     n == old->packets[0] + old->packets[1]),
+		           "ignored, but refreshed or counted");
 		break;
 	case TRK_INVALID:
 		fuzz_check(!same || l->proto->keeps_moving ||
-				   c->state == old->state,
-			   "invalid, but state %u from %u", c->state,
-			   old->state);
+		                   c->state == old->state,
+		           "invalid, but state %u from %u", c->state,
+		           old->state);
 		fuzz_check(!same || c->deadline == old->deadline ||
-				   life_known_deadline(l),
-			   "invalid, deadline %u at %u", c->deadline, m->now);
+		                   life_known_deadline(l),
+		           "invalid, deadline %u at %u", c->deadline, m->now);
 		fuzz_check(!same || n == old->packets[0] + old->packets[1],
-			   "invalid, but counted");
+		           "invalid, but counted");
 		break;
 	case TRK_KILL:
 		fuzz_check(!m->alive, "killed and alive");
 		break;
 	case TRK_UNTRACKED:
 		fuzz_check(!same || !memcmp(c, old, sizeof(*c)),
-			   "untracked, but changed");
+		           "untracked, but changed");
 		break;
 	default:
 		fuzz_check(false, "verdict %u", m->verdict);
@@ -137,13 +137,13 @@ static inline void life_verdict(const struct life *l, const struct conn *old,
 
 static inline void life_events(const struct life *l)
 {
-	const uint16_t known = EVB_NEW | EVB_DESTROY | EVB_REPLY |
-			       EVB_ASSURED | EVB_PROTOINFO;
+	const uint16_t known =
+		EVB_NEW | EVB_DESTROY | EVB_REPLY | EVB_ASSURED | EVB_PROTOINFO;
 	uint32_t i;
 
 	for (i = 0; i < l->m.nevents; i++)
 		fuzz_check(l->m.event[i] && !(l->m.event[i] & ~known),
-			   "event %04x", l->m.event[i]);
+		           "event %04x", l->m.event[i]);
 }
 
 static inline void life_words(const struct life *l)
@@ -156,7 +156,7 @@ static inline void life_words(const struct life *l)
 		return;
 	name = tracker_state_name(l->proto->l4proto, l->m.conn.state);
 	fuzz_check(!l->trk->nstates == !name, "no name of state %u",
-		   l->m.conn.state);
+	           l->m.conn.state);
 	if (l->trk->closing)
 		l->trk->closing(&l->m.conn);
 	if (!l->trk->describe)
@@ -169,8 +169,8 @@ static inline void life_words(const struct life *l)
  * True: the packet has a connection of its own. */
 static inline bool life_before(const struct life *l, const struct pkt *p)
 {
-	struct trk_ctx c = {.pkt = p, .pol = &l->m.pol, .id = l->id,
-			    .now = l->m.now};
+	struct trk_ctx c = {
+		.pkt = p, .pol = &l->m.pol, .id = l->id, .now = l->m.now};
 	struct trk_tuple t = {0, 0}, again;
 	struct pkt inner;
 	bool answer;
@@ -182,10 +182,10 @@ static inline bool life_before(const struct life *l, const struct pkt *p)
 	life_why(c.why);
 	if (off > 0 && pkt_inner(p, (uint32_t)off, &inner))
 		fuzz_check(inner.data == p->data && inner.l3 >= p->l4 &&
-				   inner.l4 >= inner.l3 &&
-				   inner.l4 <= inner.caplen &&
-				   inner.caplen <= p->caplen,
-			   "quote %u %u %u", inner.l3, inner.l4, inner.caplen);
+		                   inner.l4 >= inner.l3 &&
+		                   inner.l4 <= inner.caplen &&
+		                   inner.caplen <= p->caplen,
+		           "quote %u %u %u", inner.l3, inner.l4, inner.caplen);
 	if (off)
 		return false;
 	if (l->trk->tuple && !l->trk->tuple(p, &t))
@@ -196,8 +196,8 @@ static inline bool life_before(const struct life *l, const struct pkt *p)
 		return false;
 	again = t;
 	fuzz_check(l->trk->request(&again, &answer) && !answer &&
-			   again.dst == t.dst && again.src == t.src,
-		   "the request %04x has another", t.dst);
+	                   again.dst == t.dst && again.src == t.src,
+	           "the request %04x has another", t.dst);
 	return true;
 }
 
@@ -217,11 +217,11 @@ static inline void life_sum(const struct life *l, struct pkt *p, uint8_t *l4)
 	if (pkt_l4_checksum(p, l->proto->l4proto, &known))
 		put16(l4 + at, (uint16_t)(sum << 8 | sum >> 8));
 	fuzz_check(!known || !pkt_l4_checksum(p, l->proto->l4proto, &known),
-		   "no checksum of its own is right");
+	           "no checksum of its own is right");
 }
 
 static inline void life_pkt(const struct life *l, struct pkt *p, uint8_t side,
-			    uint32_t len)
+                            uint32_t len)
 {
 	bool v6 = l->l3proto == 6;
 
@@ -276,7 +276,7 @@ static inline void life_packet(struct life *l, struct fuzz_in *in)
 		mini_packet(&l->m, &p, side);
 		was = was && !expired && l->m.alive &&
 		      l->m.conn.packets[0] + l->m.conn.packets[1] >=
-			      old.packets[0] + old.packets[1] &&
+		              old.packets[0] + old.packets[1] &&
 		      !(l->m.nevents && l->m.event[0] == EVB_DESTROY);
 		life_why(l->m.why);
 		life_events(l);
@@ -290,7 +290,7 @@ static inline void life_packet(struct life *l, struct fuzz_in *in)
 
 /* An input: how the policy differs from the defaults, then packets. */
 static inline int life_run(const struct life_proto *proto, const uint8_t *data,
-			   size_t size)
+                           size_t size)
 {
 	struct fuzz_in in = {data, size};
 	struct life l = {.proto = proto};
@@ -301,8 +301,8 @@ static inline int life_run(const struct life_proto *proto, const uint8_t *data,
 	l.trk = tracker_find(&l.m.pol, proto->l4proto, &l.id);
 	fuzz_check(l.trk->l4proto == proto->l4proto, "another tracker");
 	l.clock = tracker_find(&l.m.pol,
-			       proto->clock ? proto->clock : proto->l4proto,
-			       &l.clock_id);
+	                       proto->clock ? proto->clock : proto->l4proto,
+	                       &l.clock_id);
 	l.l3proto = proto->l3proto ? proto->l3proto : ctl & 1 ? 6 : 4;
 	l.m.pol.checksum = ctl & 2 ? CHECKSUM_ON : CHECKSUM_OFF;
 	for (i = 0; ctl & 4 && i < l.trk->noptions; i++) {

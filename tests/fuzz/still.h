@@ -19,7 +19,7 @@
 struct still {
 	struct table *t;
 	struct tbl_header hdr;
-	struct shard *shard; /* nshard of them */
+	struct shard *shard;                               /* nshard of them */
 	char *lines, *conns, *details, *addr6, *ext, *chk; /* of all shards */
 	struct ring_header ring[STILL_RINGS];
 	uint32_t slot[STILL_RINGS]; /* which rings these are */
@@ -48,15 +48,15 @@ static inline void still_keep(struct still *s, struct table *t)
 	s->t = t;
 	s->hdr = *t->hdr;
 	s->shard = (struct shard *)(void *)still_save(t->shard,
-						      n * sizeof(*t->shard));
+	                                              n * sizeof(*t->shard));
 	s->lines = still_save(t->line, n * t->nline * sizeof(struct line));
 	s->conns = still_save(t->conn, n * still_size(t, sizeof(*t->conn)));
 	s->addr6 = still_save(t->addr6, n * still_size(t, sizeof(*t->addr6)));
 	s->ext = still_save(t->ext, n * still_size(t, sizeof(*t->ext)));
 	s->chk = still_save(t->chk, n * still_size(t, sizeof(*t->chk)));
 	if (t->detail)
-		s->details = still_save(
-			t->detail, n * still_size(t, sizeof(*t->detail)));
+		s->details = still_save(t->detail,
+		                        n * still_size(t, sizeof(*t->detail)));
 	for (i = 0; i < NRING; i++)
 		if (t->ring[i].hdr) {
 			fuzz_check(s->nring < STILL_RINGS, "too many rings");
@@ -64,12 +64,12 @@ static inline void still_keep(struct still *s, struct table *t)
 			s->ring[s->nring++] = *t->ring[i].hdr;
 		}
 	s->mlog = (struct mlog_header *)(void *)still_save(t->mlog,
-							   sizeof(*t->mlog));
+	                                                   sizeof(*t->mlog));
 	s->page = *table_proc(t, t->me);
 }
 
 static inline void still_part(void *to, const char *from, uint32_t sh,
-			      size_t len)
+                              size_t len)
 {
 	memcpy((char *)to + sh * len, from + sh * len, len);
 }
@@ -86,13 +86,13 @@ static inline void still_shard(const struct still *s, uint32_t sh)
 	still_part(t->chk, s->chk, sh, still_size(t, sizeof(*t->chk)));
 	if (t->detail)
 		still_part(t->detail, s->details, sh,
-			   still_size(t, sizeof(*t->detail)));
+		           still_size(t, sizeof(*t->detail)));
 }
 
 static inline bool still_touched(const struct still *s, uint32_t sh)
 {
-	return memcmp(&s->t->shard[sh], &s->shard[sh],
-		      sizeof(struct shard)) != 0;
+	return memcmp(&s->t->shard[sh], &s->shard[sh], sizeof(struct shard)) !=
+	       0;
 }
 
 static inline void still_reset(const struct still *s)

@@ -70,8 +70,9 @@ static size_t put_tcp(uint8_t *b, uint32_t n, struct flow *f)
 {
 	int side = flow_side(f);
 	uint32_t data = f->turns > 2 ? DATA : 0;
-	unsigned int flags = f->turns == 0 ? SYN : f->turns == 1 ? SYN | ACK
-								 : ACK;
+	unsigned int flags = f->turns == 0   ? SYN
+	                     : f->turns == 1 ? SYN | ACK
+	                                     : ACK;
 	size_t len = put_ip(b, n, side, 6, 20 + data);
 
 	put(b + 38, f->seq[side], 4);

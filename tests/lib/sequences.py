@@ -29,9 +29,11 @@ def some_ports(rnd, usual):
 
 
 class Dice(random.Random):
-    """A random state, and whether UDP-Lite may be among what it makes."""
+    """A random state, and what may be among what it makes: UDP-Lite, and
+    SCTP packets of two chunks of which the second may be refused."""
 
     lite = True
+    bundles = True
 
     def base(self, *makers):
         return self.choice([m for m in makers
@@ -333,12 +335,14 @@ def some_error(rnd, pair):
     base = rnd.base(some_tcp, some_tcp, some_udp, some_udp, some_icmp,
                     some_sctp, some_gre, some_generic, some_udplite)
     out = []
+    rnd.bundles = False	# F251
     for p in base(rnd, pair)[:12]:
         out.append(p)
         if rnd.random() < 0.4:
             out.append(error_about(rnd, pair, p))
         if rnd.random() < 0.05:
             out.append(error_about(rnd, pair, rnd.choice(out)))
+    rnd.bundles = True
     return out
 
 
@@ -424,7 +428,8 @@ class Association:
         if x < 0.6:
             self.send(d, kind, tag=tag, flags=rnd.choice((0, 0, 0, 1, 255)))
         elif x < 0.8:
-            self.send(d, kind, rnd.randrange(15), tag=tag)
+            also = (rnd.randrange(15),) if rnd.bundles else ()
+            self.send(d, kind, *also, tag=tag)
         elif x < 0.85:
             self.send(d, kind, wrong=True)
         elif x < 0.9:
@@ -711,7 +716,7 @@ def interleaved(seqs, seed, window=32):
 # -- every state, and time ---------------------------------------------------------------
 def every_state(pair):
     """{what: packets, or (seconds, packet)} that end in it and stay there."""
-    rnd = random.Random(pair.n)
+    rnd = Dice(pair.n)
 
     def tcp(*steps):
         t = Talk(rnd, pair)

@@ -480,20 +480,22 @@ static const char *snap_differs(const struct snap *a, const struct snap *b)
 }
 
 /* an odd seq must not become a number that a reader has seen before, an even
- * one must stay */
-static bool seqs_bad(const struct table *raw, const struct table *t)
+ * one must stay; and nobody is to look after an entry that is free */
+static const char *entries_bad(const struct table *raw, const struct table *t)
 {
 	uint32_t sh, i;
 
 	for (sh = 0; sh < IMAGE_SHARDS; sh++)
 		for (i = 1; i < t->cap; i++) {
 			uint32_t a = table_conn(raw, sh, i)->seq;
-			uint32_t b = table_conn(t, sh, i)->seq;
+			const struct conn *c = table_conn(t, sh, i);
 
-			if (a & 1 ? (int32_t)(b - a) <= 0 : a != b)
-				return true;
+			if (a & 1 ? (int32_t)(c->seq - a) <= 0 : a != c->seq)
+				return "seq";
+			if (!(c->status & CONN_LIVE) && *table_chk(t, sh, i))
+				return "chk of a free entry";
 		}
-	return false;
+	return NULL;
 }
 
 /* Drawn from the budget and neither in the table nor in a worker's hand: a
@@ -537,8 +539,9 @@ const char *model_repaired(const struct model *m, const struct table *raw,
 	bad = cells_bad(m, t);
 	if (bad)
 		return bad;
-	if (seqs_bad(raw, t))
-		return "seq";
+	bad = entries_bad(raw, t);
+	if (bad)
+		return bad;
 	if (budget_bad(t))
 		return "budget";
 	return t->ring[0].hdr->pend_cursor ? "pend" : NULL;

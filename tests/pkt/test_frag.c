@@ -14,10 +14,12 @@
 
 #include <cmocka.h>
 
+#include "daemon/pkt/frag_store.h"
 #include "tests/lib/packet.h"
 
 #define SEC   NS_PER_S
 #define BLOCK (1u << 20)
+#define SMALL 4096u
 
 static struct frag *f;
 static void *block;
@@ -56,6 +58,11 @@ static int bed_open_size(void **state, size_t size)
 static int bed_open(void **state)
 {
 	return bed_open_size(state, BLOCK);
+}
+
+static int bed_open_small(void **state)
+{
+	return bed_open_size(state, SMALL);
 }
 
 /* whatever a test did: when all has expired, all memory is there again */
@@ -249,6 +256,13 @@ static void test_duplicate(void **state)
 	assert_int_equal(frag_use(f).fragments, 2);
 	assert_int_equal(add4(128, 130, false), FRAG_DONE);
 	check_whole(130);
+	/* a run that is not the furthest does not grow */
+	assert_int_equal(add4(0, 64, true), FRAG_HELD);
+	assert_int_equal(add4(128, 192, true), FRAG_HELD);
+	assert_int_equal(add4(64, 128, true), FRAG_HELD);
+	assert_int_equal(add4(64, 128, true), FRAG_HELD);
+	assert_int_equal(add4(32, 96, true), FRAG_REFUSED);
+	assert_int_equal(got.lost, 4);
 	/* the same bytes in two runs are none */
 	assert_int_equal(add6(64, 128, true), FRAG_HELD);
 	assert_int_equal(add6(0, 64, true), FRAG_HELD);
@@ -256,6 +270,27 @@ static void test_duplicate(void **state)
 	assert_int_equal(add6(32, 96, true), FRAG_REFUSED);
 	assert_int_equal(got.lost, 3);
 	assert_int_equal(frag_use(f).datagrams, 0);
+}
+
+/* the same with hardly any buckets: it is the key that tells, not its hash */
+static void test_key_chain(void **state)
+{
+	uint32_t i, lost;
+	uint8_t tag;
+
+	(void)state;
+	for (i = 1; i < 200; i++) {
+		next.zone = 0;
+		next.proto = 17;
+		assert_int_equal(add4(0, 64, true), FRAG_HELD);
+		if (i & 1)
+			next.zone = (uint16_t)i;
+		else
+			next.proto = (uint8_t)(17 + i);
+		assert_int_equal(add4(64, 128, false), FRAG_HELD);
+		while (frag_expire(f, now + SEC, SEC, &tag, &lost))
+			;
+	}
 }
 
 /* RFC 5722: an overlap is the end of all that came */
@@ -337,6 +372,7 @@ static void test_odd(void **state)
 	assert_int_equal(whole.reason, PKT_OK);
 	assert_int_equal(whole.l3len, 40 + 8 + 63); /* as it came */
 	assert_int_equal(whole.l4len, 63);
+	assert_int_equal(add6(0, 60, true), FRAG_PASS);
 	assert_int_equal(add6(64, 127, true), FRAG_PASS);
 	assert_int_equal(whole.reason, PKT_EXT_CHAIN);
 }
@@ -453,6 +489,8 @@ static void test_ecn(void **state)
 static void test_far(void **state)
 {
 	unsigned int others, i;
+	uint32_t lost;
+	uint8_t tag;
 
 	(void)state;
 	for (others = 63; others <= 64; others++) {
@@ -468,6 +506,23 @@ static void test_far(void **state)
 		assert_int_equal(got.lost, others - 63);
 		frag_release(f);
 	}
+	/* and its time begins anew */
+	next.id = 3;
+	assert_int_equal(add4(0, 64, true), FRAG_HELD);
+	now += 20 * SEC;
+	for (i = 0; i < 64; i++) {
+		next.id = 3000 + i;
+		assert_int_equal(add4(0, 64, true), FRAG_HELD);
+	}
+	next.id = 3;
+	assert_int_equal(add4(64, 128, true), FRAG_HELD);
+	assert_int_equal(got.lost, 1);
+	now += 10 * SEC;
+	while (frag_expire(f, now, 30 * SEC, &tag, &lost))
+		;
+	assert_int_equal(add4(0, 64, true), FRAG_HELD);
+	assert_int_equal(add4(128, 130, false), FRAG_DONE);
+	check_whole(130);
 	/* another source's do not count, nor do those of IPv6 */
 	next.id = 2;
 	assert_int_equal(add4(0, 64, true), FRAG_HELD);
@@ -543,6 +598,27 @@ static void test_full(void **state)
 	assert_int_equal(got.lost, 1);
 	assert_int_equal(add4(0, 1480, true), FRAG_DONE);
 	check_whole(1500);
+}
+
+/* to the last cell, whatever the sizes are */
+static void test_brim(void **state)
+{
+	uint32_t i, len, refused = 0, lost;
+	uint8_t tag;
+
+	(void)state;
+	for (i = 0; i < 20000; i++) {
+		len = 8 + i * 8 % 1000;
+		next.id = i;
+		next.pre = i % 3 ? 0 : 96;
+		refused += (i & 1 ? add6(0, len, true) : add4(0, len, true)) ==
+		           FRAG_REFUSED;
+		assert_true(frag_use(f).bytes < SMALL);
+		if (i % 128 == 127)
+			while (frag_expire(f, now + SEC, SEC, &tag, &lost))
+				;
+	}
+	assert_true(refused > 1000);
 }
 
 /* more runs than anybody needs are an attack */
@@ -640,6 +716,12 @@ static void test_heir(void **state)
 	next.frame = 3;
 	assert_int_equal(add4(0, 64, true), FRAG_HELD);
 	assert_int_equal(frag_use(f).fragments, 1);
+	/* what was left in the middle of a change is not believed */
+	f->busy = 1;
+	f = frag_open(block, BLOCK, 1, true);
+	assert_int_equal(frag_use(f).fragments, 0);
+	assert_int_equal(frag_use(f).bytes, 0);
+	assert_int_equal(add4(0, 64, true), FRAG_HELD);
 	/* a block of another size is another block */
 	f = frag_open(block, BLOCK - 8, 1, true);
 	assert_int_equal(frag_use(f).fragments, 0);
@@ -694,14 +776,16 @@ int main(void)
 {
 #define T(name) \
 	cmocka_unit_test_setup_teardown(test_##name, bed_open, bed_close)
+#define S(name) \
+	cmocka_unit_test_setup_teardown(test_##name, bed_open_small, bed_close)
 	const struct CMUnitTest tests[] = {
-		T(order4),    T(order6),   T(proto6),      T(key),
-		T(duplicate), T(overlap),  T(ends),        T(empty),
-		T(odd),       T(headless), T(atomic),      T(oversize),
-		T(ecn),       T(far),      T(expire),      T(full),
-		T(runs),      T(cut),      T(small_block), T(heir),
-		T(noise),
+		T(order4),      T(order6),  T(proto6),   T(key),   S(key_chain),
+		T(duplicate),   T(overlap), T(ends),     T(empty), T(odd),
+		T(headless),    T(atomic),  T(oversize), T(ecn),   T(far),
+		T(expire),      T(full),    S(brim),     T(runs),  T(cut),
+		T(small_block), T(heir),    T(noise),
 	};
+#undef S
 #undef T
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,6 +178,36 @@ static void test_chain(void **state)
 	table_drop(t);
 }
 
+/* an insert that is taken back gives its line back in front of the others */
+static void test_undo_line(void **state)
+{
+	struct table *t = table_make(40000, false, 64);
+	struct shard *q = &t->shard[0];
+	struct conn_lookup k[50];
+	uint32_t i, idx, first;
+
+	(void)state;
+	for (i = 0; i < 50; i++) {
+		k[i] = key_in_bucket(t, i, false, 0, 3);
+		conn_put(t, &k[i]);
+	}
+	for (i = 49; i > 14; i--)
+		conn_drop(t, &k[i]);
+	first = q->ovf_free;
+	assert_true(table_line(t, 0, first)->next != 0);
+	idx = conn_put(t, &k[20]);
+	assert_int_equal(table_line(t, 0, 3)->next, first);
+	/* the record still stands: as if killed before the commit */
+	q->op = OP_INSERT;
+	q->count = q->op_cnt;
+	table_conn(t, 0, idx)->seq--;
+	op_undo(t, 0);
+	assert_int_equal(q->ovf_free, first);
+	assert_true(table_line(t, 0, first)->next != 0);
+	clean(t);
+	table_drop(t);
+}
+
 /* lines are shared by the buckets of a shard: without one, refused */
 static void test_no_line(void **state)
 {
@@ -432,6 +462,7 @@ int main(void)
 		cmocka_unit_test(test_free_list),
 		cmocka_unit_test(test_other_family),
 		cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_undo_line),
 		cmocka_unit_test(test_no_line),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_new_with_more),

@@ -13,8 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shm/atomic.h"
 #include "shm/ops.h"
 #include "shm/proc.h"
+#include "tests/lib/image.h"
 #include "tests/lib/keys.h"
 
 /* runs body in a child that ends by SIGKILL */
@@ -48,6 +50,7 @@ static void attach_and_lock(struct table *t)
 static void attach_and_detach(struct table *t)
 {
 	attach_1(t);
+	table_proc(t, 1)->qs = 4;
 	proc_detach(t);
 }
 
@@ -71,7 +74,6 @@ static void test_token(void **state)
 	assert_int_equal(p->state, PROC_STARTING);
 	assert_int_equal(p->qs, 0);
 	assert_int_equal(p->blocked_lock, 0);
-	p->qs = 4;
 	killed(attach_and_detach, t);
 	assert_int_equal(p->token, 0);
 	assert_int_equal(p->incarnation, 2);
@@ -133,6 +135,77 @@ static void test_blocked(void **state)
 	assert_int_equal(status, 0);
 	assert_int_equal(p->blocked_lock, 0);
 	assert_int_equal(t->shard[7].lock, 0);
+	table_drop(t);
+}
+
+/* ---- order, as seen between two instructions ---- */
+
+static void detach_only(void *arg)
+{
+	struct table *t = arg;
+
+	if (proc_attach(t, 1, 0))
+		_exit(1);
+	shm_xchg(&table_proc(t, 1)->qs, 9);
+	proc_detach(t);
+}
+
+/* Once the token is free the page is the successor's. */
+static void test_detach_order(void **state)
+{
+	struct table *t = table_make(100, true, 64);
+	volatile struct proc_page *p = table_proc(t, 1);
+	unsigned int seen = 0, bad = 0;
+	struct stepper s;
+
+	(void)state;
+	if (!stepper_allowed()) {
+		table_drop(t);
+		skip();
+	}
+	assert_int_equal(stepper_start(&s, detach_only, t), 0);
+	while (stepper_next(&s)) {
+		seen += p->qs != 0;
+		bad += p->incarnation && !p->token && (p->qs || p->state);
+	}
+	assert_int_equal(stepper_collect(&s), 0);
+	assert_true(seen > 0);
+	assert_int_equal(bad, 0);
+	assert_int_equal(p->token, 0);
+	table_drop(t);
+}
+
+static void wait_for_7(void *arg)
+{
+	struct table *t = arg;
+
+	if (proc_attach(t, 1, 0))
+		_exit(1);
+	shard_lock(t, 7);
+	shard_unlock(t, 7);
+}
+
+/* Who reads the name of a holder finds the right shard beside it. */
+static void test_blocked_order(void **state)
+{
+	struct table *t = table_make(100, true, 64);
+	volatile struct proc_page *p = table_proc(t, 1);
+	struct stepper s;
+	uint32_t shard;
+
+	(void)state;
+	if (!stepper_allowed()) {
+		table_drop(t);
+		skip();
+	}
+	shard_lock(t, 7);
+	assert_int_equal(stepper_start(&s, wait_for_7, t), 0);
+	while (!p->blocked_lock && stepper_next(&s))
+		;
+	shard = p->blocked_shard;
+	shard_unlock(t, 7);
+	assert_int_equal(stepper_release(&s), 0);
+	assert_int_equal(shard, 7);
 	table_drop(t);
 }
 
@@ -221,6 +294,8 @@ int main(void)
 		cmocka_unit_test(test_token),
 		cmocka_unit_test(test_lock_of_dead),
 		cmocka_unit_test(test_blocked),
+		cmocka_unit_test(test_detach_order),
+		cmocka_unit_test(test_blocked_order),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_counters_damaged),
 	};

@@ -207,9 +207,31 @@ static void test_collision_ends(void **state)
 	feed_open(&f, 4, PROTO);
 	OK(&f, A, 0, "CLOSED", 10, {INIT, 0, TAG_A, 0});
 	assert_int_equal(SEND(&f, B, 0, {INIT, 0, TAG_B, 0}), TRK_IGNORE);
-	assert_int_equal(SEND(&f, A, 0, {INIT, 0, TAG_A, 0}), TRK_IGNORE);
+	assert_int_equal(SEND(&f, A, 0, {INIT, 0, TAG_A + 1, 0}), TRK_IGNORE);
 	BAD(&f, A, TAG_B, {INIT_ACK, 0, TAG_X, 0}); /* B no longer asks */
-	OK(&f, B, TAG_A, "COOKIE_WAIT", 3, {INIT_ACK, 0, TAG_X, 0});
+	OK(&f, B, TAG_A + 1, "COOKIE_WAIT", 3, {INIT_ACK, 0, TAG_X, 0});
+}
+
+/* F168: an INIT of the tag that is known changes nothing about who asks */
+static void test_init_known(void **state)
+{
+	struct feed f;
+
+	(void)state;
+	handshake(&f);
+	OK(&f, B, 0, "ESTABLISHED", 210, {INIT, 0, TAG_B, 0});
+	BAD(&f, A, TAG_B, {INIT_ACK, 0, TAG_X, 0});
+	OK(&f, A, TAG_B, "ESTABLISHED", 210, {INIT_ACK, 0, TAG_A, 0});
+	OK(&f, B, 0, "ESTABLISHED", 210, {INIT, 0, TAG_X, 0});
+	OK(&f, A, TAG_X, "ESTABLISHED", 210, {INIT_ACK, 0, TAG_X, 0});
+
+	/* not even the end of a collision */
+	feed_open(&f, 4, PROTO);
+	OK(&f, A, 0, "CLOSED", 10, {INIT, 0, TAG_A, 0});
+	assert_int_equal(SEND(&f, B, 0, {INIT, 0, TAG_B, 0}), TRK_IGNORE);
+	assert_int_equal(SEND(&f, A, 0, {INIT, 0, TAG_A, 0}), TRK_IGNORE);
+	BAD(&f, B, TAG_A, {INIT_ACK, 0, TAG_X, 0});
+	OK(&f, B, TAG_A, "COOKIE_WAIT", 3, {INIT_ACK, 0, TAG_B, 0});
 }
 
 static void test_collision(void **state)
@@ -427,6 +449,7 @@ int main(void)
 		cmocka_unit_test(test_heartbeat_path),
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_init_again),
+		cmocka_unit_test(test_init_known),
 		cmocka_unit_test(test_collision),
 		cmocka_unit_test(test_collision_ends),
 		cmocka_unit_test(test_heartbeat_tag),

@@ -1,0 +1,289 @@
+#!/usr/bin/env bats
+# ctctl against a daemon that stands at the end of the demonstration capture:
+# 10 tcp (3 of IPv6), 5 udp, 1 icmp, 1 icmpv6.
+load lib
+
+setup() { e2e_setup; }
+teardown() { e2e_teardown; }
+
+rows() {
+	ctl list "$@" 2>/dev/null | grep -c src=
+}
+
+code() {
+	local want=$1
+	shift
+	run ctl "$@"
+	echo "$*: $output"
+	[ "$status" -eq "$want" ]
+}
+
+@test "list: filters, alone and together" {
+	start_demo
+	[ "$(rows)" -eq 17 ]
+	[ "$(rows -p tcp)" -eq 10 ]
+	[ "$(rows -p 17)" -eq 5 ]
+	[ "$(rows -f ipv6)" -eq 6 ]
+	[ "$(rows -f ipv6 -p tcp)" -eq 3 ]
+	[ "$(rows --state ESTABLISHED)" -eq 4 ]
+	[ "$(rows --state established -f ipv4)" -eq 3 ]
+	[ "$(rows -u UNREPLIED)" -eq 2 ]
+	[ "$(rows --dport 80)" -eq 2 ]
+	[ "$(rows --dport 0:100)" -gt "$(rows --dport 80)" ]
+	[ "$(rows -s 10.0.0.10 -d 10.0.1.80 -p tcp --sport 40001)" -eq 1 ]
+	[ "$(rows -s 10.0.0.0/24)" -eq 10 ]
+	[ "$(rows -r fd01::/64)" -eq 6 ]
+	[ "$(rows --icmp-type 8)" -eq 1 ]
+	[ "$(rows --filter 'udp and host 10.0.1.53')" -eq 1 ]
+	[ "$(rows --filter 'ip6')" -eq 6 ]
+	[ "$(rows -m 7)" -eq 0 ]
+	[ "$(rows -w 0)" -eq 17 ]
+	[ "$(rows -n 3)" -eq 3 ]
+	code 0 list -s 192.0.2.1
+	[[ "$output" == *"ctctl: 0 flow entries have been shown."* ]]
+}
+
+@test "conntrack's letters, prefixes, data on stdout, sums on stderr" {
+	start_demo
+	run --separate-stderr ctl -L -p udp
+	[ "$status" -eq 0 ]
+	[ "${#lines[@]}" -eq 5 ]
+	[ "$stderr" = "ctctl: 5 flow entries have been shown." ]
+	[ "$(ctl -C)" = 17 ]
+	[ "$(ctl cou)" = 17 ]
+	[ "$(ctl li 2>/dev/null | sort)" = "$(ctl list 2>/dev/null | sort)" ]
+	code 2 s
+	[[ "$output" == *"stats or show"* ]]
+	for bad in nope "list --nope" "list extra" "list -p" "watch -e odd" \
+		"list -o odd" "count --by odd" "list --sort odd" show get \
+		"update -p tcp" ""; do
+		# shellcheck disable=SC2086
+		code 2 $bad
+	done
+}
+
+@test "get: one by tuple or id; 4 when there is none" {
+	start_demo
+	t="-p tcp -s 10.0.0.10 -d 10.0.1.80 --sport 40001"
+	# shellcheck disable=SC2086
+	run --separate-stderr ctl get $t --dport 80 -o json
+	[ "$status" -eq 0 ]
+	id=$(jq -r '.[0].id' <<<"$output")
+	run --separate-stderr ctl get --id "$id"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"sport=40001 dport=80"* ]]
+	# shellcheck disable=SC2086
+	code 4 get $t --dport 81
+	code 4 get --id 4294967295
+}
+
+@test "count --by: the parts are the whole" {
+	start_demo
+	[ "$(ctl count)" = 17 ]
+	for by in proto state zone shard; do
+		[ "$(ctl count --by $by | awk '{ n += $NF } END { print n }')" \
+			= 17 ]
+	done
+	ctl count --by proto | grep -qE '^tcp\s+10$'
+	ctl count --by zone | grep -qE '^0\s+17$'
+}
+
+@test "watch: since, -n, -e, any case; the resume line fits" {
+	start_demo
+	run --separate-stderr ctl watch --since start -n 5 -o jsonl
+	[ "$status" -eq 0 ]
+	[ "$(jq -s -c 'map(.seq)' <<<"$output")" = "[1,2,3,4,5]" ]
+	[[ "$stderr" == *"ctctl: 5 flow events have been shown."* ]]
+	[[ "$stderr" =~ resume\ with\ --since\ ([0-9a-f-]{36}:5) ]]
+	[ "$(ctl watch --since "${BASH_REMATCH[1]}" -n 1 -o jsonl |
+		jq .seq)" = 6 ]
+	[ "$(ctl watch --since 6 -n 1 -o jsonl | jq .seq)" = 7 ]
+	[ "$(ctl watch --since start -n 3 -e DESTROY | grep -c DESTROY)" = 3 ]
+	[ "$(ctl watch --since start -n 20 -e NEW | grep -c NEW)" = 20 ]
+	[ "$(ctl watch --since start -n 2 -p udp | grep -c ' udp ')" = 2 ]
+}
+
+@test "watch --snapshot: the table, the end of it, then events" {
+	start_demo
+	"$BUILD/ctctl" -R "$run_dir" watch --snapshot -o jsonl \
+		>"$W/snap" 2>/dev/null 3>&- 4>&- &
+	watch=$!
+	others+=("$watch")
+	try grep -q LIST_END "$W/snap"
+	ctl update -p icmp -m 9 2>/dev/null
+	try grep -q '"mark":9' "$W/snap"
+	kill -TERM "$watch"
+	wait "$watch"
+	jq -s -e '.[0:17] | all(.event == "LIST")' "$W/snap"
+	jq -s -e '.[17].event == "LIST_END" and .[17].seq == 67' "$W/snap"
+	jq -s -e '.[18].event == "UPDATE" and .[18].seq == 68' "$W/snap"
+}
+
+@test "watch: a reader that goes is no error" {
+	start_demo
+	{ ctl watch --since start 2>"$W/err"; echo $? >"$W/code"; } |
+		head -n 1 >/dev/null
+	[ "$(cat "$W/code")" -eq 0 ]
+	[ ! -s "$W/err" ]
+}
+
+@test "stats: each key of the manual; workers sum up to the total" {
+	start_demo -w 2
+	ctl stats -o json >"$W/s"
+	/usr/bin/python3 - "$W/s" <<-'END'
+	import json, sys
+	s = json.load(open(sys.argv[1]))
+	want = {
+	    'packets': 'new established established_reply related '
+	               'related_reply invalid untracked',
+	    'events': 'new update destroy lost',
+	    'fragments': 'received reassembled timeout dropped',
+	    'drops': 'interface kernel_ring table_full event_ring subscriber '
+	             'decode'}
+	top = set('elapsed_ns frames count max searched found new insert '
+	          'insert_failed delete drop early_drop error expect_new '
+	          'expect_create expect_delete'.split()) | set(want)
+	for row in [s] + s['workers']:
+	    assert top <= set(row), top - set(row)
+	    for k, v in want.items():
+	        assert set(row[k]) == set(v.split()), (k, row[k])
+	assert [w['worker'] for w in s['workers']] == [0, 1]
+	def leaves(d, at=()):
+	    for k, v in d.items():
+	        if isinstance(v, dict):
+	            yield from leaves(v, at + (k,))
+	        elif k not in ('workers', 'worker', 'elapsed_ns', 'max'):
+	            yield at + (k,), v
+	rows = [dict(leaves(w)) for w in s['workers']]
+	if 'reaper' in s:
+	    rows.append(dict(leaves(s['reaper'])))
+	for k, v in leaves({k: v for k, v in s.items() if k != 'reaper'}):
+	    assert v == sum(r.get(k, 0) for r in rows), (k, v, rows)
+	assert s['frames'] == 125 == sum(s['packets'].values())
+	assert s['count'] == 17 == s['insert'] - s['delete']
+	END
+}
+
+@test "show: every table has something to say" {
+	start_demo -w 2
+	for what in workers shards subscribers config memory mirror version \
+		protocols; do
+		code 0 show $what
+	done
+	[ "$(ctl show workers | grep -c .)" -ge 2 ]
+	[[ "$(ctl show memory)" == *tbl* ]]
+	diff <(ctl show config | sed 's/ *$//') \
+		<("$BUILD/ctshardd" -T -w 2 -r "$demo" | sed '/^$/,$d')
+	run ! grep null <(ctl show protocols)
+	[ "$(ctl show udp_timeout)" = "udp_timeout = 30" ]
+	run ctl show no_such_key
+	[ "$status" -ne 0 ]
+}
+
+@test "set: what may change, and what may not" {
+	start_demo
+	code 0 set udp_timeout=44
+	[ "$(ctl show udp_timeout)" = "udp_timeout = 44" ]
+	code 1 set shm_dir=/nowhere
+	[[ "$output" == *"cannot be changed"* ]]
+	code 1 set no_such=1
+	code 1 set udp_timeout=many
+	code 2 set udp_timeout
+	[ "$(ctl show udp_timeout)" = "udp_timeout = 44" ]
+}
+
+@test "update, delete, flush: done, counted, logged, told" {
+	start_demo
+	code 0 update -p icmp -m 5
+	[ "$output" = "ctctl: 1 flow entries have been updated." ]
+	[ "$(rows -m 5)" -eq 1 ]
+	code 0 update -p icmp -t 1000
+	[[ "$(ctl list -p icmp 2>/dev/null)" == "icmp     1 1000 "* ]]
+	code 4 update -s 192.0.2.1 -m 1
+	run --separate-stderr ctl delete -p udp
+	[ "$status" -eq 0 ]
+	[ "$stderr" = "ctctl: 5 flow entries have been deleted." ]
+	[ "$(rows -p udp)" -eq 0 ]
+	code 4 delete -p udp
+	[ "$(rows)" -eq 12 ]
+	code 0 flush
+	[ "$(rows)" -eq 0 ]
+	[ "$(ctl count)" = 0 ]
+	code 0 list
+	# an event each: 5 deleted, 12 flushed
+	[ "$(ctl watch --since 67 -e destroy -n 17 -o jsonl 2>/dev/null |
+		jq -r .reason | sort | uniq -c | tr -s ' \n' ' ')" = \
+		" 5 api 12 flush " ]
+	grep -q "audit: uid $(id -u) pid [0-9]*: delete" "$W/log"
+	grep -q "audit: uid $(id -u) pid [0-9]*: flush" "$W/log"
+	code 0 check --deep
+}
+
+@test "rights: without the group nothing, with it questions only" {
+	need_root "to become others"
+	start_demo
+	for verb in list count "watch --since start -n 1" stats; do
+		# shellcheck disable=SC2086
+		run nobody "$BUILD/ctctl" -R "$run_dir" $verb
+		[ "$status" -eq 1 ]
+		[[ "$output" == *"permission denied"*"group"*ctshard* ]]
+	done
+	group=$(stat -c %g "$run_dir/api.sock")
+	member() {
+		setpriv --reuid 12345 --regid "$group" --clear-groups \
+			"$BUILD/ctctl" -R "$run_dir" "$@"
+	}
+	[ "$(member count)" = 17 ]
+	for verb in "delete -p udp" flush "update -m 1" "set acct=0"; do
+		# shellcheck disable=SC2086
+		run member $verb
+		[ "$status" -eq 1 ]
+	done
+	[ "$(rows)" -eq 17 ]
+}
+
+@test "no daemon: exit 3 for whoever asks one" {
+	for verb in list count stats "show workers" flush "delete -p tcp" \
+		watch "get --id 1" "set acct=1"; do
+		# shellcheck disable=SC2086
+		code 3 $verb
+	done
+}
+
+@test "check: clean, running or not" {
+	start_demo
+	code 0 check
+	code 0 check --deep
+	stop
+	code 0 check
+	code 0 check --deep
+}
+
+# A fault while nobody runs: Python on the bytes b of the table's segment.
+plant() {
+	/usr/bin/python3 -c '
+import mmap, os, struct, sys
+with open(sys.argv[1], "r+b") as f:
+    b = mmap.mmap(f.fileno(), 0)
+    exec(sys.argv[2])
+    b.flush()' "$(segment tbl)" "$1"
+}
+
+@test "check --deep: a connection whose key was changed is found" {
+	start_demo
+	stop
+	cp "$(segment tbl)" "$W/good"
+	code 0 check --deep
+	plant '
+key = bytes.fromhex("0a00000a0a000135")
+at = b.find(key)
+if at < 0:
+    at = b.find(bytes.fromhex("0a0001350a00000a"))
+assert at > 0
+b[at + 1] ^= 1'
+	code 1 check --deep
+	[ -n "$output" ]
+	[ "$(grep -vc '^ctctl: ' <<<"$output")" -ge 1 ]
+	cat "$W/good" >"$(segment tbl)"
+	code 0 check --deep
+}

@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# A live interface: one end of a veth pair in a namespace of its own.
+load lib
+
+setup() {
+	e2e_setup
+	need_root "for network namespaces"
+	ns=e2e$$
+	ip netns add "$ns"
+	ip netns exec "$ns" sh -c '
+		sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+		ip link add tx0 type veth peer name rx0 &&
+		ip link set tx0 up && ip link set rx0 up'
+}
+
+teardown() {
+	e2e_teardown
+	[ -z "${ns-}" ] || ip netns del "$ns"
+}
+
+# The daemon in the namespace; sockets and segments are as ever.
+live() {
+	ip netns exec "$ns" "$BUILD/ctshardd" -R "$run_dir" -i rx0 "$@" \
+		2>>"$W/log" 3>&- 4>&- &
+	pid=$!
+	try ready_or_dead
+	answers || { cat "$W/log"; return 1; }
+}
+
+send() {
+	ip netns exec "$ns" tcpreplay -q -i tx0 -p 2000 "$1" >/dev/null 2>&1
+}
+
+# Without times: those of a live source are of the day.  A datagram's stream
+# is assured when it has lasted (F142), and here nothing lasts.
+tuples() {
+	sed -E 's/^ *//; s/^([a-z0-9]+ +[0-9]+) [0-9]+ /\1 /
+		/^udp/s/ \[ASSURED\]//' "$@" | sort
+}
+
+@test "tcpreplay of a capture: the list of the capture" {
+	command -v tcpreplay >/dev/null || skip "there is no tcpreplay"
+	live -s tcp.mode=strict
+	send "$demo"
+	try frames_are 125
+	ctl list 2>/dev/null | tuples >"$W/got"
+	# sent at once, not within the 36 seconds of the capture, so what
+	# expires there is still here
+	"$BUILD/ctctl" replay "$demo" | tuples >"$W/want"
+	comm -13 "$W/got" "$W/want" | tee "$W/missing"
+	[ ! -s "$W/missing" ]
+	[ "$(comm -23 "$W/got" "$W/want" | grep -v '10.0.0.9 dst=10.0.1.9' |
+		grep -vc '^$')" -eq 0 ]
+	ctl stats -o json | jq -e '.drops.kernel_ring == 0 and
+		.drops.interface == 0 and
+		([.packets[], .drops.decode[]] | add) == .frames'
+	ctl check --deep
+}
+
+@test "two workers share an interface: nothing twice, nothing lost" {
+	command -v tcpreplay >/dev/null || skip "there is no tcpreplay"
+	live -w 2 -s tcp.mode=strict
+	send "$demo"
+	try frames_are 125
+	ctl stats -o json | jq -e '(.workers | length) == 2 and
+		all(.workers[]; .frames > 0) and
+		([.workers[].frames] | add) == 125'
+	ctl list 2>/dev/null | tuples >"$W/got"
+	"$BUILD/ctctl" replay "$demo" | tuples >"$W/want"
+	[ -z "$(comm -13 "$W/got" "$W/want")" ]
+	kill_role "worker 1"
+	ctl list 2>/dev/null | tuples | diff "$W/got" -
+}
+
+@test "-F: only what matches is tracked" {
+	command -v tcpreplay >/dev/null || skip "there is no tcpreplay"
+	live -F 'udp port 53'
+	send "$demo"
+	dns() {
+		[ "$(ctl list 2>/dev/null | grep -c dport=53)" -eq 2 ]
+	}
+	try dns
+	run --separate-stderr ctl list
+	[ "${#lines[@]}" -eq 2 ]
+	run ip netns exec "$ns" "$BUILD/ctshardd" -R "$W/other" -i rx0 \
+		-F 'no such filter'
+	[ "$status" -ne 0 ]
+	[[ "$output" == *filter* || "$output" == *syntax* ]]
+}
+
+@test "one ping is seen as it comes: list and watch" {
+	ip -n "$ns" addr add 192.0.2.1/24 dev tx0
+	ip -n "$ns" neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev tx0
+	live
+	"$BUILD/ctctl" -R "$run_dir" watch -e new -n 1 \
+		>"$W/event" 2>/dev/null 3>&- 4>&- &
+	watch=$!
+	others+=("$watch")
+	subscribed() {
+		ctl show subscribers | grep -q .
+	}
+	try subscribed
+	ip netns exec "$ns" /usr/bin/python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+s.sendto(bytes.fromhex("0800f7ff00000000"), ("192.0.2.2", 0))'
+	seen() {
+		ctl list -p icmp 2>/dev/null | grep -q 'dst=192.0.2.2 type=8'
+	}
+	try seen
+	wait "$watch"
+	grep -q '\[NEW\] icmp .*dst=192.0.2.2 type=8' "$W/event"
+}
