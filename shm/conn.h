@@ -30,7 +30,6 @@
 #define CONN_HELPER        (1u << 13)
 #define CONN_CTA_MASK      0x0000ffffu
 /* ... and ours */
-#define CONN_ZONE_DIR (1u << 27) /* zone2 of the extension is the reply's */
 #define CONN_TIMESTAMP (1u << 28) /* made with timestamp=1 (F109) */
 #define CONN_ACCT (1u << 29) /* made with acct=1: counters are meant (F109) */
 #define CONN_ORIG1 (1u << 30) /* endpoint 1 of the key sent first */
@@ -39,6 +38,10 @@
 /* key flags: part of the compared key */
 #define KEY_V6   (1u << 0) /* addr[] are folds, the addresses are in addr6 */
 #define KEY_REQ1 (1u << 1) /* ICMP, ICMPv6: endpoint 1 asks */
+/* the zone is that of one direction, the other's is 0 (F048) */
+#define KEY_ZONE_ORIG  (1u << 2)
+#define KEY_ZONE_REPLY (1u << 3)
+#define KEY_ZONE_DIR   (KEY_ZONE_ORIG | KEY_ZONE_REPLY)
 
 /*
  * The canonical key, 16 bytes, no padding.  Addresses in network order as
@@ -53,6 +56,12 @@ struct conn_key {
 	uint16_t zone;
 };
 _Static_assert(sizeof(struct conn_key) == 16, "the key is hashed and compared");
+
+/* of the original direction, 0, or of the reply, 1 */
+static inline uint16_t key_zone(const struct conn_key *k, unsigned int dir)
+{
+	return k->flags & (dir ? KEY_ZONE_ORIG : KEY_ZONE_REPLY) ? 0 : k->zone;
+}
 
 /* both addresses of an IPv6 connection, in the order of the key's endpoints */
 struct addr6 {
@@ -131,9 +140,8 @@ _Static_assert(sizeof(struct conn_detail) == 64, "conn_detail");
 
 /*
  * Extension record: what few connections have.  A connection with labels, a
- * helper, a master, a timeout policy or a zone per direction has one, and
- * `ext` is its index in the shard; the record has one owner.  Same window, same
- * undo image.
+ * helper, a master or a timeout policy has one, and `ext` is its index in the
+ * shard; the record has one owner.  Same window, same undo image.
  */
 #define CONN_EXT_PRIV 96u
 
@@ -141,7 +149,7 @@ struct conn_ext {
 	uint64_t labels[2];
 	uint64_t master; /* id of the connection that announced this one, or 0 */
 	uint32_t next;	 /* free list */
-	uint16_t zone2;	 /* CONN_ZONE_DIR: of the reply direction */
+	uint16_t spare;
 	uint8_t helper;	 /* place in the list of helpers + 1 */
 	uint8_t policy;	 /* place in the list of timeout policies + 1 */
 	/* the helper's own; written in the entry's window like all else */

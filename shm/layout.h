@@ -138,7 +138,6 @@ struct tbl_header {
 	uint32_t detail;  /* detail lines are there */
 	uint32_t hash_id;
 	uint32_t sparse;    /* private memory: pages come when touched */
-	uint32_t nworker;   /* changed by the supervisor before roles start */
 	uint32_t ring_cells; /* of each ring, a power of two */
 	uint32_t log_slots;  /* of the merged log, a power of two */
 	uint32_t clock_mode; /* enum clock_mode */
@@ -149,6 +148,7 @@ struct tbl_header {
 	/* written while running, each on a line of its own */
 	uint32_t state __attribute__((aligned(64)));
 	uint32_t generation; /* starts of the daemon */
+	uint32_t nworker;    /* set by the supervisor before roles start */
 	uint64_t clock_ns __attribute__((aligned(64))); /* capture: now */
 	uint64_t budget __attribute__((aligned(64)));	/* connections drawn */
 	uint32_t pressure __attribute__((aligned(64)));

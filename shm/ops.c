@@ -99,8 +99,6 @@ static void more_fill(struct event_more *m, struct table *t, uint32_t sh,
 		memset(&m->detail, 0, sizeof(m->detail));
 	memcpy(m->packets, c->packets, sizeof(m->packets));
 	memcpy(m->bytes, c->bytes, sizeof(m->bytes));
-	/* where readers of events look for it, detail or not */
-	m->detail.zone2 = x ? x->zone2 : 0;
 	m->master = x ? x->master : 0;
 	m->labels[0] = x ? x->labels[0] : 0;
 	m->labels[1] = x ? x->labels[1] : 0;

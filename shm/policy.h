@@ -86,12 +86,12 @@ struct policy {
 	uint8_t zone_dirs;  /* there may be zones of one direction (F048) */
 	uint8_t nrule;
 	uint8_t rule_gives; /* what any of the rules gives */
-	uint8_t nzone_orig;
-	uint8_t pad[1];
+	uint8_t nzone[2]; /* of the two lists below */
 	uint32_t timeout[POLICY_TRACKERS][POLICY_TIMEOUTS]; /* seconds */
 	uint32_t option[POLICY_TRACKERS][POLICY_OPTIONS];
-	/* zones that connections may have in their original direction alone */
-	uint16_t zone_orig[POLICY_RULES];
+	/* zones that connections may have in one direction alone: the original,
+	 * the reply */
+	uint16_t zone[2][POLICY_RULES];
 	/* timeout policies (F110): whole sets, also of what they do not change;
 	 * a place keeps its name for as long as connections may point to it */
 	char profile_name[POLICY_PROFILES][POLICY_NAME];

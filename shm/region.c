@@ -571,7 +571,6 @@ static int adopt_header(struct region *r, const struct region_params *p,
 	if (!e) {
 		h->nworker = p->nworker;
 		h->generation++;
-		h->sum = header_sum(h);
 	}
 	munmap(h, PAGE);
 	return e;

@@ -39,8 +39,7 @@
 	C(FRAG_REASSEMBLED, "fragments.reassembled", "datagrams completed")    \
 	C(FRAG_TIMEOUT, "fragments.timeout", "datagrams given up (F009)")      \
 	C(FRAG_DROPPED, "fragments.dropped", "fragments refused (F007, F008)") \
-	C(TABLE_FULL, "drops.table_full", "packets without room (F234)")       \
-	C(STRAY, "stray", "packets of another worker's shards")
+	C(TABLE_FULL, "drops.table_full", "packets without room (F234)")
 
 enum counter {
 #define C(name, str, meaning) CTR_##name,

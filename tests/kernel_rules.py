@@ -37,7 +37,7 @@ ASK = {
     "proto": "meta l4proto %s", "src": "%s saddr %s", "dst": "%s daddr %s",
     "sport": "th sport {%s}", "dport": "th dport {%s}"}
 GIVE_FIRST = {"zone": "ct zone set %s", "zone-orig": "ct original zone set %s",
-              "zone-reply": "ct reply zone set %s", "notrack": "notrack"}
+              "zone-reply": "ct reply zone set %s", "notrack": "notrack accept"}
 
 
 def nft_match(rule):
@@ -135,7 +135,9 @@ def every(numbers):
         out[n] = [udp_talk(n, (1000 + n, 53), ">><>"),
                   udp_talk(n, (1000 + n, 53), "><><"), tcp_talk(
                       n, (2000 + n, 80)), errors(n, (1000 + n, 53)),
-                  tcp_talk(n, (2000 + n, 53))][n % 5]
+                  tcp_talk(n, (2000 + n, 53)),
+                  udp_talk(n, (1000 + n, 53), "<><>>"),
+                  udp_talk(n, (1000 + n, 53), "<<><")][n % 7]
     return out
 
 

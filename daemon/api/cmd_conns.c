@@ -214,9 +214,9 @@ static int key_part(char *to, size_t len, enum count_key by,
 		name = tracker_state_name(k->l4proto, v->conn.state);
 		return snprintf(to, len, "%s", name ? name : "none");
 	case BY_zone:
-		if (v->conn.status & CONN_ZONE_DIR && v->conn.ext)
-			return snprintf(to, len, "%u/%u", k->zone,
-			                v->ext.zone2);
+		if (k->flags & KEY_ZONE_DIR)
+			return snprintf(to, len, "%u/%u", key_zone(k, 0),
+			                key_zone(k, 1));
 		return snprintf(to, len, "%u", k->zone);
 	default:
 		return snprintf(to, len, "%u", v->shard);

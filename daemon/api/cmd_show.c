@@ -272,7 +272,7 @@ static void show_mirror(struct sheet *s)
 
 	sheet_begin(s, "mirror",
 	            "worker received interface_drops ring_drops "
-	            "frames invalid stray");
+	            "frames invalid");
 	for (i = 0; i < a->t->nworker; i++) {
 		const struct ring_header *h = a->t->ring[i].hdr;
 
@@ -285,7 +285,6 @@ static void show_mirror(struct sheet *s)
 		sheet_cell(s, "%" PRIu64, shm_load(&h->drop_kernel));
 		sheet_cell(s, "%" PRIu64, shm_load(&h->counter[CTR_FRAMES]));
 		sheet_cell(s, "%" PRIu64, shm_load(&h->counter[CTR_INVALID]));
-		sheet_cell(s, "%" PRIu64, shm_load(&h->counter[CTR_STRAY]));
 	}
 }
 

@@ -93,7 +93,6 @@ struct subject {
 	uint64_t id;
 	uint64_t labels[2];
 	uint32_t iface, vlan;
-	uint16_t zone2; /* CONN_ZONE_DIR */
 };
 
 /* ---- making one ---- */
@@ -449,12 +448,13 @@ static bool tuple_match(const struct filter *f, const struct tuples *t)
  * conntrack(8) has it. */
 static bool zones_match(const struct filter *f, const struct subject *s)
 {
-	bool dir = s->status & CONN_ZONE_DIR;
-	uint16_t reply = dir ? s->zone2 : s->key->zone;
+	const struct conn_key *k = s->key;
 
-	return !((f->has & BIT(ZONE) && (dir || s->key->zone != f->zone)) ||
-	         (f->has & BIT(ORIG_ZONE) && s->key->zone != f->orig_zone) ||
-	         (f->has & BIT(REPLY_ZONE) && reply != f->reply_zone));
+	if (f->has & BIT(ZONE) &&
+	    (k->flags & KEY_ZONE_DIR || k->zone != f->zone))
+		return false;
+	return !((f->has & BIT(ORIG_ZONE) && key_zone(k, 0) != f->orig_zone) ||
+	         (f->has & BIT(REPLY_ZONE) && key_zone(k, 1) != f->reply_zone));
 }
 
 static bool scalar_match(const struct filter *f, const struct subject *s)
@@ -573,7 +573,6 @@ bool filter_view(const struct filter *f, const struct policy *pol,
 	                   v->conn.ext ? v->ext.labels[1] : 0},
 		.iface = detail ? v->detail.iface : 0,
 		.vlan = detail ? v->detail.vlan : 0,
-		.zone2 = v->conn.ext ? v->ext.zone2 : 0,
 	};
 
 	return !f || subject_match(f, &s);
@@ -595,7 +594,6 @@ bool filter_event(const struct filter *f, const struct policy *pol,
 	                   more ? e->more.labels[1] : 0},
 		.iface = e->cell.iface,
 		.vlan = e->cell.vlan,
-		.zone2 = more ? e->more.detail.zone2 : 0,
 	};
 
 	return !f || subject_match(f, &s);

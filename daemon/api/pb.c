@@ -41,7 +41,6 @@ struct facts {
 	bool acct;
 	const uint64_t *packets, *bytes;
 	const struct conn_detail *detail; /* NULL: not known */
-	uint16_t zone2;			  /* CONN_ZONE_DIR */
 	const uint64_t *labels;		  /* NULL: none */
 };
 
@@ -265,15 +264,18 @@ static void row_names(struct pb_row *r, const struct facts *f)
 /* F048: a zone of one direction stands with its tuple, 0 nowhere */
 static void row_zones(struct pb_row *r, const struct facts *f)
 {
-	if (!(f->status & CONN_ZONE_DIR)) {
-		r->conn.has_zone = f->key->zone != 0;
-		r->conn.zone = f->key->zone;
+	const struct conn_key *k = f->key;
+	unsigned int d;
+
+	if (!(k->flags & KEY_ZONE_DIR)) {
+		r->conn.has_zone = k->zone != 0;
+		r->conn.zone = k->zone;
 		return;
 	}
-	r->dir[0].has_zone = f->key->zone != 0;
-	r->dir[0].zone = f->key->zone;
-	r->dir[1].has_zone = f->zone2 != 0;
-	r->dir[1].zone = f->zone2;
+	for (d = 0; d < 2; d++) {
+		r->dir[d].zone = key_zone(k, d);
+		r->dir[d].has_zone = r->dir[d].zone != 0;
+	}
 }
 
 static void row_labels(struct pb_row *r, const uint64_t *labels)
@@ -353,7 +355,6 @@ static struct pb_row *row_view(struct pb *b, const struct conn_view *v)
 		.packets = c->packets,
 		.bytes = c->bytes,
 		.detail = x,
-		.zone2 = c->ext ? v->ext.zone2 : 0,
 		.labels = c->ext ? v->ext.labels : NULL,
 	};
 	int64_t left = tick_left(c->deadline, b->now);
@@ -457,7 +458,6 @@ static void event_conn(struct pb *b, struct pb_row *r,
 		.packets = more ? s->more.packets : first_packets,
 		.bytes = more ? s->more.bytes : first_bytes,
 		.detail = x,
-		.zone2 = more ? s->more.detail.zone2 : 0,
 		.labels = more ? s->more.labels : NULL,
 	};
 

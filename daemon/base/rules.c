@@ -381,37 +381,34 @@ static unsigned int rules_sorted(const struct conf *c,
 	return n;
 }
 
-static void zone_note(struct policy *p, uint16_t zone)
+static void zone_note(struct policy *p, unsigned int dir, uint16_t zone)
 {
 	unsigned int i;
 
-	for (i = 0; i < p->nzone_orig; i++)
-		if (p->zone_orig[i] == zone)
+	for (i = 0; i < p->nzone[dir]; i++)
+		if (p->zone[dir][i] == zone)
 			return;
-	if (p->nzone_orig < POLICY_RULES)
-		p->zone_orig[p->nzone_orig++] = zone;
+	if (p->nzone[dir] < POLICY_RULES)
+		p->zone[dir][p->nzone[dir]++] = zone;
 }
 
 /* Zones of one direction: a packet of the other direction finds its connection
  * by them, also when the rule that gave them is gone. */
 static void zones_note(const struct policy *old, struct policy *p)
 {
-	unsigned int i;
+	unsigned int i, dir;
 
 	for (i = 0; i < p->nrule; i++) {
 		const uint16_t *z = p->rule[i].zone;
 
-		if (!(p->rule[i].gives & RULE_ZONE) || z[0] == z[1])
-			continue;
-		p->zone_dirs = 1;
-		if (z[0])
-			zone_note(p, z[0]);
+		if (p->rule[i].gives & RULE_ZONE && z[0] != z[1])
+			zone_note(p, z[1] != 0, z[0] | z[1]);
 	}
-	if (!old)
-		return;
-	p->zone_dirs |= old->zone_dirs;
-	for (i = 0; i < old->nzone_orig && i < POLICY_RULES; i++)
-		zone_note(p, old->zone_orig[i]);
+	for (dir = 0; dir < 2; dir++) {
+		for (i = 0; old && i < old->nzone[dir] && i < POLICY_RULES; i++)
+			zone_note(p, dir, old->zone[dir][i]);
+		p->zone_dirs |= p->nzone[dir] != 0;
+	}
 }
 
 int rules_to_policy(const struct conf *c, const struct rule_ifaces *ifaces,

@@ -93,7 +93,7 @@ static bool sip_begins(struct text t)
 {
 	static const char version[] = " SIP/2.0";
 	const size_t n = sizeof(version) - 1;
-	const uint8_t *nl;
+	const uint8_t *eol = t.at;
 
 	if (text_begins_nocase(&t, "SIP/2.0 "))
 		return true;
@@ -101,12 +101,11 @@ static bool sip_begins(struct text t)
 		return false;
 	if (text_left(&t) > SIP_FIRST_MAX)
 		t.end = t.at + SIP_FIRST_MAX;
-	nl = memchr(t.at, '\n', text_left(&t));
-	if (!nl)
+	while (eol < t.end && *eol != '\r' && *eol != '\n')
+		eol++;
+	if (eol == t.end)
 		return text_left(&t) < SIP_FIRST_MAX;
-	while (nl > t.at && nl[-1] == '\r')
-		nl--;
-	return (size_t)(nl - t.at) > n && memcmp(nl - n, version, n) == 0;
+	return (size_t)(eol - t.at) > n && memcmp(eol - n, version, n) == 0;
 }
 
 /* Steps to where a message begins; false: none does. */
@@ -246,7 +245,8 @@ static bool sip_joined(struct help_ctx *h, struct sip_stream *s,
 	if (add > SIP_JOIN - len)
 		add = SIP_JOIN - len;
 	memcpy(buf, old, len);
-	memcpy(buf + len, r->t.at, add);
+	if (add)
+		memcpy(buf + len, r->t.at, add);
 	h->keep(h, h->dir, NULL, 0, 0);
 	all.t = (struct text){buf, buf + len + add};
 	all.wire = r->wire + len;

@@ -20,6 +20,8 @@
 
 #define SIP_PORT_DIGITS 5u
 #define SIP_DIGITS      11u /* the kernel takes one more than 2^32 has */
+/* so that a line of very many URIs is not read once for each of them */
+#define SIP_USER_MAX 512u
 
 enum sip_kind { SIP_KIND_NUMBER, SIP_KIND_URI };
 
@@ -234,11 +236,13 @@ static bool sip_named(struct text *t, const struct sip_header_name *n)
 /* Steps over the user part of a URI, if it has one. */
 static void sip_user(struct text *t)
 {
-	const uint8_t *at = t->at;
+	const uint8_t *at = t->at, *end = t->end;
 
-	while (at < t->end && *at != '@' && !sip_is_eol(*at))
+	if (text_left(t) > SIP_USER_MAX)
+		end = at + SIP_USER_MAX;
+	while (at < end && *at != '@' && !sip_is_eol(*at))
 		at++;
-	if (at < t->end && *at == '@')
+	if (at < end && *at == '@')
 		t->at = at + 1;
 }
 

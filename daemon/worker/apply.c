@@ -353,8 +353,8 @@ static void apply_new(struct way *w)
 	w->info = CTINFO_NEW;
 	candidate_fill(w, &c);
 	way_context(w, &ctx, true);
-	if (unlikely(pol->nrule | pol->zone_dirs) &&
-	    rules_conn(pol, w->l, &c, &x, &given)) {
+	if (unlikely(pol->rule_gives & RULE_CONN) &&
+	    rules_conn(pol, w->l->pkt, &c, &x, &given)) {
 		ext = &x;
 		ctx.timeouts = rules_timeouts(pol, ext);
 	}
@@ -411,13 +411,16 @@ static uint32_t way_find(struct way *w, const struct conn_lookup *k,
 	return 0;
 }
 
-/* the same tuple in another zone */
-static void key_zone(const struct table *t, struct conn_lookup *k,
-		     uint16_t zone)
+/* the same tuple in other zones */
+static void key_move(const struct table *t, struct conn_lookup *k,
+		     struct zones to)
 {
-	if (k->key.zone == zone)
+	uint8_t flags = (uint8_t)((k->key.flags & ~KEY_ZONE_DIR) | to.dir);
+
+	if (k->key.zone == to.zone && k->key.flags == flags)
 		return;
-	k->key.zone = zone;
+	k->key.zone = to.zone;
+	k->key.flags = flags;
 	k->hash = hash_key(t->key.hash, &k->key, &k->addr6);
 }
 
@@ -426,22 +429,24 @@ static void key_zone(const struct table *t, struct conn_lookup *k,
 static uint32_t way_find_zones(struct way *w, uint32_t *slot)
 {
 	struct table *t = w->p->t;
+	const struct conn_key *key = &w->l->look.key;
 	struct conn_lookup k = w->l->look;
-	uint16_t zone[ZONES_MAX];
-	unsigned int i, n = rules_zones(w->p->pol, w->l, zone);
+	struct zones to[ZONES_MAX];
+	unsigned int i, n = rules_zones(w->p->pol, key, to);
 
 	for (i = 0; i < n; i++) {
 		const struct conn *c;
 		enum zone_fit fit;
 		uint32_t idx;
 
-		key_zone(t, &k, zone[i]);
+		key_move(t, &k, to[i]);
 		idx = way_find(w, &k, slot);
 		if (!idx)
 			continue;
 		c = table_conn(t, k.shard, idx);
-		fit = rules_fit(w->l, k.sender, c,
-				table_ext(t, k.shard, c->ext));
+		fit = rules_fit(key, &c->key,
+				k.sender == !!(c->status & CONN_ORIG1) &&
+					!w->l->land);
 		if (fit == ZONE_FITS)
 			return idx;
 		w->clash |= fit == ZONE_CLASH;
@@ -471,19 +476,20 @@ static bool related_find(const struct way *w, struct conn_view *v)
 {
 	const struct table *t = w->p->t;
 	struct conn_lookup k = w->l->look;
-	uint16_t zone[ZONES_MAX];
+	struct zones to[ZONES_MAX];
 	unsigned int i, n;
 
 	if (likely(!w->p->pol->zone_dirs))
 		return conn_lookup(t, &k, v) > 0 &&
 		       !tick_expired(v->conn.deadline, w->now);
-	n = rules_zones(w->p->pol, w->l, zone);
+	n = rules_zones(w->p->pol, &w->l->look.key, to);
 	for (i = 0; i < n; i++) {
-		key_zone(t, &k, zone[i]);
+		key_move(t, &k, to[i]);
 		if (conn_lookup(t, &k, v) > 0 &&
 		    !tick_expired(v->conn.deadline, w->now) &&
-		    rules_fit(w->l, !k.sender, &v->conn,
-			      v->conn.ext ? &v->ext : NULL) == ZONE_FITS)
+		    rules_fit(&w->l->look.key, &v->conn.key,
+			      k.sender != !!(v->conn.status & CONN_ORIG1)) ==
+			    ZONE_FITS)
 			return true;
 	}
 	return false;

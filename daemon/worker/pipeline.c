@@ -8,11 +8,12 @@
 
 #include "daemon/pkt/steer.h"
 #include "daemon/worker/fragment.h"
-#include "daemon/worker/rules.h"
 #include "daemon/worker/invalid.h"
+#include "daemon/worker/rules.h"
 #include "shm/atomic.h"
 #include "shm/clock.h"
 #include "shm/expire.h"
+#include "shm/hash.h"
 
 /* virtual time between two sweeps of a capture */
 #define SWEEP_NS NS_PER_S
@@ -63,7 +64,7 @@ static uint8_t lane_classify(struct pipeline *p, struct lane *l)
 		return LANE_INVALID;
 	if (l->pkt->reason != PKT_OK)
 		return LANE_DECODE;
-	if (unlikely(p->pol->nrule | p->pol->zone_dirs) &&
+	if (unlikely(p->pol->rule_gives & RULE_PACKET) &&
 	    rules_packet(p->pol, l)) {
 		l->look.shard = steer_shard(p->t->key.steer, l->pkt);
 		return LANE_UNTRACKED;
@@ -102,7 +103,13 @@ bool pipeline_mine(const struct pipeline *p, uint8_t shard)
 void lane_datagram(struct pipeline *p, struct lane *l, struct pkt *pkt)
 {
 	l->pkt = pkt;
+	l->zone_dir = 0;
 	l->kind = lane_classify(p, l);
+	if (unlikely(l->zone_dir) && l->kind >= LANE_RELATED) {
+		l->look.key.flags |= l->zone_dir;
+		l->look.hash = hash_key(p->t->key.hash, &l->look.key,
+					&l->look.addr6);
+	}
 	if (!pipeline_mine(p, l->look.shard))
 		l->kind = LANE_SKIP;
 }

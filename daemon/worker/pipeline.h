@@ -46,7 +46,7 @@ struct lane {
 	uint8_t trk_id;
 	bool land;    /* both endpoints are the same (shm.md: LAND) */
 	bool outer_ok; /* LANE_RELATED: the error goes to who caused it */
-	uint16_t zone2; /* with rules: zone of what it answers (rules.h) */
+	uint8_t zone_dir; /* KEY_ZONE_*: its zone is that of one direction */
 };
 
 struct fragments; /* fragment.h */

@@ -107,8 +107,10 @@ static void packet_take(void *arg, const struct policy_rule *r, uint16_t what)
 	struct packet_asks *a = arg;
 
 	if (what & RULE_ZONE) {
-		a->l->pkt->zone = r->zone[0];
-		a->l->zone2 = r->zone[1];
+		a->l->pkt->zone = r->zone[0] | r->zone[1];
+		a->l->zone_dir = r->zone[0] == r->zone[1] ? 0
+				 : r->zone[0]		  ? KEY_ZONE_ORIG
+							  : KEY_ZONE_REPLY;
 	}
 	if (what & RULE_NOTRACK)
 		a->notrack = r->notrack;
@@ -118,7 +120,6 @@ bool rules_packet(const struct policy *pol, struct lane *l)
 {
 	struct packet_asks a = {.l = l};
 
-	l->zone2 = l->pkt->zone;
 	rules_ask(pol, l->pkt, RULE_PACKET, packet_take, &a);
 	return a.notrack;
 }
@@ -147,19 +148,14 @@ static void conn_take(void *arg, const struct policy_rule *r, uint16_t what)
 	}
 }
 
-bool rules_conn(const struct policy *pol, const struct lane *l, struct conn *c,
+bool rules_conn(const struct policy *pol, const struct pkt *p, struct conn *c,
 		struct conn_ext *x, uint16_t *events)
 {
 	struct conn_asks a = {c, x, false};
 	uint32_t mark = c->mark;
 
 	memset(x, 0, sizeof(*x));
-	rules_ask(pol, l->pkt, RULE_CONN, conn_take, &a);
-	if (l->zone2 != l->look.key.zone) {
-		x->zone2 = l->zone2;
-		c->status |= CONN_ZONE_DIR;
-		a.extended = true;
-	}
+	rules_ask(pol, p, RULE_CONN, conn_take, &a);
 	/* F246: only what has changed */
 	*events |= (c->mark != mark ? EVB_MARK : 0) |
 		   (x->labels[0] | x->labels[1] ? EVB_LABEL : 0);
@@ -179,49 +175,55 @@ const uint32_t (*rules_timeouts(const struct policy *pol,
 
 /* ---- zones of one direction ---- */
 
-static void zone_add(uint16_t *zone, unsigned int *n, uint16_t z)
+/* a pair of zones as keys have it: one of the two is 0, or both are one */
+static void zones_add(struct zones *to, unsigned int *n, uint16_t orig,
+		      uint16_t reply)
 {
+	struct zones z = {.zone = orig | reply};
 	unsigned int i;
 
+	if (orig != reply)
+		z.dir = orig ? KEY_ZONE_ORIG : KEY_ZONE_REPLY;
 	for (i = 0; i < *n; i++)
-		if (zone[i] == z)
+		if (to[i].zone == z.zone && to[i].dir == z.dir)
 			return;
-	zone[(*n)++] = z;
+	to[(*n)++] = z;
 }
 
 /*
  * A packet of zones (o, r) is an original packet of a connection (o, any), or
- * the answer to one of (any, r); a key has only the first of the two.  What
- * stands beside r is r itself, or 0; beside 0 also each zone that a rule gives
- * to original directions.
+ * the answer to one of (any, r).  What may stand beside a zone is the same
+ * zone, or 0; and beside 0 each zone that rules give to one direction.
  */
-unsigned int rules_zones(const struct policy *pol, const struct lane *l,
-			 uint16_t zone[ZONES_MAX])
+unsigned int rules_zones(const struct policy *pol, const struct conn_key *k,
+			 struct zones to[ZONES_MAX])
 {
+	uint16_t o = key_zone(k, 0), r = key_zone(k, 1);
 	unsigned int n = 0, i;
 
-	zone_add(zone, &n, l->look.key.zone);
-	zone_add(zone, &n, l->zone2);
-	zone_add(zone, &n, 0);
-	for (i = 0; !l->zone2 && i < pol->nzone_orig && i < POLICY_RULES; i++)
-		zone_add(zone, &n, pol->zone_orig[i]);
+	zones_add(to, &n, o, r);
+	zones_add(to, &n, o, o);
+	zones_add(to, &n, o, 0);
+	zones_add(to, &n, r, r);
+	zones_add(to, &n, 0, r);
+	for (i = 0; !o && i < pol->nzone[1] && i < POLICY_RULES; i++)
+		zones_add(to, &n, 0, pol->zone[1][i]);
+	for (i = 0; !r && i < pol->nzone[0] && i < POLICY_RULES; i++)
+		zones_add(to, &n, pol->zone[0][i], 0);
 	return n;
 }
 
-enum zone_fit rules_fit(const struct lane *l, uint8_t sender,
-			const struct conn *c, const struct conn_ext *x)
+/* Clash: the new connection's reply tuple would be the reply tuple of this one
+ * in the same zone, or its original tuple. */
+enum zone_fit rules_fit(const struct conn_key *k, const struct conn_key *entry,
+			bool same)
 {
-	uint8_t orig = c->status & CONN_ORIG1 ? 1 : 0;
-	uint16_t reply = c->status & CONN_ZONE_DIR && x ? x->zone2
-							: c->key.zone;
-	bool same = c->key.zone == l->look.key.zone;
+	bool orig = key_zone(entry, 0) == key_zone(k, 0);
+	bool reply = key_zone(entry, 1) == key_zone(k, 1);
 
-	if (sender == orig && !l->land)
-		return same		  ? ZONE_FITS
-		       : reply == l->zone2 ? ZONE_CLASH
-					   : ZONE_OTHER;
-	if (reply == l->zone2 || (same && l->land))
+	if (same)
+		return orig ? ZONE_FITS : reply ? ZONE_CLASH : ZONE_OTHER;
+	if (reply)
 		return ZONE_FITS;
-	/* a tuple has one connection in each zone of the original direction */
-	return same ? ZONE_CLASH : ZONE_OTHER;
+	return orig && !(k->flags & KEY_ZONE_DIR) ? ZONE_CLASH : ZONE_OTHER;
 }
