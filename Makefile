@@ -207,7 +207,8 @@ soak: deps
 
 fuzz: deps
 	+@$(SUBMAKE) VARIANT=fuzz fuzzers
-	@BUILD=$(CURDIR)/build/fuzz tests/fuzz.sh $(or $(SECONDS),30)
+	@BUILD=$(CURDIR)/build/fuzz tests/fuzz.sh $(FUZZ_ARGS) \
+		$(or $(SECONDS),30)
 
 FORMATTED = $(wildcard $(addsuffix /*.[ch],$(ROOMS)) tests/*/*.[ch])
 format: ; clang-format -i $(FORMATTED)

@@ -164,6 +164,8 @@ SCENARIOS = {
     "zone-reply": [{"proto": "udp", "dport": "53", "zone-reply": 12},
                    {"proto": "udp", "sport": "53", "zone": 12},
                    {"proto": "tcp", "dport": "53", "zone-reply": 14}],
+    "zone-clash": [{"proto": "udp", "dport": "53", "zone-reply": 12},
+                   {"proto": "tcp", "dport": "80", "zone-reply": 12}],
     "zone-reply-all": [{"zone-reply": 12}],
     "zone-both": [{"proto": "udp", "dport": "53", "zone-orig": 12},
                   {"proto": "udp", "sport": "53", "zone-reply": 12},

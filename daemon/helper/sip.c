@@ -139,13 +139,10 @@ static bool sip_register(struct help_ctx *h, const struct sip_msg *m,
 	uint32_t seconds = sip_expires(m);
 	struct sip_priv *p = h->priv;
 	struct sip_uri u;
-	enum sip_find rc;
 
-	if (h->expected) /* it was the registrar that called (F212) */
+	/* on an expected connection it is the registrar that calls (F212) */
+	if (h->expected || !sip_contact(m, &c, h->l3proto, &u))
 		return true;
-	rc = sip_contact(m, &c, h->l3proto, &u);
-	if (rc != SIP_FOUND)
-		return rc == SIP_NONE || sip_malformed(h);
 	if (!ask_same_addr(&u.addr, &h->addr[h->dir])) {
 		h->count(h, HELP_FOREIGN);
 		return true;
@@ -182,10 +179,9 @@ static bool sip_bindings(struct help_ctx *h, const struct sip_msg *m,
 	struct sip_contacts c = {NULL, false};
 	uint32_t all = sip_expires(m), seconds;
 	struct sip_uri u;
-	enum sip_find rc;
 
 	*kept = false;
-	while ((rc = sip_contact(m, &c, h->l3proto, &u)) == SIP_FOUND) {
+	while (!*kept && sip_contact(m, &c, h->l3proto, &u)) {
 		if (!ask_same_addr(&u.addr, &h->addr[!h->dir]) ||
 		    !sip_contact_here(m, &c, h->pkt->l4proto))
 			continue;
@@ -194,12 +190,9 @@ static bool sip_bindings(struct help_ctx *h, const struct sip_msg *m,
 			return sip_malformed(h);
 		if (!seconds)
 			break;
-		if (sip_confirm(h, &u, seconds)) {
-			*kept = true;
-			break;
-		}
+		*kept = sip_confirm(h, &u, seconds);
 	}
-	return rc != SIP_BAD || sip_malformed(h);
+	return true;
 }
 
 static bool sip_registered(struct help_ctx *h, const struct sip_msg *m,

@@ -80,9 +80,9 @@ enum sip_find sip_number(const struct sip_msg *m, enum sip_header which,
 /* Decimal digits.  False: none, or more than a number has. */
 bool sip_digits(struct text *t, uint32_t *v);
 
-/* The next contact; SIP_BAD: its port cannot be. */
-enum sip_find sip_contact(const struct sip_msg *m, struct sip_contacts *c,
-                          uint8_t l3proto, struct sip_uri *u);
+/* The next contact whose host is an address. */
+bool sip_contact(const struct sip_msg *m, struct sip_contacts *c,
+                 uint8_t l3proto, struct sip_uri *u);
 /* Of the contact that sip_contact() gave last: whether it is reached by the
  * protocol that this message came by ... */
 bool sip_contact_here(const struct sip_msg *m, const struct sip_contacts *c,

@@ -185,18 +185,24 @@ static bool sip_addr4(struct text *t, union pkt_addr *a)
 	return true;
 }
 
+/* Leading zeros are left out, for here they may make a group longer than four
+ * digits. */
 static bool sip_addr6(struct text *t, union pkt_addr *a)
 {
 	char buf[INET6_ADDRSTRLEN];
 	const uint8_t *at = t->at;
-	size_t n;
+	uint8_t before = ':';
+	size_t n = 0;
 
-	while (at < t->end && (sip_is_addr(*at) || *at == ':'))
-		at++;
-	n = (size_t)(at - t->at);
-	if (n >= sizeof(buf))
-		return false;
-	memcpy(buf, t->at, n);
+	for (; at < t->end && (sip_is_addr(*at) || *at == ':'); at++) {
+		if (*at == '0' && (before == ':' || before == '.') &&
+		    t->end - at > 1 && at[1] != '.' && sip_is_addr(at[1]))
+			continue;
+		if (n == sizeof(buf) - 1)
+			return false;
+		before = *at;
+		buf[n++] = (char)*at;
+	}
 	buf[n] = 0;
 	if (inet_pton(AF_INET6, buf, a->b) != 1)
 		return false;
@@ -246,14 +252,31 @@ static void sip_user(struct text *t)
 		t->at = at + 1;
 }
 
-/* From somewhere before a URI to its host; SIP_BAD: that is a name, and v->at
- * the URI. */
+/* Steps over host and port. */
+static bool sip_host_port(struct text *t, uint8_t l3proto, struct sip_uri *u)
+{
+	uint32_t port = SIP_PORT;
+	struct text s = *t;
+
+	if (!sip_addr(&s, l3proto, true, &u->addr))
+		return false;
+	if (text_byte(&s, ':') &&
+	    (!sip_decimal(&s, SIP_PORT_DIGITS, &port) || port < SIP_PORT_MIN ||
+	     port > UINT16_MAX))
+		return false;
+	u->port = (uint16_t)port;
+	*t = s;
+	return true;
+}
+
+/* From somewhere before a URI to its host; SIP_BAD: that is a name, or the
+ * port cannot be, and v->at is the URI. */
 static enum sip_find sip_host(const struct sip_msg *m, uint8_t l3proto,
                               struct text *v)
 {
 	const uint8_t *at = sip_search(m, v->at, v->end, "sip:");
 	struct text host, t;
-	union pkt_addr a;
+	struct sip_uri u;
 
 	if (!at)
 		return SIP_NONE;
@@ -261,7 +284,7 @@ static enum sip_find sip_host(const struct sip_msg *m, uint8_t l3proto,
 	host = *v;
 	sip_user(&host);
 	t = host;
-	if (!sip_addr(&t, l3proto, true, &a))
+	if (!sip_host_port(&t, l3proto, &u))
 		return SIP_BAD;
 	*v = host;
 	return SIP_FOUND;
@@ -320,7 +343,7 @@ static enum sip_find sip_listed(const struct sip_msg *m, uint8_t l3proto,
 	return v->at ? sip_host(m, l3proto, v) : SIP_NONE;
 }
 
-/* The next URI whose host is an address, of this header or one further on. */
+/* The next URI whose host is an address: of this header, or one further on. */
 static bool sip_next_host(const struct sip_msg *m, struct sip_contacts *c,
                           uint8_t l3proto, struct text *v)
 {
@@ -344,22 +367,15 @@ static bool sip_next_host(const struct sip_msg *m, struct sip_contacts *c,
 	return c->inside;
 }
 
-enum sip_find sip_contact(const struct sip_msg *m, struct sip_contacts *c,
-                          uint8_t l3proto, struct sip_uri *u)
+bool sip_contact(const struct sip_msg *m, struct sip_contacts *c,
+                 uint8_t l3proto, struct sip_uri *u)
 {
 	struct text t;
-	uint32_t port = SIP_PORT;
 
-	if (!sip_next_host(m, c, l3proto, &t) ||
-	    !sip_addr(&t, l3proto, true, &u->addr))
-		return SIP_NONE;
-	if (text_byte(&t, ':') &&
-	    (!sip_decimal(&t, SIP_PORT_DIGITS, &port) || port < SIP_PORT_MIN ||
-	     port > UINT16_MAX))
-		return SIP_BAD;
-	u->port = (uint16_t)port;
+	if (!sip_next_host(m, c, l3proto, &t) || !sip_host_port(&t, l3proto, u))
+		return false;
 	c->at = t.at;
-	return SIP_FOUND;
+	return true;
 }
 
 /* Behind `name` among the parameters of this contact, those in its URI and

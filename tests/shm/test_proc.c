@@ -209,6 +209,46 @@ static void test_blocked_order(void **state)
 	table_drop(t);
 }
 
+static void prepare_only(void *arg)
+{
+	struct table *t = arg;
+	struct counters cs = {.n = 0};
+
+	if (proc_attach(t, 1, 0))
+		_exit(1);
+	counters_add(&cs, CTR_FRAMES, 2);
+	counters_add(&cs, CTR_NEW, 1);
+	counters_prepare(t, &cs, 77, 4);
+}
+
+/* With the cursor all is there that it stands for. */
+static void test_prepare_order(void **state)
+{
+	struct table *t = table_make(100, true, 64);
+	volatile struct ring_header *h = t->ring[1].hdr;
+	unsigned int seen = 0, bad = 0;
+	struct stepper s;
+
+	(void)state;
+	if (!stepper_allowed()) {
+		table_drop(t);
+		skip();
+	}
+	assert_int_equal(stepper_start(&s, prepare_only, t), 0);
+	while (stepper_next(&s)) {
+		if (!h->pend_cursor)
+			continue;
+		seen++;
+		bad += h->pend_src != 4 || h->npend != 2 ||
+		       h->pend[0].value != 2 || h->pend[1].value != 1 ||
+		       h->pend[1].counter != CTR_NEW;
+	}
+	assert_int_equal(stepper_collect(&s), 0);
+	assert_true(seen > 0);
+	assert_int_equal(bad, 0);
+	table_drop(t);
+}
+
 /* ---- counters ---- */
 
 static void count_and_die(struct table *t, bool moved)
@@ -296,6 +336,7 @@ int main(void)
 		cmocka_unit_test(test_blocked),
 		cmocka_unit_test(test_detach_order),
 		cmocka_unit_test(test_blocked_order),
+		cmocka_unit_test(test_prepare_order),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_counters_damaged),
 	};
