@@ -41,7 +41,8 @@ static int timeouts_add(struct conf *c, const struct tracker *t,
 		r = conf_add_table(c, &k, 1);
 		if (r)
 			break;
-		/* the same in a timeout policy; rules.c knows it by its place */
+		/* the same in a timeout policy; rules.c knows it by its place
+		 */
 		snprintf(k.name, sizeof(k.name), "timeout.*.%s", at->key);
 		k.policy_size = 0;
 		r = conf_add_table(c, &k, 1);
@@ -132,11 +133,10 @@ static const struct role *const roles[] = {
 	&role_supervisor, &role_worker, &role_reaper, &role_api, NULL,
 };
 
-static const struct role_table table = {
-	.rows = roles,
-	.keys = tracker_keys,
-	.policy = tracker_defaults,
-	.home = key_home};
+static const struct role_table table = {.rows = roles,
+                                        .keys = tracker_keys,
+                                        .policy = tracker_defaults,
+                                        .home = key_home};
 
 int main(int argc, char *argv[])
 {

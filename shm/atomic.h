@@ -36,24 +36,24 @@
 
 /* one untorn load or store, kept in program order by the compiler */
 #define shm_load(p) CMM_ACCESS_ONCE(*(p))
-#define shm_store(p, v)                                                        \
-	do {                                                                   \
-		cmm_barrier();                                                 \
-		CMM_ACCESS_ONCE(*(p)) = (v);                                   \
-		cmm_barrier();                                                 \
+#define shm_store(p, v)                      \
+	do {                                 \
+		cmm_barrier();               \
+		CMM_ACCESS_ONCE(*(p)) = (v); \
+		cmm_barrier();               \
 	} while (0)
 
-#define shm_load_acquire(p)                                                    \
-	({                                                                     \
-		__typeof__(*(p) + 0) v_ = CMM_ACCESS_ONCE(*(p));               \
-		cmm_smp_rmb();                                                 \
-		v_;                                                            \
+#define shm_load_acquire(p)                                      \
+	({                                                       \
+		__typeof__(*(p) + 0) v_ = CMM_ACCESS_ONCE(*(p)); \
+		cmm_smp_rmb();                                   \
+		v_;                                              \
 	})
-#define shm_store_release(p, v)                                                \
-	do {                                                                   \
-		cmm_smp_wmb();                                                 \
-		CMM_ACCESS_ONCE(*(p)) = (v);                                   \
-		cmm_barrier();                                                 \
+#define shm_store_release(p, v)              \
+	do {                                 \
+		cmm_smp_wmb();               \
+		CMM_ACCESS_ONCE(*(p)) = (v); \
+		cmm_barrier();               \
 	} while (0)
 
 /* returns the value found; full barrier */
@@ -67,19 +67,18 @@
 #define shm_rmb()     __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define shm_mb()      __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define shm_load(p)   __atomic_load_n((p), __ATOMIC_RELAXED)
-#define shm_store(p, v)                                                        \
+#define shm_store(p, v) \
 	__atomic_store_n((p), (__typeof__(*(p) + 0))(v), __ATOMIC_RELAXED)
 #define shm_load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
-#define shm_store_release(p, v)                                                \
+#define shm_store_release(p, v) \
 	__atomic_store_n((p), (__typeof__(*(p) + 0))(v), __ATOMIC_RELEASE)
-#define shm_cas(p, old, new)                                                   \
-	({                                                                     \
-		__typeof__(*(p) + 0) o_ = (old);                               \
-		__atomic_compare_exchange_n((p), &o_,                          \
-					    (__typeof__(*(p) + 0))(new), 0,    \
-					    __ATOMIC_SEQ_CST,                  \
-					    __ATOMIC_RELAXED);                 \
-		o_;                                                            \
+#define shm_cas(p, old, new)                                      \
+	({                                                        \
+		__typeof__(*(p) + 0) o_ = (old);                  \
+		__atomic_compare_exchange_n(                      \
+			(p), &o_, (__typeof__(*(p) + 0))(new), 0, \
+			__ATOMIC_SEQ_CST, __ATOMIC_RELAXED);      \
+		o_;                                               \
 	})
 #define shm_xchg(p, v) __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
 #define shm_add(p, v)  __atomic_add_fetch((p), (v), __ATOMIC_SEQ_CST)

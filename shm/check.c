@@ -20,8 +20,8 @@ struct check {
 	fault_fn *fault;
 	void *arg;
 	uint8_t *entry; /* marks by index */
-	uint8_t *line;	/* marks by line */
-	uint8_t *ext;	/* marks by extension record */
+	uint8_t *line;  /* marks by line */
+	uint8_t *ext;   /* marks by extension record */
 	uint32_t live;
 	int faults;
 };
@@ -65,19 +65,19 @@ static void check_word(struct check *c, uint32_t bucket, uint32_t word)
 	c->live++;
 	if (!(e->status & CONN_LIVE) || e->seq & 1)
 		check_fault(c, "I2 entry %u: status %08x, seq %u", idx,
-			    e->status, e->seq);
+		            e->status, e->seq);
 	if (hash_bucket(t, h) != bucket || hash_tag(h) != (word & SLOT_TAG))
 		check_fault(c, "I2 entry %u stands in bucket %u, not %u", idx,
-			    bucket, hash_bucket(t, h));
+		            bucket, hash_bucket(t, h));
 	if (c->home && c->home(t, &e->key, a6) != c->sh)
 		check_fault(c, "I2 entry %u belongs to shard %u", idx,
-			    c->home(t, &e->key, a6));
+		            c->home(t, &e->key, a6));
 	if (e->ext && (e->ext >= c->q->ext_bump || c->ext[e->ext]++))
 		check_fault(c, "I10 entry %u: extension %u", idx, e->ext);
 	chk = *table_chk(t, c->sh, idx);
 	if (!chk || tick_left(e->deadline ? e->deadline : 1, chk) < 0)
 		check_fault(c, "I8 entry %u: chk %u behind deadline %u", idx,
-			    chk, e->deadline);
+		            chk, e->deadline);
 }
 
 static void check_twins(struct check *c, uint32_t a, uint32_t b)
@@ -91,11 +91,11 @@ static void check_twins(struct check *c, uint32_t a, uint32_t b)
 		return;
 	if (x->key.flags & KEY_V6 &&
 	    memcmp(table_addr6(c->t, c->sh, a & SLOT_IDX),
-		   table_addr6(c->t, c->sh, b & SLOT_IDX),
-		   sizeof(struct addr6)))
+	           table_addr6(c->t, c->sh, b & SLOT_IDX),
+	           sizeof(struct addr6)))
 		return;
 	check_fault(c, "I4 entries %u and %u have the same key", a & SLOT_IDX,
-		    b & SLOT_IDX);
+	            b & SLOT_IDX);
 }
 
 static void check_chain(struct check *c, uint32_t bucket)
@@ -121,7 +121,7 @@ static void check_chain(struct check *c, uint32_t bucket)
 		if (l->next < c->t->nbucket || l->next >= c->q->ovf_bump ||
 		    l->next >= c->t->nline || c->line[l->next]) {
 			check_fault(c, "I7 bucket %u: line %u follows %u",
-				    bucket, l->next, li);
+			            bucket, l->next, li);
 			return;
 		}
 		li = l->next;
@@ -145,7 +145,7 @@ static uint32_t check_free_list(struct check *c, unsigned int f)
 		e = table_conn(c->t, c->sh, idx);
 		if (e->status & CONN_LIVE || e->seq & 1)
 			check_fault(c, "I5 free entry %u: status %08x", idx,
-				    e->status);
+			            e->status);
 		c->entry[idx] |= MARK_FREE;
 		last = idx;
 		n++;
@@ -153,7 +153,7 @@ static uint32_t check_free_list(struct check *c, unsigned int f)
 	}
 	if (q->free_head[f] && last != q->free_tail[f])
 		check_fault(c, "I5 free list %u ends in %u, tail says %u", f,
-			    last, q->free_tail[f]);
+		            last, q->free_tail[f]);
 	return n;
 }
 
@@ -205,7 +205,7 @@ static void check_run(struct check *c)
 	    q->ovf_bump < c->t->nbucket || q->ovf_bump > c->t->nline ||
 	    q->ext_bump < 1 || q->ext_bump > c->t->cap) {
 		check_fault(c, "I5 bounds %u %u %u", q->bump[0], q->bump[1],
-			    q->ovf_bump);
+		            q->ovf_bump);
 		return;
 	}
 	for (b = 0; b < c->t->nbucket; b++)
@@ -214,7 +214,7 @@ static void check_run(struct check *c)
 	used = q->bump[0] - 1 + (c->t->cap - 1 - q->bump[1]);
 	if (c->live + nfree != used)
 		check_fault(c, "I5 %u live and %u free of %u", c->live, nfree,
-			    used);
+		            used);
 	if (c->live != q->count)
 		check_fault(c, "I6 %u live, count says %u", c->live, q->count);
 	check_lines(c);
@@ -222,14 +222,14 @@ static void check_run(struct check *c)
 }
 
 int shard_check(const struct table *t, uint32_t sh, shard_fn *home,
-		fault_fn *fault, void *arg)
+                fault_fn *fault, void *arg)
 {
 	struct check c = {.t = t,
-			  .q = &t->shard[sh],
-			  .sh = sh,
-			  .home = home,
-			  .fault = fault,
-			  .arg = arg};
+	                  .q = &t->shard[sh],
+	                  .sh = sh,
+	                  .home = home,
+	                  .fault = fault,
+	                  .arg = arg};
 
 	c.entry = calloc(t->cap, 1);
 	c.line = calloc(t->nline, 1);
@@ -259,17 +259,17 @@ int rings_check(const struct table *t, fault_fn *fault, void *arg)
 		if (g->hdr->intent < g->hdr->tail ||
 		    g->hdr->ncells != g->mask + 1) {
 			check_fault(&c, "I9 ring: tail %llu, intent %llu",
-				    (unsigned long long)g->hdr->tail,
-				    (unsigned long long)g->hdr->intent);
+			            (unsigned long long)g->hdr->tail,
+			            (unsigned long long)g->hdr->intent);
 			continue;
 		}
 		lo = g->hdr->intent > g->mask ? g->hdr->intent - g->mask - 1
-					      : 0;
+		                              : 0;
 		for (at = lo; at < g->hdr->tail; at++)
 			if ((g->cell[at & g->mask].seq & ~EVENT_CONT) !=
 			    at + 1) {
 				check_fault(&c, "I9 ring: cell %llu",
-					    (unsigned long long)at);
+				            (unsigned long long)at);
 				break;
 			}
 	}

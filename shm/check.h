@@ -19,13 +19,13 @@
 
 /* the shard that a key belongs to; NULL: not checked (tests) */
 typedef uint8_t shard_fn(const struct table *t, const struct conn_key *k,
-			 const struct addr6 *a6);
+                         const struct addr6 *a6);
 typedef void fault_fn(void *arg, const char *text);
 
 /* Returns the number of faults; `fault` may be NULL.  The caller holds the
  * shard's lock, or nobody runs.  -ENOMEM: no room for the marks. */
 int shard_check(const struct table *t, uint32_t sh, shard_fn *home,
-		fault_fn *fault, void *arg);
+                fault_fn *fault, void *arg);
 
 /* rings: tail, intent and cell numbers */
 int rings_check(const struct table *t, fault_fn *fault, void *arg);

@@ -22,7 +22,7 @@ uint64_t table_clock_ns(const struct table *t);
 static inline uint32_t table_tick_of(const struct table *t, uint64_t ns)
 {
 	return (uint32_t)((int64_t)(ns - t->hdr->t0_real_ns) /
-			  (int64_t)NS_PER_MS);
+	                  (int64_t)NS_PER_MS);
 }
 
 /* the table's time as a tick */

@@ -31,9 +31,9 @@
 #define CONN_CTA_MASK      0x0000ffffu
 /* ... and ours */
 #define CONN_TIMESTAMP (1u << 28) /* made with timestamp=1 (F109) */
-#define CONN_ACCT (1u << 29) /* made with acct=1: counters are meant (F109) */
-#define CONN_ORIG1 (1u << 30) /* endpoint 1 of the key sent first */
-#define CONN_LIVE  (1u << 31) /* the entry holds a connection */
+#define CONN_ACCT      (1u << 29) /* made with acct=1: counters are meant (F109) */
+#define CONN_ORIG1     (1u << 30) /* endpoint 1 of the key sent first */
+#define CONN_LIVE      (1u << 31) /* the entry holds a connection */
 
 /* key flags: part of the compared key */
 #define KEY_V6   (1u << 0) /* addr[] are folds, the addresses are in addr6 */
@@ -85,9 +85,9 @@ struct conn {
 	uint64_t bytes[2];
 	/* second line */
 	uint8_t priv[CONN_PRIV];
-	uint8_t state; /* the tracker's state, 0 = none */
-	uint32_t start;	/* ms tick of the first packet */
-	uint32_t ext;	/* live: record of labels, helper, master; free: next */
+	uint8_t state;  /* the tracker's state, 0 = none */
+	uint32_t start; /* ms tick of the first packet */
+	uint32_t ext;   /* live: record of labels, helper, master; free: next */
 	uint32_t mark;
 } __attribute__((aligned(128)));
 _Static_assert(sizeof(struct conn) == 128, "conn");
@@ -108,10 +108,10 @@ _Static_assert(CONN_UNDO_LEN == 104, "undo image");
  * fails to compile when the struct's last member does not fit.  A struct may
  * end in padding that overlaps `state`: never assign such a struct whole.
  */
-#define TRACKER_PRIV(type, last)                                               \
-	_Static_assert(offsetof(type, last) + sizeof(((type *)0)->last) <=     \
-				CONN_PRIV,                                     \
-		       #type " does not fit in conn.priv");                    \
+#define TRACKER_PRIV(type, last)                                           \
+	_Static_assert(offsetof(type, last) + sizeof(((type *)0)->last) <= \
+	                       CONN_PRIV,                                  \
+	               #type " does not fit in conn.priv");                \
 	_Static_assert(_Alignof(type) <= 4, #type " wants too much alignment")
 
 /*
@@ -147,11 +147,12 @@ _Static_assert(sizeof(struct conn_detail) == 64, "conn_detail");
 
 struct conn_ext {
 	uint64_t labels[2];
-	uint64_t master; /* id of the connection that announced this one, or 0 */
-	uint32_t next;	 /* free list */
+	uint64_t
+		master; /* id of the connection that announced this one, or 0 */
+	uint32_t next;  /* free list */
 	uint16_t spare;
-	uint8_t helper;	 /* place in the list of helpers + 1 */
-	uint8_t policy;	 /* place in the list of timeout policies + 1 */
+	uint8_t helper; /* place in the list of helpers + 1 */
+	uint8_t policy; /* place in the list of timeout policies + 1 */
 	/* the helper's own; written in the entry's window like all else */
 	uint8_t priv[CONN_EXT_PRIV] __attribute__((aligned(8)));
 };

@@ -20,15 +20,15 @@ enum event_type {
 };
 
 /* why a connection ended: X(NAME, "word in JSON") */
-#define CONN_REASONS(X)                                                        \
-	X(NONE, "")                                                            \
-	X(TIMEOUT, "timeout")                                                  \
-	X(EARLY_DROP, "early_drop")                                            \
-	X(GC_PRESSURE, "gc_pressure")                                          \
-	X(TCP_RESET, "tcp_reset")                                              \
-	X(REOPEN, "reopen")                                                    \
-	X(API, "api")                                                          \
-	X(FLUSH, "flush")                                                      \
+#define CONN_REASONS(X)               \
+	X(NONE, "")                   \
+	X(TIMEOUT, "timeout")         \
+	X(EARLY_DROP, "early_drop")   \
+	X(GC_PRESSURE, "gc_pressure") \
+	X(TCP_RESET, "tcp_reset")     \
+	X(REOPEN, "reopen")           \
+	X(API, "api")                 \
+	X(FLUSH, "flush")             \
 	X(MASTER, "master")
 
 enum conn_reason {
@@ -42,11 +42,11 @@ enum conn_reason {
 #define EVENT_CONT (1ull << 63)
 
 struct event_cell {
-	uint64_t seq;	    /* cell number in its ring + 1 */
-	uint64_t id;	    /* of the connection; GAP: events lost */
-	uint64_t ts_ns;	    /* packet time; DESTROY: when it ended */
+	uint64_t seq;       /* cell number in its ring + 1 */
+	uint64_t id;        /* of the connection; GAP: events lost */
+	uint64_t ts_ns;     /* packet time; DESTROY: when it ended */
 	uint64_t shard_seq; /* events of one shard are numbered, no holes */
-	uint32_t ver;	    /* conn.seq behind this change */
+	uint32_t ver;       /* conn.seq behind this change */
 	uint32_t ordinal;   /* number of this event in its ring */
 	uint8_t type;
 	uint8_t cells; /* 1 or 2 */
@@ -60,8 +60,8 @@ struct event_cell {
 	uint32_t status;
 	uint32_t left_ms; /* to the deadline; 0 = passed */
 	uint32_t mark;
-	uint32_t start;	/* ms tick */
-	uint32_t len;	/* NEW in one cell: bytes of the first packet, or 0 */
+	uint32_t start; /* ms tick */
+	uint32_t len;   /* NEW in one cell: bytes of the first packet, or 0 */
 	uint16_t vlan;
 	uint8_t iface;
 	uint8_t flags; /* EVENT_F_* */
@@ -69,7 +69,7 @@ struct event_cell {
 };
 _Static_assert(sizeof(struct event_cell) == 128, "event_cell");
 
-#define EVENT_F_ACCT	  1u /* counters are meant */
+#define EVENT_F_ACCT      1u /* counters are meant */
 #define EVENT_F_TIMESTAMP 2u /* timestamp=1 when it was created */
 
 struct event_more {

@@ -11,7 +11,7 @@
 #define EXPIRE_HOLD 64u
 
 void conn_event(const struct table *t, uint32_t sh, uint32_t idx,
-		struct op_event *ev)
+                struct op_event *ev)
 {
 	const struct conn *c = table_conn(t, sh, idx);
 
@@ -20,12 +20,12 @@ void conn_event(const struct table *t, uint32_t sh, uint32_t idx,
 		ev->iface = table_detail(t, sh, idx)->iface;
 	}
 	ev->flags = (c->status & CONN_ACCT ? EVENT_F_ACCT : 0) |
-		    (c->status & CONN_TIMESTAMP ? EVENT_F_TIMESTAMP : 0);
+	            (c->status & CONN_TIMESTAMP ? EVENT_F_TIMESTAMP : 0);
 }
 
 void conn_end(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
-	      enum conn_reason reason, uint64_t ts_ns, uint32_t now,
-	      uint32_t max, bool tell, unsigned int extra)
+              enum conn_reason reason, uint64_t ts_ns, uint32_t now,
+              uint32_t max, bool tell, unsigned int extra)
 {
 	struct ring_header *h = t->ring[t->me].hdr;
 	const struct conn *c = table_conn(t, sh, idx);
@@ -55,13 +55,13 @@ uint64_t expire_ns(const struct table *t, uint32_t deadline, uint64_t now_ns)
 	uint64_t t0 = t->hdr->t0_real_ns;
 	int64_t ms = (int64_t)(now_ns - t0) / (int64_t)NS_PER_MS;
 
-	return t0 + (uint64_t)(ms + tick_left(deadline, (uint32_t)ms)) *
-			    NS_PER_MS;
+	return t0 +
+	       (uint64_t)(ms + tick_left(deadline, (uint32_t)ms)) * NS_PER_MS;
 }
 
 /* one entry whose chk has come; lock held; true: it was ended */
 static bool entry_look(struct table *t, uint32_t sh, uint32_t idx,
-		       uint64_t now_ns, uint32_t max, bool tell)
+                       uint64_t now_ns, uint32_t max, bool tell)
 {
 	uint32_t now = table_tick_of(t, now_ns);
 	const struct conn *c = table_conn(t, sh, idx);
@@ -84,12 +84,12 @@ static bool entry_look(struct table *t, uint32_t sh, uint32_t idx,
 	if (conn_find(t, &k, &slot, NULL) != idx)
 		return false;
 	conn_end(t, sh, idx, slot, REASON_TIMEOUT,
-		 expire_ns(t, c->deadline, now_ns), now, max, tell, CTR_COUNT);
+	         expire_ns(t, c->deadline, now_ns), now, max, tell, CTR_COUNT);
 	return true;
 }
 
 uint32_t shard_expire(struct table *t, uint32_t sh, uint64_t now_ns,
-		      uint32_t most, uint32_t max, bool tell, uint32_t *due)
+                      uint32_t most, uint32_t max, bool tell, uint32_t *due)
 {
 	uint32_t now = table_tick_of(t, now_ns);
 	const struct shard *q = &t->shard[sh];

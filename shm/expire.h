@@ -14,19 +14,19 @@
 /* A delete outside any packet, with its counters and event; `extra` is one
  * more counter to raise, or CTR_COUNT.  Lock held. */
 void conn_end(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
-	      enum conn_reason reason, uint64_t ts_ns, uint32_t now,
-	      uint32_t max, bool tell, unsigned int extra);
+              enum conn_reason reason, uint64_t ts_ns, uint32_t now,
+              uint32_t max, bool tell, unsigned int extra);
 
 /* What conn_end() and others tell about a connection as it stands. */
 void conn_event(const struct table *t, uint32_t sh, uint32_t idx,
-		struct op_event *ev);
+                struct op_event *ev);
 
 /* Ends what has expired in one shard, at most `most`; returns how many.
  * *due gets the earliest tick at which the shard needs another look (lowered,
  * never raised), or now when `most` was reached.  Takes the lock, for no more
  * than 64 entries at a time. */
 uint32_t shard_expire(struct table *t, uint32_t sh, uint64_t now_ns,
-		      uint32_t most, uint32_t max, bool tell, uint32_t *due);
+                      uint32_t most, uint32_t max, bool tell, uint32_t *due);
 
 /* the time at which an entry with this deadline expires, or did */
 uint64_t expire_ns(const struct table *t, uint32_t deadline, uint64_t now_ns);

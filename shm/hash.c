@@ -13,18 +13,18 @@ static inline uint64_t rotl(uint64_t x, int b)
 	return x << b | x >> (64 - b);
 }
 
-#define SIP_ROUND                                                              \
-	do {                                                                   \
-		v0 += v1;                                                      \
-		v2 += v3;                                                      \
-		v1 = rotl(v1, 13) ^ v0;                                        \
-		v3 = rotl(v3, 16) ^ v2;                                        \
-		v0 = rotl(v0, 32);                                             \
-		v2 += v1;                                                      \
-		v0 += v3;                                                      \
-		v1 = rotl(v1, 17) ^ v2;                                        \
-		v3 = rotl(v3, 21) ^ v0;                                        \
-		v2 = rotl(v2, 32);                                             \
+#define SIP_ROUND                       \
+	do {                            \
+		v0 += v1;               \
+		v2 += v3;               \
+		v1 = rotl(v1, 13) ^ v0; \
+		v3 = rotl(v3, 16) ^ v2; \
+		v0 = rotl(v0, 32);      \
+		v2 += v1;               \
+		v0 += v3;               \
+		v1 = rotl(v1, 17) ^ v2; \
+		v3 = rotl(v3, 21) ^ v0; \
+		v2 = rotl(v2, 32);      \
 	} while (0)
 
 uint64_t hash_words(const uint64_t key[2], const uint64_t *w, unsigned int n)
@@ -52,7 +52,7 @@ uint64_t hash_words(const uint64_t key[2], const uint64_t *w, unsigned int n)
 }
 
 uint64_t hash_key(const uint64_t key[2], const struct conn_key *k,
-		  const struct addr6 *a6)
+                  const struct addr6 *a6)
 {
 	uint64_t w[5];
 
@@ -69,7 +69,7 @@ uint64_t hash_key(const uint64_t key[2], const struct conn_key *k,
 uint32_t hash_fold(const uint32_t fold[4], const uint64_t a[2])
 {
 	uint64_t x = (a[0] ^ ((uint64_t)fold[0] << 32 | fold[1])) *
-		     0x9e3779b97f4a7c15ull;
+	             0x9e3779b97f4a7c15ull;
 
 	x ^= x >> 29;
 	x += a[1] ^ ((uint64_t)fold[2] << 32 | fold[3]);

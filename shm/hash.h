@@ -12,7 +12,7 @@ uint64_t hash_words(const uint64_t key[2], const uint64_t *w, unsigned int n);
 /* The hash of a connection: of the key alone for IPv4, of the ports, protocol,
  * zone and full addresses for IPv6. */
 uint64_t hash_key(const uint64_t key[2], const struct conn_key *k,
-		  const struct addr6 *a6);
+                  const struct addr6 *a6);
 
 /* The 32 bit fold of an IPv6 address that stands in conn_key.addr: lets a
  * wrong candidate be refused without touching addr6[]. */

@@ -1,9 +1,9 @@
 /* layout.c - the layout hash, and names of what layout.h lists. */
 #include "shm/layout.h"
 
-#define OFF(type, field)                                                       \
-	(uint32_t)(offsetof(type, field) << 8 |                                \
-		   (uint8_t)sizeof(((type *)0)->field))
+#define OFF(type, field)                        \
+	(uint32_t)(offsetof(type, field) << 8 | \
+	           (uint8_t)sizeof(((type *)0)->field))
 #define SIZE(type) (uint32_t)sizeof(type)
 
 /* one number for every offset that a peer of another build would rely on */

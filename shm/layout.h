@@ -26,23 +26,23 @@
 #include "shm/policy.h"
 #include "shm/stats.h"
 
-#define TBL_MAGIC 0x31304448534354ull /* "TCSHD01" */
+#define TBL_MAGIC    0x31304448534354ull /* "TCSHD01" */
 #define LAYOUT_MAJOR 1u
 #define LAYOUT_MINOR 0u
 
-#define NSHARD	    256u
+#define NSHARD      256u
 #define NWORKER_MAX 64u
 #define SLOT_REAPER 64u
 #define SLOT_API    65u
 #define SLOT_SUPER  66u
-#define NSLOT	    68u
-#define NRING	    65u /* workers and the reaper */
+#define NSLOT       68u
+#define NRING       65u /* workers and the reaper */
 
 #define PAGE 4096u
 
 /* capture positions: one a source of a worker; the last counts operations that
  * belong to no packet (expiry, victims, commands) */
-#define NSOURCE	   16u
+#define NSOURCE    16u
 #define SOURCE_OPS 15u
 
 enum op { OP_IDLE, OP_UPDATE, OP_INSERT, OP_DELETE, OP_REBUILD };
@@ -93,7 +93,8 @@ struct shard {
 	uint16_t op_src;
 	uint32_t repairs;
 	uint32_t damaged; /* times rebuilt from the entries */
-	/* lines 2 to 4: pre-image of an entry behind its key, and of its detail */
+	/* lines 2 to 4: pre-image of an entry behind its key, and of its detail
+	 */
 	uint8_t undo[CONN_UNDO_LEN];
 	struct conn_detail undo_detail;
 	uint8_t pad[24];
@@ -113,8 +114,16 @@ _Static_assert(offsetof(struct shard, undo) == 128, "shard line 2");
 _Static_assert(offsetof(struct shard, ext_free) == 320, "shard line 5");
 
 /* areas of the table segment: AREA(name, type, count) */
-enum area { AREA_SHARD, AREA_LINE, AREA_CHK, AREA_CONN, AREA_DETAIL,
-	    AREA_ADDR6, AREA_EXT, AREA_COUNT };
+enum area {
+	AREA_SHARD,
+	AREA_LINE,
+	AREA_CHK,
+	AREA_CONN,
+	AREA_DETAIL,
+	AREA_ADDR6,
+	AREA_EXT,
+	AREA_COUNT
+};
 
 enum seg_state { SEG_INIT, SEG_READY };
 enum clock_mode { CLOCK_LIVE, CLOCK_CAPTURE };
@@ -131,30 +140,30 @@ struct tbl_header {
 	/* geometry, never changed */
 	uint64_t size;
 	uint32_t nshard;
-	uint32_t cap;	  /* entries a shard, index 0 unused */
+	uint32_t cap;     /* entries a shard, index 0 unused */
 	uint32_t nbucket; /* main lines a shard */
-	uint32_t nline;	  /* and with overflow lines */
-	uint32_t max;	  /* connections that the room was made for */
+	uint32_t nline;   /* and with overflow lines */
+	uint32_t max;     /* connections that the room was made for */
 	uint32_t detail;  /* detail lines are there */
 	uint32_t hash_id;
-	uint32_t sparse;    /* private memory: pages come when touched */
+	uint32_t sparse;     /* private memory: pages come when touched */
 	uint32_t ring_cells; /* of each ring, a power of two */
 	uint32_t log_slots;  /* of the merged log, a power of two */
 	uint32_t clock_mode; /* enum clock_mode */
 	uint64_t off[AREA_COUNT];
 	uint64_t t0_mono_ns; /* live: tick 0 */
-	uint64_t source_id; /* of the captures (device, inode, size), or 0 */
-	uint64_t sum;	    /* FNV-1a of all above */
+	uint64_t source_id;  /* of the captures (device, inode, size), or 0 */
+	uint64_t sum;        /* FNV-1a of all above */
 	/* written while running, each on a line of its own */
 	uint32_t state __attribute__((aligned(64)));
 	uint32_t generation; /* starts of the daemon */
 	uint32_t nworker;    /* set by the supervisor before roles start */
 	uint64_t clock_ns __attribute__((aligned(64))); /* capture: now */
-	uint64_t budget __attribute__((aligned(64)));	/* connections drawn */
+	uint64_t budget __attribute__((aligned(64)));   /* connections drawn */
 	uint32_t pressure __attribute__((aligned(64)));
 	uint32_t generation_clean; /* generation that ended cleanly */
-	uint64_t t0_real_ns; /* tick 0; capture: set by the first frame */
-	uint64_t huge_bytes; /* of this segment in huge pages (reaper) */
+	uint64_t t0_real_ns;       /* tick 0; capture: set by the first frame */
+	uint64_t huge_bytes;       /* of this segment in huge pages (reaper) */
 };
 _Static_assert(sizeof(struct tbl_header) <= PAGE, "header page");
 
@@ -171,9 +180,9 @@ struct pend_item {
 
 struct command {
 	uint64_t number; /* + 1 when filled: number + 1 */
-	uint32_t kind;	 /* enum command_kind */
-	uint32_t uid;	 /* of the peer that asked */
-	uint64_t id;	 /* of the connection */
+	uint32_t kind;   /* enum command_kind */
+	uint32_t uid;    /* of the peer that asked */
+	uint64_t id;     /* of the connection */
 	uint32_t value, mask;
 	uint64_t seconds;
 	uint64_t labels[4];
@@ -186,9 +195,9 @@ enum command_kind {
 	COMMAND_NONE,
 	COMMAND_DELETE, /* id; value = enum conn_reason */
 	COMMAND_UPDATE, /* id; bits = COMMAND_F_*, value/mask, seconds, ... */
-	COMMAND_CHECK	/* shard `value`, under its lock */
+	COMMAND_CHECK   /* shard `value`, under its lock */
 };
-#define COMMAND_F_MARK	  1u
+#define COMMAND_F_MARK    1u
 #define COMMAND_F_TIMEOUT 2u
 #define COMMAND_F_STATUS  4u
 #define COMMAND_F_LABELS  8u
@@ -206,10 +215,10 @@ _Static_assert(sizeof(struct command_answer) == 128, "command_answer");
 struct ring_header {
 	/* the producer's; a repairer stores tail and ordinal for it */
 	uint64_t intent; /* cells below intent - ncells are being overwritten */
-	uint64_t tail;	 /* cells published */
+	uint64_t tail;   /* cells published */
 	uint32_t ordinal; /* events published, modulo 2^32 */
 	uint32_t ncells;
-	uint32_t credit;  /* of the connection budget, not used up */
+	uint32_t credit; /* of the connection budget, not used up */
 	uint32_t spare;
 	uint64_t cursor[NSOURCE] __attribute__((aligned(64)));
 	/* Counters that belong to the packet with cursor `pend_cursor`: written
@@ -223,11 +232,11 @@ struct ring_header {
 	/* figures of the source, absolute: base of dead predecessors + own */
 	uint64_t drop_kernel, drop_interface, received;
 	uint64_t base_kernel, base_interface, base_received;
-	uint32_t ended;	 /* capture: 1 every frame worked off, 2 broken file */
+	uint32_t ended; /* capture: 1 every frame worked off, 2 broken file */
 	uint32_t commands_done; /* reaper: answers given, modulo 2^32 */
-	uint64_t done;	 /* capture: last frame looked at */
+	uint64_t done;          /* capture: last frame looked at */
 	uint64_t clock_ns; /* capture: its clock before the batch under way */
-	char error[256]; /* what was wrong with the capture */
+	char error[256];   /* what was wrong with the capture */
 	struct command_answer answer[NCOMMAND] __attribute__((aligned(64)));
 };
 #define RING_HEADER (3 * PAGE)
@@ -236,12 +245,12 @@ _Static_assert(sizeof(struct ring_header) <= RING_HEADER, "ring header");
 /* one page a process; its own page is the only one that a process may write,
  * but for the supervisor, who clears what the dead left */
 struct proc_page {
-	uint32_t token;	      /* robust futex: TID, or |FUTEX_OWNER_DIED */
+	uint32_t token;       /* robust futex: TID, or |FUTEX_OWNER_DIED */
 	uint32_t incarnation; /* + 1 at each attach */
 	uint32_t role;
 	uint32_t pid;
 	uint64_t start_ns;
-	uint32_t beat;	/* + 1 each turn of the loop */
+	uint32_t beat;  /* + 1 each turn of the loop */
 	uint32_t state; /* enum proc_state */
 	/* waiting longer than 20 ms for a shard: which, and the lock word */
 	uint32_t blocked_shard, blocked_lock;
@@ -254,7 +263,7 @@ _Static_assert(sizeof(struct proc_page) <= PAGE, "proc page");
 enum proc_state { PROC_NONE, PROC_STARTING, PROC_READY };
 
 #define POLICY_BLOCKS 8u
-#define RETIRED_NO ~0ull
+#define RETIRED_NO    ~0ull
 
 struct policy_segment {
 	uint64_t epoch;
@@ -266,17 +275,17 @@ struct policy_segment {
 
 /* merged log: header, then log_slots slots */
 struct mlog_header {
-	uint64_t tail;	/* slots written */
-	uint64_t gseq;	/* number of the newest event */
-	uint64_t intent; /* slots below intent - log_slots are going */
-	uint64_t at_tail; /* tail that the cursors below belong to */
-	uint64_t cursor[NRING];	 /* cells taken from each ring */
+	uint64_t tail;           /* slots written */
+	uint64_t gseq;           /* number of the newest event */
+	uint64_t intent;         /* slots below intent - log_slots are going */
+	uint64_t at_tail;        /* tail that the cursors below belong to */
+	uint64_t cursor[NRING];  /* cells taken from each ring */
 	uint32_t ordinal[NRING]; /* events taken or known lost */
-	uint64_t next[NSHARD];	 /* next shard_seq wanted */
-	uint64_t lost[NRING];	 /* events lost by ring */
-	uint32_t started; /* capture held back: workers may begin */
-	uint32_t lossless; /* capture: producers wait for the log */
-	uint64_t ncommand; /* commands written */
+	uint64_t next[NSHARD];   /* next shard_seq wanted */
+	uint64_t lost[NRING];    /* events lost by ring */
+	uint32_t started;        /* capture held back: workers may begin */
+	uint32_t lossless;       /* capture: producers wait for the log */
+	uint64_t ncommand;       /* commands written */
 	struct command command[NCOMMAND] __attribute__((aligned(64)));
 };
 #define MLOG_HEADER (4 * PAGE)

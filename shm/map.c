@@ -27,7 +27,7 @@ static bool seg_writable(enum region_access access, unsigned int s)
 }
 
 int region_export(const struct region *r, enum region_access access, char *buf,
-		  size_t len)
+                  size_t len)
 {
 	unsigned int s;
 	size_t n = 0;
@@ -44,7 +44,7 @@ int region_export(const struct region *r, enum region_access access, char *buf,
 			return -errno;
 		region_seg_name(s, name, sizeof(name));
 		k = snprintf(buf + n, len - n, "%s%s=%d", n ? "," : "", name,
-			     fd);
+		             fd);
 		if (k < 0 || (size_t)k >= len - n)
 			return -ENOSPC;
 		n += (size_t)k;
@@ -103,17 +103,18 @@ static enum seg_mode seg_mode(enum region_access access, unsigned int s)
 }
 
 static void *seg_map(const struct region *r, unsigned int s, enum seg_mode mode,
-		     struct region_error *err)
+                     struct region_error *err)
 {
 	void *m;
 	char name[16];
 
 	m = mmap(NULL, r->size[s], mode_prot(mode), mode_flags(mode), r->fd[s],
-		 0);
+	         0);
 	if (m != MAP_FAILED)
 		return m;
 	region_seg_name(s, name, sizeof(name));
-	region_refuse(err, -errno, 1, "mapping segment %s: %s", name, strerror(errno));
+	region_refuse(err, -errno, 1, "mapping segment %s: %s", name,
+	              strerror(errno));
 	return NULL;
 }
 
@@ -121,18 +122,18 @@ static void *seg_map(const struct region *r, unsigned int s, enum seg_mode mode,
 
 /* the table at an address where huge pages can begin */
 static char *seg_map_aligned(const struct region *r, unsigned int s,
-			     enum seg_mode mode, struct region_error *err)
+                             enum seg_mode mode, struct region_error *err)
 {
 	uint64_t len = r->size[s];
 	char *room, *m, *at;
 
 	room = mmap(NULL, len + HUGE_PAGE, PROT_NONE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (room == MAP_FAILED)
 		return seg_map(r, s, mode, err);
 	at = room + (HUGE_PAGE - (uintptr_t)room % HUGE_PAGE) % HUGE_PAGE;
 	m = mmap(at, len, mode_prot(mode), mode_flags(mode) | MAP_FIXED,
-		 r->fd[s], 0);
+	         r->fd[s], 0);
 	if (m == MAP_FAILED) {
 		munmap(room, len + HUGE_PAGE);
 		return seg_map(r, s, mode, err);
@@ -145,7 +146,7 @@ static char *seg_map_aligned(const struct region *r, unsigned int s,
 }
 
 static int map_table(const struct region *r, struct table *t,
-		     enum seg_mode mode, struct region_error *err)
+                     enum seg_mode mode, struct region_error *err)
 {
 	char *m = seg_map_aligned(r, SEG_TBL, mode, err);
 	const struct tbl_header *h;
@@ -178,13 +179,13 @@ static int map_table(const struct region *r, struct table *t,
 }
 
 static int map_proc(const struct region *r, struct table *t,
-		    enum region_access access, uint32_t slot,
-		    struct region_error *err)
+                    enum region_access access, uint32_t slot,
+                    struct region_error *err)
 {
 	bool all = access == REGION_SUPERVISOR || access == REGION_ALL ||
-		   access == REGION_COPY;
+	           access == REGION_COPY;
 	char *m = seg_map(r, SEG_PROC,
-			  all ? seg_mode(access, SEG_PROC) : SEG_RO, err);
+	                  all ? seg_mode(access, SEG_PROC) : SEG_RO, err);
 
 	if (!m)
 		return -ENOMEM;
@@ -193,15 +194,15 @@ static int map_proc(const struct region *r, struct table *t,
 	if (all)
 		return 0;
 	if (mmap(m + (size_t)slot * PAGE, PAGE, PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_FIXED, r->fd[SEG_PROC],
-		 (off_t)slot * PAGE) == MAP_FAILED)
+	         MAP_SHARED | MAP_FIXED, r->fd[SEG_PROC],
+	         (off_t)slot * PAGE) == MAP_FAILED)
 		return region_refuse(err, -errno, 1, "mapping segment proc: %s",
-			      strerror(errno));
+		                     strerror(errno));
 	return 0;
 }
 
 static int map_rings(const struct region *r, struct table *t,
-		     enum seg_mode mode, struct region_error *err)
+                     enum seg_mode mode, struct region_error *err)
 {
 	unsigned int i;
 
@@ -219,16 +220,16 @@ static int map_rings(const struct region *r, struct table *t,
 		t->ring[i].mask = t->hdr->ring_cells - 1;
 		if (r->size[SEG_RING0 + i] <
 		    RING_HEADER + (uint64_t)t->hdr->ring_cells *
-					  sizeof(struct event_cell))
-			return region_refuse(err, -EINVAL, 4, "ring %u is cut short",
-				      i);
+		                          sizeof(struct event_cell))
+			return region_refuse(err, -EINVAL, 4,
+			                     "ring %u is cut short", i);
 	}
 	return 0;
 }
 
 int region_map(const struct region *r, struct table *t,
-	       enum region_access access, uint32_t slot,
-	       struct region_error *err)
+               enum region_access access, uint32_t slot,
+               struct region_error *err)
 {
 	void *m;
 	int e;
@@ -276,7 +277,7 @@ void region_unmap(struct table *t)
 		munmap(t->mlog, log);
 	if (t->policy)
 		munmap(t->policy, (sizeof(struct policy_segment) + PAGE - 1) /
-					  PAGE * PAGE);
+		                          PAGE * PAGE);
 	if (t->proc)
 		munmap(t->proc, (size_t)NSLOT * PAGE);
 	munmap(t->hdr, t->hdr->size);
@@ -288,7 +289,7 @@ void region_unmap(struct table *t)
 #endif
 
 bool region_collapse(struct table *t, unsigned int steps, uint64_t *at,
-		     uint64_t *got)
+                     uint64_t *got)
 {
 	char *m = (char *)t->hdr;
 

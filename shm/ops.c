@@ -17,7 +17,7 @@
 #define EXT_STEP   512u
 
 uint32_t conn_find(struct table *t, const struct conn_lookup *k, uint32_t *slot,
-		   uint64_t *searched)
+                   uint64_t *searched)
 {
 	uint32_t tag = hash_tag(k->hash), li = hash_bucket(t, k->hash), hop;
 
@@ -35,7 +35,7 @@ uint32_t conn_find(struct table *t, const struct conn_lookup *k, uint32_t *slot,
 			if (key_equal(&c->key, &k->key) &&
 			    (!(k->key.flags & KEY_V6) ||
 			     !memcmp(table_addr6(t, k->shard, idx), &k->addr6,
-				     sizeof(k->addr6)))) {
+			             sizeof(k->addr6)))) {
 				if (slot)
 					*slot = li << 4 | i;
 				return idx;
@@ -53,7 +53,7 @@ uint32_t conn_find(struct table *t, const struct conn_lookup *k, uint32_t *slot,
 /* ---- events ---- */
 
 static void cell_fill(struct event_cell *r, struct table *t, uint32_t sh,
-		      uint32_t idx, const struct op_event *ev, uint8_t ncell)
+                      uint32_t idx, const struct op_event *ev, uint8_t ncell)
 {
 	const struct conn *c = table_conn(t, sh, idx);
 	const struct conn_ext *x = table_ext(t, sh, c->ext);
@@ -88,7 +88,7 @@ static void cell_fill(struct event_cell *r, struct table *t, uint32_t sh,
 }
 
 static void more_fill(struct event_more *m, struct table *t, uint32_t sh,
-		      uint32_t idx)
+                      uint32_t idx)
 {
 	const struct conn *c = table_conn(t, sh, idx);
 	const struct conn_ext *x = table_ext(t, sh, c->ext);
@@ -110,11 +110,12 @@ static void more_fill(struct event_more *m, struct table *t, uint32_t sh,
  * that lag a whole ring behind see `intent` first.
  */
 static void event_prepare(struct table *t, uint32_t sh, uint32_t idx,
-			  const struct op_event *ev)
+                          const struct op_event *ev)
 {
 	struct event_ring *g = &t->ring[t->me];
 	struct shard *q = &t->shard[sh];
-	uint8_t n = ev->type != EVENT_NEW || table_conn(t, sh, idx)->ext ? 2 : 1;
+	uint8_t n =
+		ev->type != EVENT_NEW || table_conn(t, sh, idx)->ext ? 2 : 1;
 	uint64_t tail = g->hdr->tail, at = tail, end, i;
 	struct event_cell *r;
 
@@ -137,7 +138,7 @@ static void event_prepare(struct table *t, uint32_t sh, uint32_t idx,
 	cell_fill(r, t, sh, idx, ev, n);
 	if (n == 2) {
 		struct event_more *m = (struct event_more *)(void *)&g
-					       ->cell[(at + 1) & g->mask];
+		                               ->cell[(at + 1) & g->mask];
 
 		more_fill(m, t, sh, idx);
 		shm_store_release(&m->seq, EVENT_CONT | (at + 2));
@@ -151,7 +152,7 @@ static void event_prepare(struct table *t, uint32_t sh, uint32_t idx,
 /* ---- the op record ---- */
 
 static inline void op_begin(struct table *t, uint32_t sh, uint32_t idx,
-			    enum op op, uint32_t ext)
+                            enum op op, uint32_t ext)
 {
 	struct shard *q = &t->shard[sh];
 	const struct conn *c = table_conn(t, sh, idx);
@@ -224,7 +225,7 @@ static void delete_finish(struct table *t, uint32_t sh)
 	}
 	if (q->op_ext) {
 		shm_store_release(&table_ext(t, sh, q->op_ext)->next,
-				  q->op_enext);
+		                  q->op_enext);
 		shm_store(&q->ext_free, q->op_ext);
 	}
 	shm_store(table_chk(t, sh, idx), 0);
@@ -349,26 +350,25 @@ bool op_sane(const struct table *t, uint32_t sh)
 	h = t->ring[q->op_owner].hdr;
 	if (!q->op_idx || q->op_idx >= t->cap || q->op_src >= NSOURCE)
 		return false;
-	if (q->op_tail &&
-	    (q->op_tail < h->tail || q->op_tail > h->tail + 3))
+	if (q->op_tail && (q->op_tail < h->tail || q->op_tail > h->tail + 3))
 		return false;
-	if (q->op_ext >= t->cap ||
-	    (q->op_ext && q->op_enext >= t->cap &&
-	     q->op_enext != LINE_FROM_BUMP))
+	if (q->op_ext >= t->cap || (q->op_ext && q->op_enext >= t->cap &&
+	                            q->op_enext != LINE_FROM_BUMP))
 		return false;
 	if (q->op == OP_UPDATE)
 		return true;
 	return q->op_slot >> 4 < t->nline && (q->op_slot & 15) < LINE_SLOTS &&
 	       (!q->op_line ||
-		(q->op_line >= t->nbucket && q->op_line < t->nline &&
-		 q->op_prev < t->nline &&
-		 (q->op_lnext == LINE_FROM_BUMP || q->op_lnext < t->nline))) &&
+	        (q->op_line >= t->nbucket && q->op_line < t->nline &&
+	         q->op_prev < t->nline &&
+	         (q->op_lnext == LINE_FROM_BUMP || q->op_lnext < t->nline))) &&
 	       q->free_head[0] < t->cap && q->free_head[1] < t->cap &&
 	       q->free_tail[0] < t->cap && q->free_tail[1] < t->cap &&
 	       q->op_from <= FROM_BUMP6;
 }
 
-/* ---- plans: read only but for the record, which nobody reads while idle ---- */
+/* ---- plans: read only but for the record, which nobody reads while idle ----
+ */
 
 /* first free slot of the chain, else a new line behind its end */
 static bool slot_plan(struct table *t, uint32_t sh, uint32_t bucket)
@@ -409,7 +409,7 @@ static bool slot_plan(struct table *t, uint32_t sh, uint32_t bucket)
 
 /* the chain's last line is unlinked if this delete leaves it empty */
 static void trim_plan(struct table *t, uint32_t sh, uint32_t bucket,
-		      uint32_t slot)
+                      uint32_t slot)
 {
 	struct shard *q = &t->shard[sh];
 	uint32_t li = bucket, prev = bucket, hop, i;
@@ -437,7 +437,7 @@ static void trim_plan(struct table *t, uint32_t sh, uint32_t bucket,
  * says so here, not by SIGBUS.
  */
 static bool array_room(struct table *t, uint32_t sh, uint64_t off, size_t size,
-		       uint32_t want, uint32_t step, uint32_t *ready)
+                       uint32_t want, uint32_t step, uint32_t *ready)
 {
 	uint32_t have;
 
@@ -449,8 +449,8 @@ static bool array_room(struct table *t, uint32_t sh, uint64_t off, size_t size,
 	if (!t->sparse &&
 	    (t->tbl_fd < 0 ||
 	     posix_fallocate(t->tbl_fd,
-			     (off_t)(off + (uint64_t)sh * t->cap * size),
-			     (off_t)(have * size))))
+	                     (off_t)(off + (uint64_t)sh * t->cap * size),
+	                     (off_t)(have * size))))
 		return false;
 	shm_store(ready, have);
 	return true;
@@ -459,8 +459,7 @@ static bool array_room(struct table *t, uint32_t sh, uint64_t off, size_t size,
 static bool addr6_room(struct table *t, uint32_t sh, uint32_t idx)
 {
 	return array_room(t, sh, t->addr6_off, sizeof(struct addr6),
-			  t->cap - idx, ADDR6_STEP,
-			  &t->shard[sh].addr6_ready);
+	                  t->cap - idx, ADDR6_STEP, &t->shard[sh].addr6_ready);
 }
 
 /* notes in the record which extension record is to be taken */
@@ -476,7 +475,7 @@ static bool ext_plan(struct table *t, uint32_t sh)
 		q->op_enext = LINE_FROM_BUMP;
 		if (!n || n >= t->cap ||
 		    !array_room(t, sh, t->ext_off, sizeof(struct conn_ext),
-				n + 1, EXT_STEP, &q->ext_ready))
+		                n + 1, EXT_STEP, &q->ext_ready))
 			return false;
 	}
 	shm_store(&q->op_ext, n);
@@ -521,7 +520,7 @@ static void index_take(struct table *t, uint32_t sh, uint32_t idx)
 		break;
 	default:
 		shm_store(&q->free_head[q->op_from & 1],
-			  table_conn(t, sh, idx)->ext);
+		          table_conn(t, sh, idx)->ext);
 	}
 }
 
@@ -550,9 +549,9 @@ static void line_link(struct table *t, uint32_t sh)
 }
 
 uint32_t op_insert(struct table *t, const struct conn_lookup *k,
-		   const struct conn *init, const struct conn_detail *x,
-		   const struct conn_ext *ext, const struct op_event *ev,
-		   struct op_cursor cur, enum op_refusal *why)
+                   const struct conn *init, const struct conn_detail *x,
+                   const struct conn_ext *ext, const struct op_event *ev,
+                   struct op_cursor cur, enum op_refusal *why)
 {
 	uint32_t sh = k->shard, idx, xi = 0;
 	struct shard *q = &t->shard[sh];
@@ -631,7 +630,7 @@ struct conn_ext *op_update_ext(struct table *t, uint32_t sh, uint32_t idx)
 }
 
 void op_update_commit(struct table *t, uint32_t sh, uint32_t idx,
-		      const struct op_event *ev, struct op_cursor cur)
+                      const struct op_event *ev, struct op_cursor cur)
 {
 	struct conn *c = table_conn(t, sh, idx);
 	uint32_t *chk = table_chk(t, sh, idx);
@@ -648,20 +647,21 @@ void op_update_commit(struct table *t, uint32_t sh, uint32_t idx,
 }
 
 void op_delete_commit(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
-		      const struct op_event *ev, struct op_cursor cur)
+                      const struct op_event *ev, struct op_cursor cur)
 {
 	struct shard *q = &t->shard[sh];
 	struct conn *c = table_conn(t, sh, idx);
 	uint64_t h = hash_key(t->key.hash, &c->key,
-			      c->key.flags & KEY_V6 ? table_addr6(t, sh, idx)
-						    : NULL);
+	                      c->key.flags & KEY_V6 ? table_addr6(t, sh, idx)
+	                                            : NULL);
 
 	/* plan, then turn the update under way into a delete: both are taken
 	 * back by the same undo image */
 	q->op_slot = slot;
 	trim_plan(t, sh, hash_bucket(t, h), slot);
 	if (unlikely(q->op_ext)) {
-		/* taken in this very window: give it back while an undo would */
+		/* taken in this very window: give it back while an undo would
+		 */
 		ext_undo(t, sh);
 		shm_store(&c->ext, 0);
 		shm_store(&q->op_ext, 0);

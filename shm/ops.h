@@ -51,16 +51,16 @@ enum op_refusal { OP_DONE, OP_NO_INDEX, OP_CHAIN_FULL };
 /* Index of the connection, 0 = not there.  *slot says where its word stands;
  * *searched grows by the entries compared and unequal.  Lock held. */
 uint32_t conn_find(struct table *t, const struct conn_lookup *k, uint32_t *slot,
-		   uint64_t *searched);
+                   uint64_t *searched);
 
 /* Inserts a connection whose key is not there.  `init` gives everything
  * behind the key (CONN_LIVE is added), `x` the detail line (may be NULL),
  * `ext` its extension record (NULL: it has none).  Returns its index, or 0 and
  * why.  Lock held. */
 uint32_t op_insert(struct table *t, const struct conn_lookup *k,
-		   const struct conn *init, const struct conn_detail *x,
-		   const struct conn_ext *ext, const struct op_event *ev,
-		   struct op_cursor cur, enum op_refusal *why);
+                   const struct conn *init, const struct conn_detail *x,
+                   const struct conn_ext *ext, const struct op_event *ev,
+                   struct op_cursor cur, enum op_refusal *why);
 
 /* Opens the window in which the entry may be written behind its key, and its
  * detail line.  Must be followed by one of the two below.  Lock held. */
@@ -70,11 +70,11 @@ void op_update_begin(struct table *t, uint32_t sh, uint32_t idx);
 struct conn_ext *op_update_ext(struct table *t, uint32_t sh, uint32_t idx);
 /* Commits what was written. */
 void op_update_commit(struct table *t, uint32_t sh, uint32_t idx,
-		      const struct op_event *ev, struct op_cursor cur);
+                      const struct op_event *ev, struct op_cursor cur);
 /* Commits what was written together with the end of the connection; `slot` is
  * conn_find()'s. */
 void op_delete_commit(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
-		      const struct op_event *ev, struct op_cursor cur);
+                      const struct op_event *ev, struct op_cursor cur);
 
 /* Moves the cursor for a packet that changed no connection. */
 void op_cursor_set(struct table *t, struct op_cursor cur);

@@ -16,11 +16,11 @@
 
 #define POLICY_TRACKERS 16u
 #define POLICY_TIMEOUTS 16u
-#define POLICY_OPTIONS	8u
-#define POLICY_RULES	64u
-#define POLICY_RANGES	8u
+#define POLICY_OPTIONS  8u
+#define POLICY_RULES    64u
+#define POLICY_RANGES   8u
 #define POLICY_PROFILES 8u
-#define POLICY_NAME	24u
+#define POLICY_NAME     24u
 
 enum tcp_mode { TCP_MODE_AUTO, TCP_MODE_STRICT, TCP_MODE_MIRROR };
 enum checksum_mode { CHECKSUM_OFF, CHECKSUM_ON, CHECKSUM_AUTO };
@@ -78,15 +78,15 @@ struct policy {
 	uint8_t acct;
 	uint8_t timestamp;
 	uint8_t checksum; /* enum checksum_mode */
-	uint8_t events;	  /* 0 none, else always */
+	uint8_t events;   /* 0 none, else always */
 	uint8_t tcp_mode; /* enum tcp_mode, AUTO resolved by the source */
 	uint8_t log_invalid;
 	uint8_t tracker_off[POLICY_TRACKERS]; /* 1 = use the generic one */
-	uint8_t zone_from;  /* enum zone_from */
-	uint8_t zone_dirs;  /* there may be zones of one direction (F048) */
+	uint8_t zone_from;                    /* enum zone_from */
+	uint8_t zone_dirs; /* there may be zones of one direction (F048) */
 	uint8_t nrule;
 	uint8_t rule_gives; /* what any of the rules gives */
-	uint8_t nzone[2]; /* of the two lists below */
+	uint8_t nzone[2];   /* of the two lists below */
 	uint32_t timeout[POLICY_TRACKERS][POLICY_TIMEOUTS]; /* seconds */
 	uint32_t option[POLICY_TRACKERS][POLICY_OPTIONS];
 	/* zones that connections may have in one direction alone: the original,

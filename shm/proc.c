@@ -67,7 +67,7 @@ static void pend_apply(struct ring_header *h)
 	for (i = 0; i < n; i++)
 		if (h->pend[i].counter < STATS_SLOTS)
 			shm_store(&h->counter[h->pend[i].counter],
-				  h->pend[i].value);
+			          h->pend[i].value);
 	shm_store(&h->pend_cursor, 0);
 }
 
@@ -143,7 +143,7 @@ static uint64_t mono_now(void)
 
 /* one bounded wait; the holder `word` is named once it has stood for long */
 static void lock_wait(struct table *t, uint32_t sh, uint32_t word,
-		      uint64_t *since)
+                      uint64_t *since)
 {
 	const struct timespec nap = {0, 50000};
 	uint64_t now = mono_now();
@@ -161,7 +161,7 @@ static void lock_wait(struct table *t, uint32_t sh, uint32_t word,
 }
 
 static __attribute__((noinline)) void shard_lock_slow(struct table *t,
-						      uint32_t sh)
+                                                      uint32_t sh)
 {
 	uint32_t *lock = &t->shard[sh].lock, word, seen = 0, spins;
 	uint64_t since = 0;
@@ -201,7 +201,7 @@ void shard_unlock(struct table *t, uint32_t sh)
 }
 
 void counters_prepare(struct table *t, const struct counters *cs, uint64_t pkt,
-		      uint32_t src)
+                      uint32_t src)
 {
 	struct ring_header *h = t->ring[t->me].hdr;
 	uint32_t i;

@@ -46,12 +46,12 @@ struct counters {
 		uint32_t add;
 	} item[NPEND];
 };
-void counters_prepare(struct table *t, const struct counters *cs,
-		      uint64_t pkt, uint32_t src);
+void counters_prepare(struct table *t, const struct counters *cs, uint64_t pkt,
+                      uint32_t src);
 void counters_commit(struct table *t);
 
 static inline void counters_add(struct counters *cs, uint32_t counter,
-				uint32_t add)
+                                uint32_t add)
 {
 	uint32_t i;
 

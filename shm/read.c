@@ -11,7 +11,7 @@
 
 /* the entry's seq is odd at `a`: what would a reader have seen before? */
 static int read_torn(const struct table *t, uint32_t sh, uint32_t idx,
-		     uint32_t a, struct conn_view *v)
+                     uint32_t a, struct conn_view *v)
 {
 	const struct shard *q = &t->shard[sh];
 	const struct conn *c = table_conn(t, sh, idx);
@@ -50,7 +50,7 @@ static void read_ext(const struct table *t, struct conn_view *v)
 }
 
 int conn_read(const struct table *t, uint32_t sh, uint32_t idx,
-	      struct conn_view *v)
+              struct conn_view *v)
 {
 	const struct conn *c = table_conn(t, sh, idx);
 	uint32_t spins;
@@ -82,7 +82,7 @@ int conn_read(const struct table *t, uint32_t sh, uint32_t idx,
 }
 
 int conn_lookup(const struct table *t, const struct conn_lookup *k,
-		struct conn_view *v)
+                struct conn_view *v)
 {
 	uint32_t tag = hash_tag(k->hash), li = hash_bucket(t, k->hash), hop;
 

@@ -23,9 +23,9 @@ struct conn_view {
 /* 1 = there, 0 = not there, -1 = could not be read (a writer that never
  * stops; the caller may try again) */
 int conn_read(const struct table *t, uint32_t sh, uint32_t idx,
-	      struct conn_view *v);
+              struct conn_view *v);
 int conn_lookup(const struct table *t, const struct conn_lookup *k,
-		struct conn_view *v);
+                struct conn_view *v);
 
 /* Walk in index order: every connection that lives through the walk is seen
  * exactly once.  Start with {0, 0}; false = end. */

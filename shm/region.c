@@ -19,7 +19,8 @@
 
 #define PATH_LEN 512
 
-int region_refuse(struct region_error *err, int r, int exit_code, const char *fmt, ...)
+int region_refuse(struct region_error *err, int r, int exit_code,
+                  const char *fmt, ...)
 {
 	va_list ap;
 
@@ -32,9 +33,11 @@ int region_refuse(struct region_error *err, int r, int exit_code, const char *fm
 
 void region_seg_name(enum segment s, char *buf, size_t len)
 {
-	static const char *const names[] = {
-		[SEG_TBL] = "tbl", [SEG_PROC] = "proc", [SEG_MLOG] = "mlog",
-		[SEG_POL] = "pol", [SEG_KEY] = "key"};
+	static const char *const names[] = {[SEG_TBL] = "tbl",
+	                                    [SEG_PROC] = "proc",
+	                                    [SEG_MLOG] = "mlog",
+	                                    [SEG_POL] = "pol",
+	                                    [SEG_KEY] = "key"};
 
 	if (s < SEG_RING0)
 		snprintf(buf, len, "%s", names[s]);
@@ -43,7 +46,7 @@ void region_seg_name(enum segment s, char *buf, size_t len)
 }
 
 static void seg_path(const struct region_params *p, enum segment s,
-		     const char *suffix, char *buf, size_t len)
+                     const char *suffix, char *buf, size_t len)
 {
 	char name[16];
 
@@ -107,8 +110,8 @@ static void geometry_of(const struct region_params *p, struct geometry *g)
 	len[AREA_CHK] = (uint64_t)NSHARD * g->cap * sizeof(uint32_t);
 	len[AREA_CONN] = (uint64_t)NSHARD * g->cap * sizeof(struct conn);
 	len[AREA_DETAIL] = p->detail ? (uint64_t)NSHARD * g->cap *
-					       sizeof(struct conn_detail)
-				     : 0;
+	                                       sizeof(struct conn_detail)
+	                             : 0;
 	len[AREA_ADDR6] = (uint64_t)NSHARD * g->cap * sizeof(struct addr6);
 	len[AREA_EXT] = (uint64_t)NSHARD * g->cap * sizeof(struct conn_ext);
 	for (a = 0; a < AREA_COUNT; a++) {
@@ -127,15 +130,16 @@ void region_plan(const struct region_params *p, uint64_t size[SEG_COUNT])
 	memset(size, 0, SEG_COUNT * sizeof(size[0]));
 	size[SEG_TBL] = g.size;
 	size[SEG_PROC] = (uint64_t)NSLOT * PAGE;
-	size[SEG_MLOG] = MLOG_HEADER +
-			 (uint64_t)g.log_slots * sizeof(struct event_slot);
-	size[SEG_POL] = (sizeof(struct policy_segment) + PAGE - 1) / PAGE *
-			PAGE;
+	size[SEG_MLOG] =
+		MLOG_HEADER + (uint64_t)g.log_slots * sizeof(struct event_slot);
+	size[SEG_POL] =
+		(sizeof(struct policy_segment) + PAGE - 1) / PAGE * PAGE;
 	size[SEG_KEY] = PAGE;
 	for (s = SEG_RING0; s < SEG_COUNT; s++)
 		if (seg_wanted(p, s))
-			size[s] = RING_HEADER + (uint64_t)g.ring_cells *
-							sizeof(struct event_cell);
+			size[s] =
+				RING_HEADER + (uint64_t)g.ring_cells *
+						      sizeof(struct event_cell);
 }
 
 uint64_t region_bytes_per_conn(const struct region_params *p, bool v6)
@@ -241,7 +245,7 @@ static void shards_fill(char *tbl, const struct tbl_header *h)
 /* ---- creation ---- */
 
 static int seg_allocate(int fd, const struct region_params *p, unsigned int s,
-			uint64_t size, struct region_error *err)
+                        uint64_t size, struct region_error *err)
 {
 	struct geometry g;
 	struct statvfs vfs;
@@ -251,30 +255,32 @@ static int seg_allocate(int fd, const struct region_params *p, unsigned int s,
 	geometry_of(p, &g);
 	region_seg_name(s, name, sizeof(name));
 	if (ftruncate(fd, (off_t)size))
-		return region_refuse(err, -errno, 1, "segment %s of %llu bytes: %s",
-			      name, (unsigned long long)size, strerror(errno));
+		return region_refuse(err, -errno, 1,
+		                     "segment %s of %llu bytes: %s", name,
+		                     (unsigned long long)size, strerror(errno));
 	if (!p->dir)
 		return 0;
 	/* what is touched must exist: a full tmpfs is told here, not as a
 	 * SIGBUS in the packet path.  IPv6 addresses and extension records get
 	 * memory as they come */
 	r = posix_fallocate(fd, 0,
-			    (off_t)(s == SEG_TBL ? g.off[AREA_ADDR6] : size));
+	                    (off_t)(s == SEG_TBL ? g.off[AREA_ADDR6] : size));
 	if (!r)
 		return 0;
 	memset(&vfs, 0, sizeof(vfs));
 	fstatvfs(fd, &vfs);
 	return region_refuse(err, -r, 1,
-		      "%s: no room for segment %s of %llu MiB (%llu MiB "
-		      "free): %s; make it larger or set a smaller max, "
-		      "event.ring, event.log",
-		      p->dir, name, (unsigned long long)(size >> 20),
-		      (unsigned long long)vfs.f_bavail * vfs.f_frsize >> 20,
-		      strerror(r));
+	                     "%s: no room for segment %s of %llu MiB (%llu MiB "
+	                     "free): %s; make it larger or set a smaller max, "
+	                     "event.ring, event.log",
+	                     p->dir, name, (unsigned long long)(size >> 20),
+	                     (unsigned long long)vfs.f_bavail * vfs.f_frsize >>
+	                             20,
+	                     strerror(r));
 }
 
 static int seg_open_new(const struct region_params *p, unsigned int s,
-			struct region_error *err)
+                        struct region_error *err)
 {
 	char path[PATH_LEN], name[16];
 	int fd;
@@ -287,11 +293,12 @@ static int seg_open_new(const struct region_params *p, unsigned int s,
 		seg_path(p, s, ".new", path, sizeof(path));
 		unlink(path);
 		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
-			  s == SEG_KEY || s == SEG_PROC || s == SEG_POL ? 0600
-									: 0640);
+		          s == SEG_KEY || s == SEG_PROC || s == SEG_POL ? 0600
+		                                                        : 0640);
 	}
 	if (fd < 0)
-		return region_refuse(err, -errno, 1, "%s: %s", path, strerror(errno));
+		return region_refuse(err, -errno, 1, "%s: %s", path,
+		                     strerror(errno));
 	return fd;
 }
 
@@ -304,14 +311,15 @@ static int seg_reopen_ro(int fd)
 }
 
 static int seg_fill(int fd, const struct region_params *p, unsigned int s,
-		    uint64_t size, struct region_error *err)
+                    uint64_t size, struct region_error *err)
 {
 	char *m = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	struct geometry g;
 	int r = 0;
 
 	if (m == MAP_FAILED)
-		return region_refuse(err, -errno, 1, "mmap: %s", strerror(errno));
+		return region_refuse(err, -errno, 1, "mmap: %s",
+		                     strerror(errno));
 	geometry_of(p, &g);
 	if (s == SEG_TBL) {
 		struct tbl_header *h = (struct tbl_header *)(void *)m;
@@ -321,9 +329,9 @@ static int seg_fill(int fd, const struct region_params *p, unsigned int s,
 		h->state = SEG_READY;
 	} else if (s == SEG_KEY) {
 		r = getrandom(m, sizeof(struct key_segment), 0) ==
-				    sizeof(struct key_segment)
-			    ? 0
-			    : -EIO;
+		                    sizeof(struct key_segment)
+		            ? 0
+		            : -EIO;
 	} else if (s == SEG_POL) {
 		struct policy_segment *pol = (struct policy_segment *)(void *)m;
 
@@ -342,12 +350,13 @@ static int seg_fill(int fd, const struct region_params *p, unsigned int s,
 	}
 	munmap(m, size);
 	if (r)
-		return region_refuse(err, r, 1, "no random numbers: %s", strerror(-r));
+		return region_refuse(err, r, 1, "no random numbers: %s",
+		                     strerror(-r));
 	return 0;
 }
 
 static int seg_create(struct region *r, const struct region_params *p,
-		      unsigned int s, uint64_t size, struct region_error *err)
+                      unsigned int s, uint64_t size, struct region_error *err)
 {
 	int e, fd = seg_open_new(p, s, err);
 
@@ -362,19 +371,21 @@ static int seg_create(struct region *r, const struct region_params *p,
 		return e;
 	r->fd_ro[s] = seg_reopen_ro(fd);
 	if (r->fd_ro[s] < 0)
-		return region_refuse(err, -errno, 1, "segment: %s", strerror(errno));
+		return region_refuse(err, -errno, 1, "segment: %s",
+		                     strerror(errno));
 	return 0;
 }
 
 static int seg_publish(const struct region_params *p, unsigned int s,
-		       struct region_error *err)
+                       struct region_error *err)
 {
 	char from[PATH_LEN], to[PATH_LEN];
 
 	seg_path(p, s, ".new", from, sizeof(from));
 	seg_path(p, s, "", to, sizeof(to));
 	if (rename(from, to))
-		return region_refuse(err, -errno, 1, "%s: %s", to, strerror(errno));
+		return region_refuse(err, -errno, 1, "%s: %s", to,
+		                     strerror(errno));
 	return 0;
 }
 
@@ -389,7 +400,7 @@ void region_init(struct region *r)
 }
 
 int region_create(struct region *r, const struct region_params *p,
-		  struct region_error *err)
+                  struct region_error *err)
 {
 	uint64_t size[SEG_COUNT];
 	char path[PATH_LEN];
@@ -428,75 +439,82 @@ static void hex16(const uint8_t b[16], char out[33])
 #define RESET_HINT "; --reset-table sets it aside and starts afresh"
 
 static int header_check(const struct tbl_header *h, uint64_t size,
-			const char *path, struct region_error *err)
+                        const char *path, struct region_error *err)
 {
 	uint8_t boot[16];
 	char a[33], b[33];
 
 	if (size < sizeof(*h) || h->magic != TBL_MAGIC)
-		return region_refuse(err, -EINVAL, 4,
-			      "%s: magic %016llx, not %016llx" RESET_HINT, path,
-			      size < 8 ? 0ull : (unsigned long long)h->magic,
-			      (unsigned long long)TBL_MAGIC);
+		return region_refuse(
+			err, -EINVAL, 4,
+			"%s: magic %016llx, not %016llx" RESET_HINT, path,
+			size < 8 ? 0ull : (unsigned long long)h->magic,
+			(unsigned long long)TBL_MAGIC);
 	if (h->endian != 0x01020304 || h->page != PAGE)
 		return region_refuse(err, -EINVAL, 4,
-			      "%s: byte order %08x, page %u, not %08x, "
-			      "%u" RESET_HINT,
-			      path, h->endian, h->page, 0x01020304, PAGE);
+		                     "%s: byte order %08x, page %u, not %08x, "
+		                     "%u" RESET_HINT,
+		                     path, h->endian, h->page, 0x01020304,
+		                     PAGE);
 	if (h->major != LAYOUT_MAJOR || h->layout != layout_hash())
-		return region_refuse(err, -EINVAL, 4,
-			      "%s: layout %u.%016llx, this program has "
-			      "%u.%016llx" RESET_HINT,
-			      path, h->major, (unsigned long long)h->layout,
-			      LAYOUT_MAJOR, (unsigned long long)layout_hash());
+		return region_refuse(
+			err, -EINVAL, 4,
+			"%s: layout %u.%016llx, this program has "
+			"%u.%016llx" RESET_HINT,
+			path, h->major, (unsigned long long)h->layout,
+			LAYOUT_MAJOR, (unsigned long long)layout_hash());
 	if (h->sum != header_sum(h) || h->state != SEG_READY)
 		return region_refuse(err, -EINVAL, 4,
-			      "%s: header damaged, sum %016llx, not "
-			      "%016llx" RESET_HINT,
-			      path, (unsigned long long)h->sum,
-			      (unsigned long long)header_sum(h));
+		                     "%s: header damaged, sum %016llx, not "
+		                     "%016llx" RESET_HINT,
+		                     path, (unsigned long long)h->sum,
+		                     (unsigned long long)header_sum(h));
 	if (size < h->size)
-		return region_refuse(err, -EINVAL, 4,
-			      "%s: cut short, %llu bytes of %llu" RESET_HINT,
-			      path, (unsigned long long)size,
-			      (unsigned long long)h->size);
+		return region_refuse(
+			err, -EINVAL, 4,
+			"%s: cut short, %llu bytes of %llu" RESET_HINT, path,
+			(unsigned long long)size, (unsigned long long)h->size);
 	boot_id(boot);
 	hex16(h->boot_id, a);
 	hex16(boot, b);
 	if (memcmp(h->boot_id, boot, sizeof(boot)))
-		return region_refuse(err, -ESTALE, 4,
-			      "%s: made in boot %s, this is boot %s" RESET_HINT,
-			      path, a, b);
+		return region_refuse(
+			err, -ESTALE, 4,
+			"%s: made in boot %s, this is boot %s" RESET_HINT, path,
+			a, b);
 	return 0;
 }
 
 static int capture_check(const struct tbl_header *h,
-			 const struct region_params *p, const char *path,
-			 struct region_error *err)
+                         const struct region_params *p, const char *path,
+                         struct region_error *err)
 {
 	if (h->clock_mode != (uint32_t)p->clock_mode)
-		return region_refuse(err, -EINVAL, 4,
-			      "%s: made from %s, asked for %s" RESET_HINT, path,
-			      h->clock_mode ? "captures" : "live interfaces",
-			      p->clock_mode ? "captures" : "live interfaces");
+		return region_refuse(
+			err, -EINVAL, 4,
+			"%s: made from %s, asked for %s" RESET_HINT, path,
+			h->clock_mode ? "captures" : "live interfaces",
+			p->clock_mode ? "captures" : "live interfaces");
 	if (p->clock_mode != CLOCK_CAPTURE)
 		return 0;
 	if (h->source_id != p->source_id)
-		return region_refuse(err, -EINVAL, 4,
-			      "%s: made from captures %016llx, asked for "
-			      "%016llx" RESET_HINT,
-			      path, (unsigned long long)h->source_id,
-			      (unsigned long long)p->source_id);
+		return region_refuse(
+			err, -EINVAL, 4,
+			"%s: made from captures %016llx, asked for "
+			"%016llx" RESET_HINT,
+			path, (unsigned long long)h->source_id,
+			(unsigned long long)p->source_id);
 	if (h->nworker != p->nworker)
-		return region_refuse(err, -EINVAL, 4,
-			      "%s: made by %u workers, asked for %u; their "
-			      "positions in the captures do not fit" RESET_HINT,
-			      path, h->nworker, p->nworker);
+		return region_refuse(
+			err, -EINVAL, 4,
+			"%s: made by %u workers, asked for %u; their "
+			"positions in the captures do not fit" RESET_HINT,
+			path, h->nworker, p->nworker);
 	return 0;
 }
 
 static int seg_open_old(struct region *r, const struct region_params *p,
-			unsigned int s, int how, struct region_error *err)
+                        unsigned int s, int how, struct region_error *err)
 {
 	char path[PATH_LEN];
 	struct stat st;
@@ -504,23 +522,24 @@ static int seg_open_old(struct region *r, const struct region_params *p,
 	seg_path(p, s, "", path, sizeof(path));
 	r->fd[s] = open(path, how | O_CLOEXEC | O_NOFOLLOW);
 	if (r->fd[s] < 0)
-		return region_refuse(err, -errno, errno == EACCES ? 1 : 4, "%s: %s%s",
-			      path, strerror(errno), RESET_HINT);
+		return region_refuse(err, -errno, errno == EACCES ? 1 : 4,
+		                     "%s: %s%s", path, strerror(errno),
+		                     RESET_HINT);
 	if (fstat(r->fd[s], &st) || !S_ISREG(st.st_mode))
-		return region_refuse(err, -EINVAL, 4, "%s: not a file" RESET_HINT,
-			      path);
+		return region_refuse(err, -EINVAL, 4,
+		                     "%s: not a file" RESET_HINT, path);
 	r->size[s] = (uint64_t)st.st_size;
 	r->fd_ro[s] = seg_reopen_ro(r->fd[s]);
 	return r->fd_ro[s] < 0 ? region_refuse(err, -errno, 1, "%s: %s", path,
-					strerror(errno))
-			       : 0;
+	                                       strerror(errno))
+	                       : 0;
 }
 
 /* The sum finds accidents.  But no process walks by a geometry that this
  * program would not have made of the same parameters. */
 static int geometry_check(const struct tbl_header *h,
-			  const struct region_params *made, const char *path,
-			  struct region_error *err)
+                          const struct region_params *made, const char *path,
+                          struct region_error *err)
 {
 	struct geometry g;
 
@@ -532,14 +551,15 @@ static int geometry_check(const struct tbl_header *h,
 	    h->log_slots == g.log_slots && h->size == g.size &&
 	    !memcmp(h->off, g.off, sizeof(g.off)))
 		return 0;
-	return region_refuse(err, -EINVAL, 4,
-		      "%s: %u entries a shard in %llu bytes is not what a "
-		      "max of %u makes" RESET_HINT,
-		      path, h->cap, (unsigned long long)h->size, h->max);
+	return region_refuse(
+		err, -EINVAL, 4,
+		"%s: %u entries a shard in %llu bytes is not what a "
+		"max of %u makes" RESET_HINT,
+		path, h->cap, (unsigned long long)h->size, h->max);
 }
 
 static int adopt_header(struct region *r, const struct region_params *p,
-			struct region_params *old, struct region_error *err)
+                        struct region_params *old, struct region_error *err)
 {
 	struct tbl_header *h;
 	char path[PATH_LEN];
@@ -548,13 +568,15 @@ static int adopt_header(struct region *r, const struct region_params *p,
 	seg_path(p, SEG_TBL, "", path, sizeof(path));
 	if (r->size[SEG_TBL] < PAGE)
 		return region_refuse(err, -EINVAL, 4,
-			      "%s: cut short, %llu bytes of at least "
-			      "%u" RESET_HINT,
-			      path, (unsigned long long)r->size[SEG_TBL], PAGE);
-	h = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
-		 r->fd[SEG_TBL], 0);
+		                     "%s: cut short, %llu bytes of at least "
+		                     "%u" RESET_HINT,
+		                     path, (unsigned long long)r->size[SEG_TBL],
+		                     PAGE);
+	h = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd[SEG_TBL],
+	         0);
 	if (h == MAP_FAILED)
-		return region_refuse(err, -errno, 1, "%s: %s", path, strerror(errno));
+		return region_refuse(err, -errno, 1, "%s: %s", path,
+		                     strerror(errno));
 	e = header_check(h, r->size[SEG_TBL], path, err);
 	if (!e)
 		e = capture_check(h, p, path, err);
@@ -577,7 +599,7 @@ static int adopt_header(struct region *r, const struct region_params *p,
 }
 
 int region_adopt(struct region *r, const struct region_params *p,
-		 struct region_error *err)
+                 struct region_error *err)
 {
 	struct region_params old;
 	uint64_t size[SEG_COUNT];
@@ -608,12 +630,12 @@ int region_adopt(struct region *r, const struct region_params *p,
 			e = seg_open_old(r, p, s, O_RDWR, err);
 			region_seg_name(s, name, sizeof(name));
 			if (!e && r->size[s] < size[s])
-				e = region_refuse(err, -EINVAL, 4,
-					   "%s: cut short, %llu bytes of "
-					   "%llu" RESET_HINT,
-					   path,
-					   (unsigned long long)r->size[s],
-					   (unsigned long long)size[s]);
+				e = region_refuse(
+					err, -EINVAL, 4,
+					"%s: cut short, %llu bytes of "
+					"%llu" RESET_HINT,
+					path, (unsigned long long)r->size[s],
+					(unsigned long long)size[s]);
 		}
 		if (e)
 			goto bad;
@@ -626,7 +648,7 @@ bad:
 
 /* the header as it stands, into *h */
 static int inspect_header(struct region *r, const struct region_params *p,
-			  struct tbl_header *h, struct region_error *err)
+                          struct tbl_header *h, struct region_error *err)
 {
 	char path[PATH_LEN];
 	int e;
@@ -635,16 +657,15 @@ static int inspect_header(struct region *r, const struct region_params *p,
 	if (r->size[SEG_TBL] < PAGE ||
 	    pread(r->fd[SEG_TBL], h, sizeof(*h), 0) != sizeof(*h))
 		return region_refuse(err, -EINVAL, 4,
-				     "%s: cut short, %llu bytes of at least %u",
-				     path,
-				     (unsigned long long)r->size[SEG_TBL],
-				     PAGE);
+		                     "%s: cut short, %llu bytes of at least %u",
+		                     path, (unsigned long long)r->size[SEG_TBL],
+		                     PAGE);
 	e = header_check(h, r->size[SEG_TBL], path, err);
 	return e == -ESTALE ? 0 : e;
 }
 
 int region_inspect(struct region *r, const struct region_params *p,
-		   struct region_error *err)
+                   struct region_error *err)
 {
 	struct region_params old = *p;
 	uint64_t size[SEG_COUNT];
@@ -676,9 +697,9 @@ int region_inspect(struct region *r, const struct region_params *p,
 		e = seg_open_old(r, p, s, O_RDONLY, err);
 		if (!e && r->size[s] < size[s])
 			e = region_refuse(err, -EINVAL, 4,
-					  "%s: cut short, %llu bytes of %llu",
-					  path, (unsigned long long)r->size[s],
-					  (unsigned long long)size[s]);
+			                  "%s: cut short, %llu bytes of %llu",
+			                  path, (unsigned long long)r->size[s],
+			                  (unsigned long long)size[s]);
 		if (e)
 			goto bad;
 	}
@@ -698,7 +719,7 @@ int region_set_aside(const struct region_params *p, struct region_error *err)
 		seg_path(p, s, ".bad", to, sizeof(to));
 		if (rename(from, to) && errno != ENOENT)
 			return region_refuse(err, -errno, 1, "%s: %s", to,
-				      strerror(errno));
+			                     strerror(errno));
 	}
 	return 0;
 }

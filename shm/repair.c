@@ -52,11 +52,11 @@ static bool rebuild_link(struct table *t, uint32_t sh, uint32_t idx)
 			}
 			if ((w & SLOT_TAG) == hash_tag(h) &&
 			    key_equal(&table_conn(t, sh, w & SLOT_IDX)->key,
-				      &c->key) &&
+			              &c->key) &&
 			    (!(c->key.flags & KEY_V6) ||
 			     !memcmp(table_addr6(t, sh, w & SLOT_IDX),
-				     table_addr6(t, sh, idx),
-				     sizeof(struct addr6))))
+			             table_addr6(t, sh, idx),
+			             sizeof(struct addr6))))
 				return false;
 		}
 		if (!l->next) {
@@ -174,7 +174,7 @@ uint32_t shard_rebuild(struct table *t, uint32_t sh)
 		}
 		if (entry_valid(t, sh, idx) && rebuild_link(t, sh, idx)) {
 			shm_store(table_chk(t, sh, idx),
-				  c->deadline ? c->deadline : 1);
+			          c->deadline ? c->deadline : 1);
 			n++;
 			continue;
 		}

@@ -6,7 +6,7 @@
 
 /* fills err and returns r */
 int region_refuse(struct region_error *err, int r, int exit_code,
-		  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+                  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* "tbl", "ev.3" */
 void region_seg_name(enum segment s, char *buf, size_t len);

@@ -24,7 +24,7 @@ struct table {
 	struct conn_detail *detail; /* NULL with detail = off */
 	struct addr6 *addr6;
 	struct conn_ext *ext;
-	struct proc_page *proc; /* NSLOT pages, PAGE bytes apart */
+	struct proc_page *proc;        /* NSLOT pages, PAGE bytes apart */
 	struct event_ring ring[NRING]; /* hdr NULL: not mapped */
 	struct mlog_header *mlog;
 	struct event_slot *log;
@@ -52,33 +52,33 @@ struct conn_lookup {
 };
 
 static inline struct line *table_line(const struct table *t, uint32_t sh,
-				      uint32_t li)
+                                      uint32_t li)
 {
 	return &t->line[(size_t)sh * t->nline + li];
 }
 
 static inline struct conn *table_conn(const struct table *t, uint32_t sh,
-				      uint32_t idx)
+                                      uint32_t idx)
 {
 	return &t->conn[(size_t)sh * t->cap + idx];
 }
 
 static inline struct conn_detail *table_detail(const struct table *t,
-					       uint32_t sh, uint32_t idx)
+                                               uint32_t sh, uint32_t idx)
 {
 	return &t->detail[(size_t)sh * t->cap + idx];
 }
 
 /* IPv6 entries come from the top of a shard, so their addresses are dense */
 static inline struct addr6 *table_addr6(const struct table *t, uint32_t sh,
-					uint32_t idx)
+                                        uint32_t idx)
 {
 	return &t->addr6[(size_t)sh * t->cap + (t->cap - 1 - idx)];
 }
 
 /* NULL: no such record (`ext` may be anything that stands in an entry) */
 static inline struct conn_ext *table_ext(const struct table *t, uint32_t sh,
-					 uint32_t ext)
+                                         uint32_t ext)
 {
 	if (likely(!ext) || ext >= t->cap)
 		return NULL;
@@ -86,7 +86,7 @@ static inline struct conn_ext *table_ext(const struct table *t, uint32_t sh,
 }
 
 static inline uint32_t *table_chk(const struct table *t, uint32_t sh,
-				  uint32_t idx)
+                                  uint32_t idx)
 {
 	return &t->chk[(size_t)sh * t->cap + idx];
 }
@@ -108,10 +108,9 @@ static inline uint32_t hash_tag(uint64_t h)
 
 /* indices in [1, bump[0]) and (bump[1], cap) have been used */
 static inline bool shard_used(const struct table *t, const struct shard *q,
-			      uint32_t idx)
+                              uint32_t idx)
 {
-	return idx && idx < t->cap &&
-	       (idx < q->bump[0] || idx > q->bump[1]);
+	return idx && idx < t->cap && (idx < q->bump[0] || idx > q->bump[1]);
 }
 
 static inline bool key_equal(const struct conn_key *a, const struct conn_key *b)

@@ -119,7 +119,7 @@ void sets_collect(struct api *a)
 	while ((n = role_receive(ctl, text, sizeof(text))) > 0) {
 		if (strncmp(text, "config\n", 7) != 0)
 			set_answer(a, text);
-		else if (conf_read_text(a->env->conf, text + 7, err))
+		else if (conf_replace_text(a->env->conf, text + 7, err))
 			log_warnx("api", "configuration: %s", err);
 	}
 }

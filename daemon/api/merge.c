@@ -84,7 +84,7 @@ static inline uint64_t ring_cells(const struct event_ring *g)
 /* `tail` never runs ahead of `intent`; but where it was written over, a walk
  * to it must not take for ever. */
 static inline bool ring_lapped(const struct event_ring *g, uint64_t c,
-			       uint64_t tail)
+                               uint64_t tail)
 {
 	return shm_load(&g->hdr->intent) > c + ring_cells(g) ||
 	       tail - c > ring_cells(g);

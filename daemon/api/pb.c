@@ -41,7 +41,7 @@ struct facts {
 	bool acct;
 	const uint64_t *packets, *bytes;
 	const struct conn_detail *detail; /* NULL: not known */
-	const uint64_t *labels;		  /* NULL: none */
+	const uint64_t *labels;           /* NULL: none */
 };
 
 int pb_init(struct pb *b, const struct table *t, const struct policy *pol)
@@ -351,7 +351,7 @@ static struct pb_row *row_view(struct pb *b, const struct conn_view *v)
 		.status = c->status,
 		.mark = c->mark,
 		.state = c->state,
-		.acct = b->pol->acct,
+		.acct = c->status & CONN_ACCT,
 		.packets = c->packets,
 		.bytes = c->bytes,
 		.detail = x,
@@ -364,8 +364,8 @@ static struct pb_row *row_view(struct pb *b, const struct conn_view *v)
 	row_describe(b, r, c);
 	r->conn.has_timeout_ms = left > 0;
 	r->conn.timeout_ms = left > 0 ? (uint64_t)left : 0;
-	r->conn.has_timestamp = b->pol->timestamp != 0;
-	r->conn.timestamp = b->pol->timestamp != 0;
+	r->conn.has_timestamp = (c->status & CONN_TIMESTAMP) != 0;
+	r->conn.timestamp = (c->status & CONN_TIMESTAMP) != 0;
 	r->conn.has_version = 1;
 	r->conn.version = c->seq;
 	return r;

@@ -544,24 +544,40 @@ void conf_to_policy(const struct conf *c, struct policy *p)
 		row_to_policy(&c->row[i], p);
 }
 
-/* Keys of titles that the new configuration has, or has no more. */
-static unsigned int titles_reload(struct conf *c, const struct conf *want)
+/* Takes back keys of titles that `keep` does not have; NULL: all of them. */
+static unsigned int titles_drop(struct conf *c, const struct conf *keep)
 {
-	unsigned int changed = 0;
-	char err[CONF_ERR];
+	unsigned int dropped = 0;
 	size_t i, len;
 
 	for (i = c->n; i-- > 0;) {
 		const char *name = c->row[i].key.name;
 
-		if (row_find(want, name) || !form_find(c, name, &len))
+		if ((keep && row_find(keep, name)) ||
+		    !form_find(c, name, &len))
 			continue;
 		free(c->row[i].text);
 		c->n--;
 		memmove(&c->row[i], &c->row[i + 1],
 		        (c->n - i) * sizeof(*c->row));
-		changed++;
+		dropped++;
 	}
+	return dropped;
+}
+
+int conf_replace_text(struct conf *c, const char *text, char *err)
+{
+	titles_drop(c, NULL);
+	return conf_read_text(c, text, err);
+}
+
+/* Keys of titles that the new configuration has, or has no more. */
+static unsigned int titles_reload(struct conf *c, const struct conf *want)
+{
+	unsigned int changed = titles_drop(c, want);
+	char err[CONF_ERR];
+	size_t i;
+
 	for (i = 0; i < want->n; i++) {
 		const struct conf_row *w = &want->row[i];
 

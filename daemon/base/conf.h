@@ -75,6 +75,8 @@ int conf_set_pair(struct conf *c, const char *pair, char *err);
 int conf_read_file(struct conf *c, const char *path, char *err);
 /* lines "KEY = VALUE" up to an empty line or the end, as conf_print() wrote */
 int conf_read_text(struct conf *c, const char *text, char *err);
+/* the same, and titles that are not in it are forgotten */
+int conf_replace_text(struct conf *c, const char *text, char *err);
 
 /* "KEY = VALUE" lines, sorted */
 void conf_print(const struct conf *c, FILE *to);

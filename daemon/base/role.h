@@ -116,9 +116,9 @@ void role_bell_clear(int bell);
  *	api  -> supervisor   "stop"
  *	supervisor -> api    "config\nKEY = VALUE\n...": what is in force now,
  *			     after a reload or a set (before the "ok");
- *			     conf_read_text() reads it
+ *			     conf_replace_text() reads it
  */
-#define ROLE_MESSAGE_MAX 65536u
+#define ROLE_MESSAGE_MAX 131072u
 /* 0 or -errno; -EPIPE: the supervisor is gone */
 int role_send(int ctl, const char *text);
 /* length of the text in buf (zero ended), 0: nothing there, -errno */

@@ -27,16 +27,16 @@
 
 /* expectation flags (F186) */
 #define EXPECT_PERMANENT 1u
-#define EXPECT_INACTIVE	 2u
+#define EXPECT_INACTIVE  2u
 
 /* what a helper may find wrong; counted by helper */
 enum help_counter {
-	HELP_LINES,	/* lines or messages looked at */
-	HELP_PARTIAL,	/* cut in two, and kept */
-	HELP_RESYNC,	/* bytes were missing; goes on at the next line */
+	HELP_LINES,     /* lines or messages looked at */
+	HELP_PARTIAL,   /* cut in two, and kept */
+	HELP_RESYNC,    /* bytes were missing; goes on at the next line */
 	HELP_MALFORMED, /* cannot be what it says it is */
-	HELP_FOREIGN,	/* an address that is not the sender's (F206) */
-	HELP_LIMIT,	/* an expectation more than allowed */
+	HELP_FOREIGN,   /* an address that is not the sender's (F206) */
+	HELP_LIMIT,     /* an expectation more than allowed */
 	HELP_COUNTERS
 };
 
@@ -44,11 +44,11 @@ enum help_counter {
 struct expect_spec {
 	uint8_t class;
 	uint8_t l4proto;
-	uint8_t flags;	       /* EXPECT_* */
-	bool any_src;	       /* source address: any */
-	bool any_sport;	       /* source port: any (all but GRE, broadcast) */
-	bool reply_keys;       /* unused but by GRE: both keys exact */
-	union pkt_addr src;    /* network order, of the connection's family */
+	uint8_t flags;           /* EXPECT_* */
+	bool any_src;            /* source address: any */
+	bool any_sport;          /* source port: any (all but GRE, broadcast) */
+	bool reply_keys;         /* unused but by GRE: both keys exact */
+	union pkt_addr src;      /* network order, of the connection's family */
 	union pkt_addr src_mask; /* with !any_src: all ones unless broadcast */
 	union pkt_addr dst;
 	uint16_t sport, dport; /* or GRE keys; host order */
@@ -69,19 +69,19 @@ struct expect_match {
 struct help_ctx {
 	/* in */
 	const struct pkt *pkt;
-	uint32_t data;	   /* offset of the payload within layer 4 */
-	uint32_t len;	   /* bytes of payload on the wire */
-	uint8_t dir;	   /* DIR_ORIGINAL or DIR_REPLY */
-	uint8_t info;	   /* enum ctinfo of this packet */
-	uint8_t l3proto;   /* 4 or 6 */
-	bool mirror;	   /* better than the kernel where it cannot harm */
-	bool expected;	   /* the connection was itself expected */
-	uint32_t now;	   /* ms tick */
-	uint32_t seq;	   /* TCP: sequence number of the payload's first byte */
+	uint32_t data;   /* offset of the payload within layer 4 */
+	uint32_t len;    /* bytes of payload on the wire */
+	uint8_t dir;     /* DIR_ORIGINAL or DIR_REPLY */
+	uint8_t info;    /* enum ctinfo of this packet */
+	uint8_t l3proto; /* 4 or 6 */
+	bool mirror;     /* better than the kernel where it cannot harm */
+	bool expected;   /* the connection was itself expected */
+	uint32_t now;    /* ms tick */
+	uint32_t seq;    /* TCP: sequence number of the payload's first byte */
 	/* the connection's original tuple */
 	union pkt_addr addr[2]; /* source, destination */
 	uint16_t port[2];
-	void *priv; /* CONN_EXT_PRIV bytes, 8-aligned */
+	void *priv;             /* CONN_EXT_PRIV bytes, 8-aligned */
 	const uint32_t *option; /* by enum of the helper's options */
 	/* out, by function; `arg` is the caller's */
 	void *arg;
@@ -90,17 +90,17 @@ struct help_ctx {
 	int (*expect)(struct help_ctx *h, const struct expect_spec *spec);
 	/* forgets all that match; returns how many */
 	unsigned int (*unexpect)(struct help_ctx *h,
-				 const struct expect_match *m);
+	                         const struct expect_match *m);
 	/* INACTIVE off and/or another timeout, silently (F195, F212);
 	 * returns how many */
 	unsigned int (*revise)(struct help_ctx *h, const struct expect_match *m,
-			       bool activate, uint32_t seconds);
+	                       bool activate, uint32_t seconds);
 	/* the connection's own timeout from now, in seconds (F210, F221) */
 	void (*refresh)(struct help_ctx *h, uint32_t seconds);
 	/* PPTP: the key that a GRE packet of this connection carries in
 	 * direction `dir` is learnt (F219), or all of them forgotten */
 	int (*key_add)(struct help_ctx *h, uint8_t dir, uint16_t key,
-		       uint16_t peer_key);
+	               uint16_t peer_key);
 	void (*key_flush)(struct help_ctx *h);
 	/* PPTP: ends the connection with this tuple, if there is one (F220) */
 	void (*kill)(struct help_ctx *h, const struct expect_spec *tuple);
@@ -108,9 +108,9 @@ struct help_ctx {
 	 * `dir`, kept until the next segment; NULL/0 forgets.  help_kept()
 	 * gives them back (never more than HELP_KEEP). */
 	bool (*keep)(struct help_ctx *h, uint8_t dir, const void *data,
-		     uint32_t len, uint32_t next_seq);
+	             uint32_t len, uint32_t next_seq);
 	const uint8_t *(*kept)(struct help_ctx *h, uint8_t dir, uint32_t *len,
-			       uint32_t *next_seq);
+	                       uint32_t *next_seq);
 	/* counts a thing that went wrong, by the helper's own list */
 	void (*count)(struct help_ctx *h, enum help_counter c);
 };
@@ -124,7 +124,7 @@ struct helper_port {
 
 struct helper_class {
 	const char *name; /* NULL: none is shown (F301) */
-	uint8_t max;	  /* expectations a master, 0 = unlimited */
+	uint8_t max;      /* expectations a master, 0 = unlimited */
 	uint32_t seconds;
 };
 
@@ -135,8 +135,8 @@ struct helper_option {
 };
 
 struct helper {
-	const char *name;   /* as the kernel shows it: ftp, Q.931, RAS, ... */
-	const char *key;    /* in the configuration: helper.KEY.ports */
+	const char *name; /* as the kernel shows it: ftp, Q.931, RAS, ... */
+	const char *key;  /* in the configuration: helper.KEY.ports */
 	uint8_t nports, nclasses, noptions;
 	const struct helper_port *ports; /* none: bound by expectation alone */
 	const struct helper_class *classes;
@@ -153,7 +153,7 @@ struct helper {
 /* `len` payload bytes at `off`, or NULL: not captured, or behind the end.  The
  * one door to payload. */
 static inline const uint8_t *help_data(const struct help_ctx *h, uint32_t off,
-				       uint32_t len)
+                                       uint32_t len)
 {
 	if (off > h->len || len > h->len - off)
 		return NULL;
@@ -169,9 +169,9 @@ static inline uint32_t help_cap(const struct help_ctx *h)
 	return cap < h->len ? cap : h->len;
 }
 
-#define HELPER_PRIV(type)                                                      \
-	_Static_assert(sizeof(type) <= CONN_EXT_PRIV,                          \
-		       #type " does not fit in conn_ext.priv");                \
+#define HELPER_PRIV(type)                                       \
+	_Static_assert(sizeof(type) <= CONN_EXT_PRIV,           \
+	               #type " does not fit in conn_ext.priv"); \
 	_Static_assert(_Alignof(type) <= 8, #type " wants too much alignment")
 
 #endif

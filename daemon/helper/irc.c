@@ -128,16 +128,14 @@ static void irc_segment(struct help_ctx *h)
 /* A name of several words stands in double quotes. */
 static bool irc_name(struct text *t)
 {
-	if (text_byte(t, '"'))
-		return text_find(t, "\" ");
-	return text_find(t, " ");
+	return (*t->at == '"' && text_find(t, "\" ")) || text_find(t, " ");
 }
 
 static bool irc_args(struct text t, struct irc_find *f)
 {
 	uint32_t addr;
 
-	if (!irc_name(&t))
+	if (t.at == t.end || !irc_name(&t))
 		return false;
 	text_skip(&t, ' ');
 	if (!text_number(&t, UINT32_MAX, &addr) || !text_byte(&t, ' '))

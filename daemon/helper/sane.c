@@ -110,6 +110,7 @@ static bool sane_collect(struct help_ctx *h, struct sane_priv *p, uint32_t off)
 		want = n;
 	b = help_data(h, off, want);
 	if (!b) {
+		p->len[d] = SANE_LONG;
 		p->broken = true;
 		h->count(h, HELP_RESYNC);
 		return false;

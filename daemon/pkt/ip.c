@@ -110,7 +110,7 @@ struct chain {
 	uint32_t caplen; /* readable bytes at data */
 	uint32_t off;    /* of the header that `next` names */
 	uint32_t end;    /* where the packet ends */
-	bool past;	 /* a fragment header is a header like others */
+	bool past;       /* a fragment header is a header like others */
 	uint8_t next;
 };
 
@@ -145,7 +145,7 @@ static enum pkt_reason chain_walk(struct chain *c)
 			return PKT_EXT_CHAIN;
 		if (c->next == NEXT_FRAGMENT && !c->past)
 			return chain_has(c, FRAG_LEN) ? PKT_FRAGMENT
-						      : PKT_IP_SHORT;
+			                              : PKT_IP_SHORT;
 		if (!chain_has(c, c->next == NEXT_FRAGMENT ? 4 : 2))
 			return PKT_EXT_CHAIN;
 		if (c->next == NEXT_FRAGMENT && get16(h + 2) & IP6_OFFSET)

@@ -46,26 +46,26 @@ struct pkt {
 	const uint8_t *data; /* first captured byte */
 	uint32_t caplen;     /* bytes at data */
 	uint32_t wirelen;    /* bytes on the wire */
-	uint64_t ts_ns;	     /* since the epoch */
-	uint64_t frame;	     /* number within the source, from 1 */
+	uint64_t ts_ns;      /* since the epoch */
+	uint64_t frame;      /* number within the source, from 1 */
 	uint16_t linktype;   /* LINKTYPE_ value (pcap-linktype(7)) */
-	uint8_t iface;	     /* index of the source's interface */
-	uint8_t source;	     /* index of the source */
+	uint8_t iface;       /* index of the source's interface */
+	uint8_t source;      /* index of the source */
 	/* set by pkt_parse() */
-	uint8_t reason;	    /* enum pkt_reason */
+	uint8_t reason;     /* enum pkt_reason */
 	uint8_t l3proto;    /* 4 or 6 */
 	uint8_t l4proto;    /* IP protocol number of the first real layer 4 */
-	uint8_t frag;	    /* is or was a fragment */
-	uint16_t vlan;	    /* innermost 802.1Q id, 0 = none */
-	uint16_t zone;	    /* 0 unless a rule says otherwise */
-	uint32_t l3;	    /* offset of the IP header in data */
-	uint32_t l4;	    /* offset of layer 4 in data, may equal caplen */
-	uint32_t l3len;	    /* IPv4 total length; IPv6 40 + payload length */
-	uint32_t l4len;	    /* bytes of layer 4 on the wire, by the IP header */
+	uint8_t frag;       /* is or was a fragment */
+	uint16_t vlan;      /* innermost 802.1Q id, 0 = none */
+	uint16_t zone;      /* 0 unless a rule says otherwise */
+	uint32_t l3;        /* offset of the IP header in data */
+	uint32_t l4;        /* offset of layer 4 in data, may equal caplen */
+	uint32_t l3len;     /* IPv4 total length; IPv6 40 + payload length */
+	uint32_t l4len;     /* bytes of layer 4 on the wire, by the IP header */
 	uint32_t frag_off;  /* PKT_FRAGMENT: bytes before this one */
 	uint32_t frag_id;   /* PKT_FRAGMENT */
 	uint8_t frag_more;  /* PKT_FRAGMENT: not the last */
-	uint8_t ttl;	    /* TTL or hop limit */
+	uint8_t ttl;        /* TTL or hop limit */
 	union pkt_addr src; /* network order */
 	union pkt_addr dst;
 };
@@ -73,7 +73,7 @@ struct pkt {
 /* `len` bytes of layer 4 at `off`, or NULL when they were not captured or
  * lie behind the end that the IP header gives */
 static inline const void *pkt_l4(const struct pkt *p, uint32_t off,
-				 uint32_t len)
+                                 uint32_t len)
 {
 	if (off > p->l4len || len > p->l4len - off)
 		return NULL;
@@ -124,7 +124,7 @@ uint16_t pkt_l4_checksum(const struct pkt *p, uint8_t proto, bool *known);
 /* The same over the first `cover` bytes alone, the pseudo header's length
  * stays that of all layer 4 (UDP-Lite, DCCP). */
 uint16_t pkt_l4_checksum_part(const struct pkt *p, uint8_t proto,
-			      uint32_t cover, bool *known);
+                              uint32_t cover, bool *known);
 
 const char *pkt_reason_name(enum pkt_reason r);
 

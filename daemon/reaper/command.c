@@ -46,7 +46,7 @@ static uint32_t id_find(struct table *t, uint64_t id, uint32_t *slot)
 }
 
 static int command_delete(struct table *t, const struct policy *pol,
-			  const struct command *c)
+                          const struct command *c)
 {
 	uint32_t sh = conn_id_shard(c->id), slot, idx, now = table_now(t);
 	uint32_t reason = c->value == REASON_FLUSH ? REASON_FLUSH : REASON_API;
@@ -55,28 +55,28 @@ static int command_delete(struct table *t, const struct policy *pol,
 	idx = id_find(t, c->id, &slot);
 	if (idx)
 		conn_end(t, sh, idx, slot, reason, table_clock_ns(t), now,
-			 pol->max, pol->events != 0, CTR_COUNT);
+		         pol->max, pol->events != 0, CTR_COUNT);
 	shard_unlock(t, sh);
 	return idx ? 0 : -ENOENT;
 }
 
 /* F248: an update tells all that it may have touched */
 static void update_event(const struct table *t, uint32_t sh, uint32_t idx,
-			 uint32_t now, struct op_event *ev)
+                         uint32_t now, struct op_event *ev)
 {
 	int64_t left = tick_left(table_conn(t, sh, idx)->deadline, now);
 
 	ev->type = EVENT_UPDATE;
 	ev->ts_ns = table_clock_ns(t);
 	ev->left_ms = left > 0 ? (uint32_t)left : 0;
-	ev->bits = EVB_REPLY | EVB_ASSURED | EVB_PROTOINFO | EVB_HELPER |
-		   EVB_MARK;
+	ev->bits =
+		EVB_REPLY | EVB_ASSURED | EVB_PROTOINFO | EVB_HELPER | EVB_MARK;
 	conn_event(t, sh, idx, ev);
 }
 
 /* Within the window.  False: there is no room for them. */
 static bool update_labels(struct table *t, uint32_t sh, uint32_t idx,
-			  const struct command *cmd)
+                          const struct command *cmd)
 {
 	bool set = cmd->labels[0] | cmd->labels[1];
 	struct conn_ext *x = table_ext(t, sh, table_conn(t, sh, idx)->ext);
@@ -85,13 +85,13 @@ static bool update_labels(struct table *t, uint32_t sh, uint32_t idx,
 	if (!x && set)
 		x = op_update_ext(t, sh, idx);
 	for (i = 0; x && i < 2; i++)
-		x->labels[i] = (x->labels[i] & ~cmd->labels[2 + i]) |
-			       cmd->labels[i];
+		x->labels[i] =
+			(x->labels[i] & ~cmd->labels[2 + i]) | cmd->labels[i];
 	return x || !set;
 }
 
 static int command_update(struct table *t, const struct policy *pol,
-			  const struct command *cmd)
+                          const struct command *cmd)
 {
 	uint32_t sh = conn_id_shard(cmd->id), slot, idx, now = table_now(t);
 	struct ring_header *h = t->ring[t->me].hdr;
@@ -119,9 +119,10 @@ static int command_update(struct table *t, const struct policy *pol,
 	if (cmd->bits & COMMAND_F_MARK) /* F308 */
 		c->mark = (c->mark & ~cmd->mask) ^ cmd->value;
 	if (cmd->bits & COMMAND_F_TIMEOUT)
-		c->deadline = tick_after_s(now, cmd->seconds > TIMEOUT_MAX_S
-							? TIMEOUT_MAX_S
-							: (uint32_t)cmd->seconds);
+		c->deadline =
+			tick_after_s(now, cmd->seconds > TIMEOUT_MAX_S
+		                                  ? TIMEOUT_MAX_S
+		                                  : (uint32_t)cmd->seconds);
 	if (cmd->bits & COMMAND_F_STATUS)
 		c->status |= (uint32_t)cmd->labels[0] & STATUS_SETTABLE;
 	if (pol->events) {
@@ -147,7 +148,7 @@ static void first_fault(void *arg, const char *text)
 }
 
 static int command_check(struct table *t, const struct command *c,
-			 struct command_answer *a)
+                         struct command_answer *a)
 {
 	int n;
 
@@ -163,7 +164,7 @@ static int command_check(struct table *t, const struct command *c,
 }
 
 static void command_run(struct table *t, const struct policy *pol,
-			const struct command *c, struct command_answer *a)
+                        const struct command *c, struct command_answer *a)
 {
 	a->affected = 0;
 	a->faults = 0;
@@ -185,7 +186,7 @@ static void command_run(struct table *t, const struct policy *pol,
 }
 
 unsigned int commands_run(struct table *t, const struct policy *pol,
-			  unsigned int most)
+                          unsigned int most)
 {
 	struct ring_header *h = t->ring[t->me].hdr;
 	unsigned int n;

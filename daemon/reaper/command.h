@@ -7,6 +7,6 @@
 /* Answers commands that stand in the api's ring, at most `most`; returns how
  * many.  `tell`: events are wanted. */
 unsigned int commands_run(struct table *t, const struct policy *pol,
-			  unsigned int most);
+                          unsigned int most);
 
 #endif

@@ -24,7 +24,7 @@
 #include "shm/rcu.h"
 #include "shm/read.h"
 
-#define TURN_MS	     250u
+#define TURN_MS      250u
 #define TURN_SHARDS  (NSHARD / 4)
 #define EXPIRE_SHARD 20000u /* ended in one shard before the others come */
 
@@ -73,8 +73,10 @@ static int reaper_begin(struct role_env *e)
 	if (i == NWORKER_MAX)
 		budget_recount(e->t);
 	if (n)
-		log_info("reaper", "repaired %u shards that a dead process had "
-				   "left half done", n);
+		log_info("reaper",
+		         "repaired %u shards that a dead process had "
+		         "left half done",
+		         n);
 	return 0;
 }
 
@@ -86,7 +88,7 @@ static bool ring_behind(const struct role_env *e, const struct policy *pol)
 {
 	const struct table *t = e->t;
 	uint64_t lag = t->ring[e->slot].hdr->tail -
-		       shm_load(&t->mlog->cursor[e->slot]);
+	               shm_load(&t->mlog->cursor[e->slot]);
 	uint32_t max = pol->max && pol->max < t->max ? pol->max : t->max;
 
 	return lag > t->ring[e->slot].mask / 2 && proc_alive(t, SLOT_API) &&
@@ -94,7 +96,7 @@ static bool ring_behind(const struct role_env *e, const struct policy *pol)
 }
 
 static bool reaper_expire(struct role_env *e, const struct policy *pol,
-			  struct turn *turn)
+                          struct turn *turn)
 {
 	uint64_t now = table_clock_ns(e->t);
 	bool again = false;
@@ -106,7 +108,7 @@ static bool reaper_expire(struct role_env *e, const struct policy *pol,
 		if (ring_behind(e, pol))
 			return false;
 		n = shard_expire(e->t, sh, now, EXPIRE_SHARD, pol->max,
-				 pol->events != 0, &due);
+		                 pol->events != 0, &due);
 		turn->shard = (turn->shard + 1) % e->t->nshard;
 		again |= n >= EXPIRE_SHARD;
 		if (n)
@@ -131,7 +133,7 @@ static bool pressure_victim(const struct conn *c, const struct policy *pol)
 }
 
 static void pressure_shard(struct role_env *e, const struct policy *pol,
-			   uint32_t sh, uint32_t limit)
+                           uint32_t sh, uint32_t limit)
 {
 	struct table *t = e->t;
 	uint32_t idx, slot, now = table_now(t);
@@ -153,8 +155,8 @@ static void pressure_shard(struct role_env *e, const struct policy *pol,
 		k.shard = (uint8_t)sh;
 		if (conn_find(t, &k, &slot, NULL) == idx)
 			conn_end(t, sh, idx, slot, REASON_GC_PRESSURE,
-				 table_clock_ns(t), now, pol->max,
-				 pol->events != 0, CTR_COUNT);
+			         table_clock_ns(t), now, pol->max,
+			         pol->events != 0, CTR_COUNT);
 	}
 	shard_unlock(t, sh);
 }
@@ -183,11 +185,11 @@ static void reaper_collapse(struct role_env *e, struct turn *turn)
 	if (turn->collapsed || e->private_instance)
 		return;
 	turn->collapsed = !region_collapse(e->t, COLLAPSE_STEPS,
-					   &turn->collapse_at, &turn->huge);
+	                                   &turn->collapse_at, &turn->huge);
 	shm_store(&e->t->hdr->huge_bytes, turn->huge);
 	if (turn->collapsed)
 		log_debug("reaper", "%llu MiB of the table in huge pages",
-			  (unsigned long long)turn->huge >> 20);
+		          (unsigned long long)turn->huge >> 20);
 }
 
 static void reaper_sleep(struct role_env *e, const struct turn *turn)
@@ -197,8 +199,8 @@ static void reaper_sleep(struct role_env *e, const struct turn *turn)
 		{.fd = e->fd[ROLE_FD_bell_reaper], .events = POLLIN}};
 	uint64_t now = clock_mono_ns();
 	int ms = now >= turn->next_ns
-			 ? 0
-			 : (int)((turn->next_ns - now) / NS_PER_MS) + 1;
+	                 ? 0
+	                 : (int)((turn->next_ns - now) / NS_PER_MS) + 1;
 
 	poll(p, 2, ms > (int)TURN_MS ? (int)TURN_MS : ms);
 	if (p[1].revents)
@@ -206,7 +208,7 @@ static void reaper_sleep(struct role_env *e, const struct turn *turn)
 }
 
 static void reaper_turn(struct role_env *e, const struct policy *pol,
-			struct turn *turn)
+                        struct turn *turn)
 {
 	uint64_t now = clock_mono_ns();
 	uint64_t tail = e->t->ring[e->slot].hdr->tail;

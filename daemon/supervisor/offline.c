@@ -47,12 +47,12 @@ static int table_check(struct table *t, bool deep)
 	half = repair_all(t);
 	for (sh = 0; deep && sh < t->nshard; sh++)
 		faults += shard_check(t, sh, rt ? rt->home : NULL, print_fault,
-				      NULL);
+		                      NULL);
 	faults += rings_check(t, print_fault, NULL);
 	log_info(NULL,
-		 "%llu connections, %u shards half done (repaired at the next "
-		 "start), %d faults",
-		 (unsigned long long)count, half, faults);
+	         "%llu connections, %u shards half done (repaired at the next "
+	         "start), %d faults",
+	         (unsigned long long)count, half, faults);
 	return faults;
 }
 

@@ -81,7 +81,10 @@ static int rules_try(struct conf *c, const struct options *o, char *err)
 	role_policy(c, &p);
 	if (!rules_to_policy(c, &ifaces, NULL, &p, why))
 		return 0;
+	/* "rule.web.mark: ...": whoever spoke of rule.web */
 	len = strcspn(why, ":");
+	while (len && why[len - 1] != '.')
+		len--;
 	for (i = 0; i < o->nsets && strncmp(o->sets[i], why, len) != 0; i++)
 		;
 	snprintf(err, CONF_ERR, "%.100s%s%.140s", i < o->nsets ? "-s" : o->file,

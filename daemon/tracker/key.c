@@ -22,15 +22,16 @@ static int addr_order(const struct pkt *p)
 	if (p->l3proto == 4)
 		return p->src.w[0] < p->dst.w[0]   ? -1
 		       : p->src.w[0] > p->dst.w[0] ? 1
-						   : 0;
+		                                   : 0;
 	for (i = 0; i < 2; i++)
 		if (p->src.d[i] != p->dst.d[i])
 			return p->src.d[i] < p->dst.d[i] ? -1 : 1;
 	return 0;
 }
 
-static void key_addr(const struct table *t, struct conn_lookup *k, unsigned int e,
-		     const struct pkt *p, const union pkt_addr *a)
+static void key_addr(const struct table *t, struct conn_lookup *k,
+                     unsigned int e, const struct pkt *p,
+                     const union pkt_addr *a)
 {
 	if (p->l3proto == 4) {
 		k->key.addr[e] = a->w[0];
@@ -52,7 +53,7 @@ static bool ports_tuple(const struct pkt *p, struct trk_tuple *tp)
 }
 
 bool key_of_packet(const struct table *t, const struct pkt *p,
-		  const struct tracker *trk, struct conn_lookup *k, bool *land)
+                   const struct tracker *trk, struct conn_lookup *k, bool *land)
 {
 	struct trk_tuple tp;
 	bool answer = false;
@@ -62,7 +63,7 @@ bool key_of_packet(const struct table *t, const struct pkt *p,
 	if (!(trk->tuple ? trk->tuple(p, &tp) : ports_tuple(p, &tp)))
 		return false;
 	k->shard = steer_tuple(t->key.steer, p->l3proto == 6, &p->src, &p->dst,
-			       tp.src, tp.dst, p->l4proto);
+	                       tp.src, tp.dst, p->l4proto);
 	k->key.flags = p->l3proto == 6 ? KEY_V6 : 0;
 	k->key.l4proto = p->l4proto;
 	k->key.zone = p->zone;
@@ -91,7 +92,7 @@ bool key_of_packet(const struct table *t, const struct pkt *p,
 }
 
 uint8_t key_home(const struct table *t, const struct conn_key *k,
-		      const struct addr6 *a6)
+                 const struct addr6 *a6)
 {
 	union pkt_addr a[2] = {{{0}}, {{0}}};
 	unsigned int e;
@@ -102,5 +103,5 @@ uint8_t key_home(const struct table *t, const struct conn_key *k,
 		else
 			a[e].w[0] = k->addr[e];
 	return steer_tuple(t->key.steer, k->flags & KEY_V6, &a[0], &a[1],
-			   k->port[0], k->port[1], k->l4proto);
+	                   k->port[0], k->port[1], k->l4proto);
 }

@@ -12,11 +12,11 @@
  * sent it; false: it has no tuple.  *land: both endpoints are the same, so the
  * sender cannot be told (the first packet is original, all others reply). */
 bool key_of_packet(const struct table *t, const struct pkt *p,
-		   const struct tracker *trk, struct conn_lookup *k,
-		   bool *land);
+                   const struct tracker *trk, struct conn_lookup *k,
+                   bool *land);
 
 /* shard_check()'s question: where does this key belong? */
 uint8_t key_home(const struct table *t, const struct conn_key *k,
-		 const struct addr6 *a6);
+                 const struct addr6 *a6);
 
 #endif

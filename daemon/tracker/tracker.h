@@ -43,12 +43,12 @@ enum {
 };
 
 enum trk_verdict {
-	TRK_ACCEPT,	/* belongs: refresh to ctx->timeout, count */
-	TRK_IGNORE,	/* belongs, but neither refreshes nor counts (B1) */
-	TRK_INVALID,	/* INVALID; changes to the connection are kept */
-	TRK_KILL,	/* belongs, is counted, and ends the connection now */
-	TRK_REPEAT,	/* delete this connection, try the packet as new */
-	TRK_UNTRACKED	/* never gets a connection (F033); from check() only */
+	TRK_ACCEPT,   /* belongs: refresh to ctx->timeout, count */
+	TRK_IGNORE,   /* belongs, but neither refreshes nor counts (B1) */
+	TRK_INVALID,  /* INVALID; changes to the connection are kept */
+	TRK_KILL,     /* belongs, is counted, and ends the connection now */
+	TRK_REPEAT,   /* delete this connection, try the packet as new */
+	TRK_UNTRACKED /* never gets a connection (F033); from check() only */
 };
 
 /* What a tracker is told, and what it answers. */
@@ -56,11 +56,11 @@ struct trk_ctx {
 	/* in */
 	const struct pkt *pkt;
 	const struct policy *pol;
-	uint8_t id;	/* the tracker's row in the policy */
-	uint8_t dir;	/* DIR_ORIGINAL or DIR_REPLY */
-	bool first;	/* the connection is a candidate, all zero but key */
-	bool mirror;	/* tcp.mode = mirror is in force */
-	uint32_t now;	/* ms tick of this packet */
+	uint8_t id;   /* the tracker's row in the policy */
+	uint8_t dir;  /* DIR_ORIGINAL or DIR_REPLY */
+	bool first;   /* the connection is a candidate, all zero but key */
+	bool mirror;  /* tcp.mode = mirror is in force */
+	uint32_t now; /* ms tick of this packet */
 	/* timeouts of the connection's policy (F110), NULL: the sysctls' */
 	const uint32_t (*timeouts)[POLICY_TIMEOUTS];
 	/* out */
@@ -84,7 +84,7 @@ struct trk_tuple {
 
 struct trk_timeout {
 	const char *key; /* sysctl without nf_conntrack_: udp_timeout_stream */
-	uint8_t slot;	 /* place in policy.timeout[tracker] */
+	uint8_t slot;    /* place in policy.timeout[tracker] */
 	uint32_t seconds;
 	const char *doc;
 };
@@ -104,9 +104,9 @@ struct trk_note {
 };
 
 struct tracker {
-	const char *name;  /* as conntrack prints it: tcp, udp, icmp, ... */
-	uint8_t l4proto;   /* IP protocol number */
-	uint8_t nstates;   /* entries in states; 0 = no state is shown */
+	const char *name; /* as conntrack prints it: tcp, udp, icmp, ... */
+	uint8_t l4proto;  /* IP protocol number */
+	uint8_t nstates;  /* entries in states; 0 = no state is shown */
 	uint8_t ntimeouts, noptions, nnotes;
 	const char *const *states; /* names by conn.state */
 	const struct trk_timeout *timeouts;
@@ -151,7 +151,7 @@ struct tracker {
 
 /* of another tracker's row */
 static inline uint32_t trk_timeout_of(const struct trk_ctx *c, uint8_t row,
-				      uint8_t slot)
+                                      uint8_t slot)
 {
 	if (unlikely(c->timeouts))
 		return c->timeouts[row][slot];
@@ -171,7 +171,7 @@ static inline uint32_t trk_option(const struct trk_ctx *c, uint8_t slot)
 /* By IP protocol number: never NULL, the generic tracker serves the rest
  * (F032).  *id is the row in the policy. */
 const struct tracker *tracker_find(const struct policy *pol, uint8_t l4proto,
-				   uint8_t *id);
+                                   uint8_t *id);
 /* By place in the list; NULL behind the end. */
 const struct tracker *tracker_at(unsigned int id);
 /* The defaults of all trackers into a policy block. */

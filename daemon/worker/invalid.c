@@ -9,10 +9,10 @@
 #define LOG_ALL 255
 
 static void addr_text(const struct pkt *p, const union pkt_addr *a, char *buf,
-		      size_t len)
+                      size_t len)
 {
 	if (!inet_ntop(p->l3proto == 6 ? AF_INET6 : AF_INET, a->b, buf,
-		       (socklen_t)len))
+	               (socklen_t)len))
 		snprintf(buf, len, "?");
 }
 
@@ -34,7 +34,8 @@ void invalid_log(const struct policy *pol, const struct trk_ctx *c)
 	addr_text(p, &p->dst, dst, sizeof(dst));
 	if (h && p->l4proto != 1 && p->l4proto != 58)
 		snprintf(ports, sizeof(ports), " SPT=%u DPT=%u", get16(h),
-			 get16(h + 2));
-	log_info("invalid", "nf_ct_proto_%u: %s SRC=%s DST=%s LEN=%u PROTO=%u%s",
-		 p->l4proto, text, src, dst, p->l3len, p->l4proto, ports);
+		         get16(h + 2));
+	log_info("invalid",
+	         "nf_ct_proto_%u: %s SRC=%s DST=%s LEN=%u PROTO=%u%s",
+	         p->l4proto, text, src, dst, p->l3len, p->l4proto, ports);
 }

@@ -11,7 +11,7 @@
 void invalid_log(const struct policy *pol, const struct trk_ctx *c);
 
 static inline void invalid_note(const struct policy *pol,
-				const struct trk_ctx *c)
+                                const struct trk_ctx *c)
 {
 	if (unlikely(c->why && pol->log_invalid))
 		invalid_log(pol, c);

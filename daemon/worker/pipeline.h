@@ -27,13 +27,13 @@
 
 /* where a packet of the batch stands */
 enum lane_kind {
-	LANE_SKIP,	/* another worker's */
-	LANE_DECODE,	/* no packet, counted by its reason */
-	LANE_FRAGMENT,	/* anybody's; may complete a datagram */
-	LANE_INVALID,	/* no tuple, or refused without a look at the table */
-	LANE_ERROR,	/* a bad ICMP error: invalid, and `error` */
+	LANE_SKIP,      /* another worker's */
+	LANE_DECODE,    /* no packet, counted by its reason */
+	LANE_FRAGMENT,  /* anybody's; may complete a datagram */
+	LANE_INVALID,   /* no tuple, or refused without a look at the table */
+	LANE_ERROR,     /* a bad ICMP error: invalid, and `error` */
 	LANE_UNTRACKED, /* F033 */
-	LANE_RELATED,	/* an ICMP error about `look` */
+	LANE_RELATED,   /* an ICMP error about `look` */
 	LANE_TRACK
 };
 
@@ -44,8 +44,8 @@ struct lane {
 	uint64_t now_ns; /* table time of this packet */
 	uint8_t kind;
 	uint8_t trk_id;
-	bool land;    /* both endpoints are the same (shm.md: LAND) */
-	bool outer_ok; /* LANE_RELATED: the error goes to who caused it */
+	bool land;        /* both endpoints are the same (shm.md: LAND) */
+	bool outer_ok;    /* LANE_RELATED: the error goes to who caused it */
 	uint8_t zone_dir; /* KEY_ZONE_*: its zone is that of one direction */
 };
 
@@ -55,11 +55,11 @@ struct pipeline {
 	struct table *t;
 	const struct policy *pol; /* valid during a batch */
 	uint32_t worker, nworker;
-	bool capture;	  /* packet time is the clock; foreign shards skipped */
-	bool mirror;	  /* tcp.mode in force */
+	bool capture; /* packet time is the clock; foreign shards skipped */
+	bool mirror;  /* tcp.mode in force */
 	uint64_t clock_ns; /* capture: the clock, never goes back */
 	uint64_t last_pkt; /* cursor of the newest packet taken */
-	uint32_t due;	   /* capture: tick of the next sweep at the earliest */
+	uint32_t due;      /* capture: tick of the next sweep at the earliest */
 	uint64_t swept_ns;
 	struct fragments *frags; /* NULL: all are refused */
 	bool told; /* an event was published since it was last false */
@@ -67,7 +67,7 @@ struct pipeline {
 };
 
 void pipeline_init(struct pipeline *p, struct table *t, uint32_t worker,
-		   uint32_t nworker, bool capture);
+                   uint32_t nworker, bool capture);
 
 /* Up to PIPELINE_BATCH packets, in order.  `frame` of each is its cursor: in
  * a capture the frame's number, live a count that goes on from the cursor. */

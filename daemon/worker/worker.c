@@ -47,8 +47,8 @@ static struct source *worker_open(const struct role_env *e, char *err)
 		.nifaces = e->nifaces,
 		.filter = e->filter,
 		.fanout = {.key = e->t->key.steer,
-			   .nworkers = e->t->nworker,
-			   .group = worker_group(e)},
+	                   .nworkers = e->t->nworker,
+	                   .group = worker_group(e)},
 		.snaplen = (int)conf_number(e->conf, "snaplen"),
 		.ring = (int)conf_number(e->conf, "capture.buffer")};
 
@@ -61,10 +61,10 @@ static struct fragments *worker_fragments(const struct role_env *e)
 {
 	struct fragment_limits limit = {
 		.bytes = {conf_number(e->conf, "ipfrag_high_thresh"),
-			  conf_number(e->conf, "frag6_high_thresh")},
-		.timeout_ns = {
-			conf_number(e->conf, "ipfrag_time") * NS_PER_S,
-			conf_number(e->conf, "frag6_timeout") * NS_PER_S}};
+	                  conf_number(e->conf, "frag6_high_thresh")},
+		.timeout_ns = {conf_number(e->conf, "ipfrag_time") * NS_PER_S,
+	                       conf_number(e->conf, "frag6_timeout") *
+	                               NS_PER_S}};
 	uint64_t secret;
 
 	memcpy(&secret, &e->t->key.hash, sizeof(secret));
@@ -122,8 +122,8 @@ static int worker_begin(struct role_env *e)
 		h->ended = 0;
 	} else if (e->slot == 0) {
 		log_info("worker", "tcp windows are judged strictly, as in "
-				   "the path of packets; on a lossy mirror "
-				   "set tcp_be_liberal = 1");
+		                   "the path of packets; on a lossy mirror "
+		                   "set tcp_be_liberal = 1");
 	}
 	return 0;
 }
@@ -147,7 +147,7 @@ static void worker_tell(struct role_env *e, struct worker *w)
 static void worker_nap(struct role_env *e, int fd, int ms)
 {
 	struct pollfd p[2] = {{.fd = role_stop_fd(), .events = POLLIN},
-			      {.fd = fd, .events = POLLIN}};
+	                      {.fd = fd, .events = POLLIN}};
 
 	if (ms < 0 || ms > WORKER_NAP_MS)
 		ms = WORKER_NAP_MS;
@@ -192,7 +192,7 @@ static void worker_end(struct role_env *e, struct worker *w, int why)
 	worker_stats(w, h);
 	if (why == SOURCE_ERROR)
 		snprintf(h->error, sizeof(h->error), "%s",
-			 source_error(w->source));
+		         source_error(w->source));
 	shm_store_release(&h->ended, why == SOURCE_ERROR ? 2 : 1);
 	role_ring(e->fd[ROLE_FD_bell_api]);
 	while (!role_stopping())

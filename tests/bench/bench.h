@@ -53,7 +53,7 @@ void frames_free(struct frames *fr);
 /* kinds of frames of connection `id` */
 enum frame_kind { FRAME_SYN, FRAME_SYNACK, FRAME_ACK, FRAME_DATA };
 void frames_add(struct frames *fr, uint64_t id, struct flow *fl, int dir,
-		enum frame_kind kind);
+                enum frame_kind kind);
 
 /* a table with a policy of defaults for one worker, and its pipeline */
 struct rig {
@@ -69,7 +69,7 @@ uint64_t rig_run(struct rig *r, const struct frames *fr);
 /* N connections with their handshakes done */
 struct flow *rig_fill(struct rig *r, const struct bench_opt *o);
 uint64_t rig_packets(const struct rig *r); /* sum of all packet counters */
-double rig_floor(struct rig *r);	   /* ns a line, see bench_floor.c */
+double rig_floor(struct rig *r);           /* ns a line, see bench_floor.c */
 
 int bench_floor(const struct bench_opt *o);
 int bench_pipeline(const struct bench_opt *o);

@@ -16,7 +16,7 @@ void frames_init(struct frames *fr, size_t cap, bool v6)
 	fr->cap = cap;
 	fr->f = calloc(cap, sizeof(*fr->f));
 	fr->bytes = mmap(NULL, cap * fr->stride, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (!fr->f || fr->bytes == MAP_FAILED) {
 		fprintf(stderr, "ctbench: no memory for %zu frames\n", cap);
 		exit(1);
@@ -43,7 +43,7 @@ static void put32(uint8_t *b, uint32_t v)
 }
 
 static uint32_t put_ip4(uint8_t *b, uint64_t id, int dir, uint8_t proto,
-			uint32_t l4len)
+                        uint32_t l4len)
 {
 	uint32_t a = 0x0a000000u + (uint32_t)(id & 0xffffff);
 	uint32_t s = 0xac100000u + (uint32_t)(id * 2654435761u >> 12);
@@ -58,7 +58,7 @@ static uint32_t put_ip4(uint8_t *b, uint64_t id, int dir, uint8_t proto,
 }
 
 static uint32_t put_ip6(uint8_t *b, uint64_t id, int dir, uint8_t proto,
-			uint32_t l4len)
+                        uint32_t l4len)
 {
 	b[0] = 0x60;
 	put16(b + 4, l4len);
@@ -73,11 +73,12 @@ static uint32_t put_ip6(uint8_t *b, uint64_t id, int dir, uint8_t proto,
 }
 
 static uint32_t put_tcp(uint8_t *b, struct flow *fl, int dir,
-			enum frame_kind kind)
+                        enum frame_kind kind)
 {
-	static const uint8_t flags[] = {
-		[FRAME_SYN] = 0x02, [FRAME_SYNACK] = 0x12,
-		[FRAME_ACK] = 0x10, [FRAME_DATA] = 0x18};
+	static const uint8_t flags[] = {[FRAME_SYN] = 0x02,
+	                                [FRAME_SYNACK] = 0x12,
+	                                [FRAME_ACK] = 0x10,
+	                                [FRAME_DATA] = 0x18};
 
 	put32(b + 4, fl->seq[dir]);
 	if (kind != FRAME_SYN)
@@ -93,7 +94,7 @@ static uint32_t put_tcp(uint8_t *b, struct flow *fl, int dir,
 }
 
 void frames_add(struct frames *fr, uint64_t id, struct flow *fl, int dir,
-		enum frame_kind kind)
+                enum frame_kind kind)
 {
 	uint8_t *b = fr->bytes + fr->n * fr->stride, *ip = b + 14, *l4;
 	struct source_frame *f = &fr->f[fr->n++];

@@ -13,15 +13,15 @@ static const struct bench {
 	const char *what;
 } benches[] = {
 	{"floor", bench_floor, 1000000, 0,
-	 "one random entry read and written, fetched ahead: what memory costs"},
+         "one random entry read and written, fetched ahead: what memory costs"},
 	{"pipeline", bench_pipeline, 1000000, 10000000,
-	 "packets to random established connections"},
+         "packets to random established connections"},
 	{"create", bench_create, 1000000, 0, "every packet a new connection"},
 	{"expire", bench_expire, 1000000, 0, "every connection ends"},
 	{"recover", bench_recover, 1000000, 0,
-	 "a shard made anew from its entries"},
+         "a shard made anew from its entries"},
 	{"scale", bench_scale, 100000, 10000000,
-	 "one to N pinned workers with shards of their own"},
+         "one to N pinned workers with shards of their own"},
 };
 
 static int usage(FILE *to, int code)
@@ -29,9 +29,9 @@ static int usage(FILE *to, int code)
 	unsigned int i;
 
 	fprintf(to, "usage: ctbench BENCH [--connections N] [--packets M] "
-		    "[--repeat R] [--v6]\n"
-		    "               [--proto tcp|udp|mix] [--seed S] "
-		    "[--no-detail] [--workers 1,2]\n");
+	            "[--repeat R] [--v6]\n"
+	            "               [--proto tcp|udp|mix] [--seed S] "
+	            "[--no-detail] [--workers 1,2]\n");
 	for (i = 0; i < ARRAY_SIZE(benches); i++)
 		fprintf(to, "  %-9s %s\n", benches[i].name, benches[i].what);
 	return code;
@@ -52,10 +52,10 @@ static const struct option longopts[] = {
 int main(int argc, char **argv)
 {
 	struct bench_opt o = {.repeat = 5,
-			      .seed = 1,
-			      .proto = "tcp",
-			      .workers = "1,2",
-			      .detail = true};
+	                      .seed = 1,
+	                      .proto = "tcp",
+	                      .workers = "1,2",
+	                      .detail = true};
 	const struct bench *b = NULL;
 	unsigned int i;
 	int c;

@@ -53,11 +53,11 @@ uint64_t bench_random(uint64_t *state)
 void rig_open(struct rig *r, uint64_t max, bool detail)
 {
 	struct region_params p = {.max = (uint32_t)max,
-				  .nworker = 1,
-				  .ring_bytes = 16 << 20,
-				  .log_bytes = 1 << 20,
-				  .detail = detail,
-				  .clock_mode = CLOCK_CAPTURE};
+	                          .nworker = 1,
+	                          .ring_bytes = 16 << 20,
+	                          .log_bytes = 1 << 20,
+	                          .detail = detail,
+	                          .clock_mode = CLOCK_CAPTURE};
 	uint64_t at = 0;
 
 	memset(r, 0, sizeof(*r));
@@ -125,7 +125,7 @@ struct flow *rig_fill(struct rig *r, const struct bench_opt *o)
 	uint64_t step = 1000000, id, end;
 	struct frames fr;
 	static const enum frame_kind kinds[] = {FRAME_SYN, FRAME_SYNACK,
-						FRAME_ACK};
+	                                        FRAME_ACK};
 	unsigned int k;
 
 	if (!fl)
@@ -164,7 +164,8 @@ uint64_t rig_packets(const struct rig *r)
 double rig_floor(struct rig *r)
 {
 	const uint64_t n = 4000000;
-	uint64_t span = (uint64_t)r->t->nshard * r->t->cap, x = 88172645463325252;
+	uint64_t span = (uint64_t)r->t->nshard * r->t->cap,
+		 x = 88172645463325252;
 	uint64_t at[32], i, j, t0;
 
 	t0 = bench_cpu_ns();

@@ -41,15 +41,15 @@ int bench_floor(const struct bench_opt *o)
 	med = sample_median(&s);
 	printf("{\"bench\":\"floor\",\"bytes\":%llu,\"ns_per_line\":%.2f,"
 	       "\"min\":%.2f,\"max\":%.2f,\"huge\":%s}\n",
-	       (unsigned long long)r.t->addr6_off, med, s.v[0],
-	       s.v[s.n - 1], is_huge(&r) ? "true" : "false");
+	       (unsigned long long)r.t->addr6_off, med, s.v[0], s.v[s.n - 1],
+	       is_huge(&r) ? "true" : "false");
 	rig_close(&r);
 	return 0;
 }
 
 /* M frames to random connections in random direction */
 static void frames_random(struct frames *fr, const struct bench_opt *o,
-			  struct flow *fl, uint64_t *seed)
+                          struct flow *fl, uint64_t *seed)
 {
 	uint64_t i;
 
@@ -81,8 +81,8 @@ int bench_pipeline(const struct bench_opt *o)
 		sample_add(&s, (double)rig_run(&r, &fr) / (double)o->packets);
 		after = rig_packets(&r);
 		if ((double)(after - before) / (double)o->packets < accepted)
-			accepted = (double)(after - before) /
-				   (double)o->packets;
+			accepted =
+				(double)(after - before) / (double)o->packets;
 		frames_free(&fr);
 		sample_add(&f, rig_floor(&r));
 	}
@@ -123,7 +123,7 @@ int bench_create(const struct bench_opt *o)
 			frames_add(&fr, id, &fl, 0, FRAME_SYN);
 		}
 		sample_add(&s, (double)o->connections * 1e9 /
-				       (double)rig_run(&r, &fr));
+		                       (double)rig_run(&r, &fr));
 		made = table_count(r.t);
 		frames_free(&fr);
 		rig_close(&r);
@@ -155,9 +155,9 @@ int bench_expire(const struct bench_opt *o)
 		t0 = bench_cpu_ns();
 		for (sh = 0; sh < r.t->nshard; sh++)
 			ended += shard_expire(r.t, sh, now, UINT32_MAX, 0, true,
-					      &due);
-		sample_add(&s, (double)ended * 1e9 /
-				       (double)(bench_cpu_ns() - t0));
+			                      &due);
+		sample_add(&s,
+		           (double)ended * 1e9 / (double)(bench_cpu_ns() - t0));
 		rig_close(&r);
 	}
 	med = sample_median(&s);
@@ -192,8 +192,8 @@ int bench_recover(const struct bench_opt *o)
 	printf("{\"bench\":\"recover\",\"connections\":%llu,"
 	       "\"ms_per_shard\":%.3f,\"min\":%.3f,\"max\":%.3f,"
 	       "\"count\":%llu}\n",
-	       (unsigned long long)o->connections, med, s.v[0],
-	       s.v[s.n - 1], (unsigned long long)table_count(r.t));
+	       (unsigned long long)o->connections, med, s.v[0], s.v[s.n - 1],
+	       (unsigned long long)table_count(r.t));
 	rig_close(&r);
 	return 0;
 }
