@@ -87,6 +87,7 @@ struct policy {
 	uint8_t nrule;
 	uint8_t rule_gives; /* what any of the rules gives */
 	uint8_t nzone[2];   /* of the two lists below */
+	uint32_t ipfrag_time, frag6_timeout; /* seconds */
 	uint32_t timeout[POLICY_TRACKERS][POLICY_TIMEOUTS]; /* seconds */
 	uint32_t option[POLICY_TRACKERS][POLICY_OPTIONS];
 	/* zones that connections may have in one direction alone: the original,

@@ -43,7 +43,7 @@ from verdict import judged  # noqa: E402
 BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
 CTCTL = os.path.join(BUILD, "ctctl")
 PREFIX = "cts%d" % os.getpid()
-HAVE_HELPERS = os.path.exists(os.path.join(ROOT, "daemon/helper/ftp.c"))
+HAVE_HELPERS = os.path.exists(os.path.join(ROOT, "daemon/helper/helper.c"))
 MEASURES = ("table", "events", "classes", "statistics", "ends", "workers")
 ROUNDS = 3
 TIMED_ROUNDS = 2

@@ -47,6 +47,8 @@ static const struct {
 #define AT_acct        AT_(acct)
 #define AT_checksum    AT_(checksum)
 #define AT_events      AT_(events)
+#define AT_frag6_timeout AT_(frag6_timeout)
+#define AT_ipfrag_time AT_(ipfrag_time)
 #define AT_log_invalid AT_(log_invalid)
 #define AT_max         AT_(max)
 #define AT_tcp_mode    AT_(tcp_mode)

@@ -61,13 +61,13 @@
 	  "expectations at a time, of all helpers")                            \
 	K("frag6_high_thresh", BYTES, "4194304", 0, 1 << 30, NULL, 0, NONE,    \
 	  "memory for incomplete IPv6 datagrams of a worker (F287)")           \
-	K("frag6_timeout", SECONDS, "60", 1, 3600, NULL, 0, NONE,              \
+	K("frag6_timeout", SECONDS, "60", 1, 3600, NULL, LIVE, frag6_timeout,  \
 	  "an incomplete IPv6 datagram lives so long (F287)")                  \
 	K("helpers", ONOFF, "on", 0, 1, NULL, 0, NONE,                         \
 	  "application helpers, all of them")                                  \
 	K("ipfrag_high_thresh", BYTES, "4194304", 0, 1 << 30, NULL, 0, NONE,   \
 	  "memory for incomplete IPv4 datagrams of a worker (F287)")           \
-	K("ipfrag_time", SECONDS, "30", 1, 3600, NULL, 0, NONE,                \
+	K("ipfrag_time", SECONDS, "30", 1, 3600, NULL, LIVE, ipfrag_time,      \
 	  "an incomplete IPv4 datagram lives so long (F287)")                  \
 	K("labels.file", TEXT, "", 0, 4000, NULL, 0, NONE,                     \
 	  "names of labels, a bit and a name a line, as iptables reads them")  \

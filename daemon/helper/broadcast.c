@@ -25,8 +25,9 @@
  * port to the very port that asked, within seconds.  For a destination that
  * names no network anybody may answer.
  *
- * The expectation is permanent: many may answer.  The connection of the
- * request lives as long as the expectation does.
+ * The expectation is permanent: many may answer.  It ends with the connection
+ * of the request, whose own timeout stays what it is: Linux 6.18 leaves it
+ * alone, though F223 says that it becomes the expectation's.
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -103,7 +104,6 @@ static uint32_t broadcast_answers(const struct help_ctx *h, uint32_t dst)
 
 void broadcast_request(struct help_ctx *h, bool told)
 {
-	uint32_t seconds = h->option[BROADCAST_TIMEOUT];
 	uint32_t dst = get32(h->addr[1].b), mask;
 	struct expect_spec s;
 
@@ -122,7 +122,6 @@ void broadcast_request(struct help_ctx *h, bool told)
 	s.sport = h->port[1];
 	s.dst = h->addr[0];
 	s.dport = h->port[0];
-	s.seconds = seconds;
+	s.seconds = h->option[BROADCAST_TIMEOUT];
 	ask(h, &s);
-	h->refresh(h, seconds);
 }

@@ -84,15 +84,11 @@ static void irc_addr(struct irc_find *f, uint32_t v)
 
 /* -- strict -------------------------------------------------------------- */
 
-/* "name address port" in a line that has an end */
+/* "name address port", and the line's end behind the name */
 static bool irc_strict_args(struct text t, struct irc_find *f)
 {
-	const uint8_t *nl = memchr(t.at, '\n', text_left(&t));
-
-	if (!nl)
-		return false;
-	t.end = nl + 1;
-	if (!text_find(&t, " ") || text_left(&t) < IRC_MIN_NUMBERS)
+	if (!text_find(&t, " ") || text_left(&t) < IRC_MIN_NUMBERS ||
+	    !memchr(t.at, '\n', text_left(&t)))
 		return false;
 	irc_addr(f, text_wrapped(&t));
 	text_skip(&t, ' ');

@@ -46,7 +46,7 @@ static bool sip_malformed(struct help_ctx *h)
 	return false;
 }
 
-/* -- calls ---------------------------------------------------------------------- */
+/* -- calls ----------------------------------------------------------------- */
 
 static bool sip_offer(struct help_ctx *h, const struct sip_msg *m,
                       uint32_t cseq)
@@ -88,7 +88,7 @@ static bool sip_answer(struct help_ctx *h, const struct sip_msg *m,
 	return true;
 }
 
-/* -- registrations --------------------------------------------------------------- */
+/* -- registrations --------------------------------------------------------- */
 
 static void sip_forget_registration(struct help_ctx *h)
 {
@@ -210,7 +210,7 @@ static bool sip_registered(struct help_ctx *h, const struct sip_msg *m,
 	return true;
 }
 
-/* -- messages ------------------------------------------------------------------ */
+/* -- messages -------------------------------------------------------------- */
 
 static const struct sip_method sip_methods[] = {
 	{"INVITE", sip_invite, sip_answer},

@@ -103,7 +103,7 @@ bool sip_is_alpha(uint8_t c);
 bool sip_sdp(struct help_ctx *h, const struct sip_msg *m);
 void sip_forget_media(struct help_ctx *h);
 
-/* -- sip.c, sip_stream.c ----------------------------------------------------- */
+/* -- sip.c, sip_stream.c --------------------------------------------------- */
 
 /* False as for sip_sdp(). */
 bool sip_message(struct help_ctx *h, struct text t);

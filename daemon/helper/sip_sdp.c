@@ -40,7 +40,7 @@ void sip_forget_media(struct help_ctx *h)
 	struct expect_match m;
 
 	memset(&m, 0, sizeof(m));
-	for (m.class = SIP_IMAGE; m.class >= SIP_AUDIO; m.class--)
+	for (m.class = SIP_IMAGE; m.class >= SIP_AUDIO; m.class --)
 		h->unexpect(h, &m);
 }
 
@@ -63,7 +63,7 @@ static bool sip_expect_media(struct help_ctx *h, const union pkt_addr *addr,
 	struct expect_spec s;
 
 	memset(&s, 0, sizeof(s));
-	s.class = (uint8_t)class;
+	s.class = (uint8_t) class;
 	s.l4proto = IPPROTO_UDP;
 	s.any_sport = true;
 	s.any_src = true;
@@ -93,7 +93,7 @@ static bool sip_expect_media(struct help_ctx *h, const union pkt_addr *addr,
 	return false;
 }
 
-/* -- lines of the description ------------------------------------------------- */
+/* -- lines of the description ---------------------------------------------- */
 
 static bool sdp_is(const uint8_t *line, const uint8_t *end, char letter)
 {

@@ -55,7 +55,7 @@ static struct text sip_take(const struct sip_rest *r, uint64_t n)
 	return t;
 }
 
-/* -- strict -------------------------------------------------------------------- */
+/* -- strict ---------------------------------------------------------------- */
 
 /* Whether a message ends within this segment, and after how many bytes. */
 static bool sip_measure_segment(const struct sip_rest *r, uint64_t *len)
@@ -85,7 +85,7 @@ void sip_segment(struct help_ctx *h)
 	}
 }
 
-/* -- mirror: where a message begins and ends -------------------------------------- */
+/* -- mirror: where a message begins and ends ------------------------------- */
 
 /* Whether a message begins here; true also for a first line that has not its
  * end yet. */
@@ -150,7 +150,7 @@ static enum sip_size sip_measure(const struct sip_rest *r, uint64_t *len)
 	return SIP_SIZE_KNOWN;
 }
 
-/* -- mirror: one message ---------------------------------------------------------- */
+/* -- mirror: one message --------------------------------------------------- */
 
 /* The beginning of a message; false: it does not fit, or bytes are missing. */
 static bool sip_keep(struct help_ctx *h, const struct sip_rest *r)
@@ -202,7 +202,7 @@ static bool sip_next(struct help_ctx *h, struct sip_stream *s,
 	return r->wire > 0;
 }
 
-/* -- mirror: the stream ----------------------------------------------------------- */
+/* -- mirror: the stream ---------------------------------------------------- */
 
 /* Steps over what belongs to a message that was too long to keep, and over
  * what is kept already; false: this segment has nothing new. */

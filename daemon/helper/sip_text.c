@@ -35,7 +35,7 @@ static const struct sip_header_name {
 	[SIP_LENGTH] = {"Content-Length", "l", SIP_KIND_NUMBER},
 };
 
-/* -- lines -------------------------------------------------------------------- */
+/* -- lines ----------------------------------------------------------------- */
 
 static bool sip_is_eol(uint8_t c)
 {
@@ -115,7 +115,7 @@ static const uint8_t *sip_search(const struct sip_msg *m, const uint8_t *at,
 	return NULL;
 }
 
-/* -- numbers and addresses ------------------------------------------------------ */
+/* -- numbers and addresses ------------------------------------------------- */
 
 /* The kernel's letters are those of Latin-1. */
 bool sip_is_alpha(uint8_t c)
@@ -224,7 +224,7 @@ bool sip_addr(struct text *t, uint8_t l3proto, bool uri, union pkt_addr *a)
 	return true;
 }
 
-/* -- headers -------------------------------------------------------------------- */
+/* -- headers --------------------------------------------------------------- */
 
 static bool sip_named(struct text *t, const struct sip_header_name *n)
 {
@@ -260,9 +260,8 @@ static bool sip_host_port(struct text *t, uint8_t l3proto, struct sip_uri *u)
 
 	if (!sip_addr(&s, l3proto, true, &u->addr))
 		return false;
-	if (text_byte(&s, ':') &&
-	    (!sip_decimal(&s, SIP_PORT_DIGITS, &port) || port < SIP_PORT_MIN ||
-	     port > UINT16_MAX))
+	if (text_byte(&s, ':') && (!sip_decimal(&s, SIP_PORT_DIGITS, &port) ||
+	                           port < SIP_PORT_MIN || port > UINT16_MAX))
 		return false;
 	u->port = (uint16_t)port;
 	*t = s;
@@ -333,7 +332,7 @@ enum sip_find sip_number(const struct sip_msg *m, enum sip_header which,
 	return rc;
 }
 
-/* -- contacts ------------------------------------------------------------------- */
+/* -- contacts -------------------------------------------------------------- */
 
 /* The next URI of a header that lists several. */
 static enum sip_find sip_listed(const struct sip_msg *m, uint8_t l3proto,

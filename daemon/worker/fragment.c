@@ -53,6 +53,12 @@ void fragments_free(struct fragments *fs)
 	free(fs);
 }
 
+void fragments_policy(struct fragments *fs, const struct policy *pol)
+{
+	fs->limit.timeout_ns[0] = pol->ipfrag_time * NS_PER_S;
+	fs->limit.timeout_ns[1] = pol->frag6_timeout * NS_PER_S;
+}
+
 /* belongs to no packet, so it moves the cursor of such operations */
 static void count_timeouts(struct table *t, uint32_t n)
 {

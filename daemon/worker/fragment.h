@@ -32,6 +32,9 @@ struct fragments *fragments_new(const struct fragment_limits *limit,
                                 uint64_t secret, bool capture);
 void fragments_free(struct fragments *fs);
 
+/* Timeouts may change while running (F289); room may not. */
+void fragments_policy(struct fragments *fs, const struct policy *pol);
+
 /* Takes the fragment of `l` and adds to `cs` what it counts.  True: *whole is
  * to be applied next, and then fragments_done() called. */
 bool fragment_take(struct pipeline *p, const struct lane *l,

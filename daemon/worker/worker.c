@@ -175,6 +175,7 @@ static void worker_batch(struct role_env *e, struct worker *w, unsigned int n)
 		for (i = 0; i < n; i++)
 			w->batch[i].frame = w->pipe.last_pkt + 1 + i;
 	w->pipe.pol = rcud_enter(e->t);
+	fragments_policy(w->frags, w->pipe.pol);
 	pipeline_batch(&w->pipe, w->batch, n);
 	rcud_leave(e->t);
 	worker_tell(e, w);

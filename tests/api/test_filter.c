@@ -358,6 +358,69 @@ static void test_event(void **state)
 	assert_true(refused(&m));
 }
 
+/* F048: each direction has its zone; a zone of one is none of both */
+static void test_zones(void **state)
+{
+	static const struct {
+		uint16_t zone;
+		uint8_t flags;
+		bool zone_is, orig_is, reply_is; /* 12 */
+	} row[] = {
+		{12, 0, true, true, true},
+		{12, KEY_ZONE_ORIG, false, true, false},
+		{12, KEY_ZONE_REPLY, false, false, true},
+		{0, 0, false, false, false},
+	};
+	Ctshard__Filter m[3];
+	struct conn_view v = web(0);
+	char err[FILTER_ERR];
+	struct filter *f;
+	unsigned int i, k;
+
+	(void)state;
+	for (k = 0; k < 3; k++)
+		ctshard__filter__init(&m[k]);
+	m[0].has_zone = m[1].has_orig_zone = m[2].has_reply_zone = 1;
+	m[0].zone = m[1].orig_zone = m[2].reply_zone = 12;
+	for (i = 0; i < ARRAY_SIZE(row); i++) {
+		bool want[3] = {row[i].zone_is, row[i].orig_is,
+		                row[i].reply_is};
+
+		v.conn.key.zone = row[i].zone;
+		v.conn.key.flags = row[i].flags;
+		for (k = 0; k < 3; k++) {
+			assert_int_equal(filter_new(&f, &m[k], err), 0);
+			assert_int_equal(filter_view(f, &pol, &v, true),
+			                 want[k]);
+			filter_free(f);
+		}
+	}
+}
+
+/* labels of an entry are in its extension record, if it has one */
+static void test_labels(void **state)
+{
+	Ctshard__Filter m = CTSHARD__FILTER__INIT;
+	uint8_t labels[16] = {[15] = 0x80};
+	struct conn_view v = web(0);
+	char err[FILTER_ERR];
+	struct filter *f;
+
+	(void)state;
+	m.has_labels = 1;
+	m.labels.data = labels;
+	m.labels.len = 16;
+	assert_int_equal(filter_new(&f, &m, err), 0);
+	v.conn.ext = 0;
+	v.ext.labels[1] = 1ull << 63;
+	assert_false(filter_view(f, &pol, &v, true));
+	v.conn.ext = 9;
+	assert_true(filter_view(f, &pol, &v, true));
+	v.ext.labels[1] = 1;
+	assert_false(filter_view(f, &pol, &v, true));
+	filter_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +434,8 @@ int main(void)
 		cmocka_unit_test(test_expression),
 		cmocka_unit_test(test_expression_refused),
 		cmocka_unit_test(test_event),
+		cmocka_unit_test(test_zones),
+		cmocka_unit_test(test_labels),
 	};
 
 	pol = rig_policy();

@@ -89,7 +89,7 @@ static void test_tcp(void **state)
 {
 	struct rig *r = *state;
 	struct conn_view v = rig_view(6, "10.0.1.1", 80, "10.0.0.1", 40000,
-	                              CONN_ORIG1 | CONN_ASSURED);
+	                              CONN_ORIG1 | CONN_ASSURED | CONN_ACCT);
 	const uint8_t client[4] = {10, 0, 0, 1};
 	Ctshard__Response *m;
 	Ctshard__Conn *c;
@@ -174,6 +174,36 @@ static void test_icmp(void **state)
 	ctshard__response__free_unpacked(m, NULL);
 }
 
+/* F048: zones of one direction stand with their tuple; F106: labels */
+static void test_zones_labels(void **state)
+{
+	struct rig *r = *state;
+	struct conn_view orig = rig_view(17, "10.0.0.1", 1, "10.0.1.1", 2, 0);
+	struct conn_view reply = orig;
+	Ctshard__Response *m;
+
+	orig.conn.key.zone = reply.conn.key.zone = 12;
+	orig.conn.key.flags |= KEY_ZONE_ORIG;
+	reply.conn.key.flags |= KEY_ZONE_REPLY;
+	orig.conn.ext = 1;
+	orig.ext.labels[0] = 6;
+	orig.ext.labels[1] = 1ull << 63;
+	pb_begin(&r->pb);
+	pb_conn(&r->pb, &orig);
+	pb_conn(&r->pb, &reply);
+	m = carry(r);
+	assert_false(m->conn[0]->has_zone || m->conn[1]->has_zone);
+	assert_int_equal(m->conn[0]->original->zone, 12);
+	assert_false(m->conn[0]->reply->has_zone);
+	assert_false(m->conn[1]->original->has_zone);
+	assert_int_equal(m->conn[1]->reply->zone, 12);
+	assert_int_equal(m->conn[0]->labels.len, 16);
+	assert_int_equal(m->conn[0]->labels.data[0], 6);
+	assert_int_equal(m->conn[0]->labels.data[15], 0x80);
+	assert_false(m->conn[1]->has_labels);
+	ctshard__response__free_unpacked(m, NULL);
+}
+
 static void test_others(void **state)
 {
 	struct rig *r = *state;
@@ -183,8 +213,10 @@ static void test_others(void **state)
 	Ctshard__Response *m;
 
 	gre.conn.key.zone = 11;
-	r->pol.acct = 0;
-	r->pol.timestamp = 1;
+	gre.conn.status |= CONN_TIMESTAMP;
+	/* F109: what the entry was made with counts, not what is set now */
+	r->pol.acct = 1;
+	r->pol.timestamp = 0;
 	pb_begin(&r->pb);
 	pb_conn(&r->pb, &gre);
 	pb_conn(&r->pb, &any);
@@ -362,6 +394,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_tcp),        T(test_icmp),    T(test_others),
+		T(test_zones_labels),
 		T(test_start_tick), T(test_events),  T(test_gap),
 		T(test_batch),      T(test_expired),
 	};

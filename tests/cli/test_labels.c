@@ -37,9 +37,42 @@ static void test_file(void **state)
 	assert_int_equal(labels_find(&l, "zero"), -1);
 }
 
+/* what the daemon tells: its own settings, whatever stands among them */
+static void test_setting(void **state)
+{
+	static const struct {
+		const char *key, *value;
+	} odd[] = {
+		{"label.x.bit", "128"}, {"label.x.bit", "-1"},
+		{"label.x.bit", ""},    {"label.x.bit", "3x"},
+		{"label..bit", "3"},    {"label.x.order", "3"},
+		{"label.x", "3"},       {"rule.x.bit", "3"},
+		{"", "3"},              {"label.a.b.bit", "3"},
+	};
+	static struct labels l;
+	uint8_t bits[16] = {0};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		labels_setting(&l, odd[i].key, odd[i].value);
+	for (i = 0; i < LABELS_BITS; i++)
+		assert_string_equal(l.name[i], "");
+	labels_setting(&l, "label.one.bit", "1");
+	labels_setting(&l, "label.last.bit", "127");
+	assert_int_equal(labels_bits(&l, "one,last,9", bits), 0);
+	assert_int_equal(bits[0], 2);
+	assert_int_equal(bits[1], 2);
+	assert_int_equal(bits[15], 0x80);
+	assert_int_equal(labels_bits(&l, "one,", bits), -1);
+	assert_int_equal(labels_bits(&l, "two", bits), -1);
+	assert_int_equal(labels_bits(&l, "", bits), -1);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_file)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_file),
+	                                   cmocka_unit_test(test_setting)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,7 +158,7 @@ replay_fg() {
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])' "$BUILD/ctctl" replay "$@" \
-		2>"$W/err" 3>&- 4>&- &
+		<&0 2>"$W/err" 3>&- 4>&- &
 	ct=$!
 	others+=("$ct")
 }

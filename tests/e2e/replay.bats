@@ -47,7 +47,7 @@ plain_events() {
 }
 
 @test "ftp: expectations as the kernel has them" {
-	[ -e daemon/helper/ftp.c ] || skip "there is no helper yet"
+	[ -e daemon/helper/helper.c ] || skip "no helper is bound yet"
 	"$ctl" replay --table "$TMPDIR/table" --events "$TMPDIR/ev" \
 		--expect-events "$TMPDIR/xev" -o extended "$demo"
 	diff tests/e2e/demo-ftp.table.ok <(plain "$TMPDIR/table")

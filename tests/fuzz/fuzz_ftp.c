@@ -10,7 +10,7 @@ extern const struct helper helper_ftp;
 
 /* The same bytes in one piece, and in pieces; what was asked for. */
 static const char *whole(struct fake *f, uint8_t dir, const uint8_t *b,
-			 uint32_t len, uint32_t piece)
+                         uint32_t len, uint32_t piece)
 {
 	uint32_t n;
 
@@ -32,10 +32,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 2 && size < HELP_KEEP && data[0] & 0x80) {
 		piece = 1u + data[1] % 61;
 		fuzz_check(!strcmp(whole(&one, data[0] & 1, data + 2,
-					 (uint32_t)size - 2, HELP_KEEP),
-				   whole(&more, data[0] & 1, data + 2,
-					 (uint32_t)size - 2, piece)),
-			   "pieces of %u make a difference", piece);
+		                         (uint32_t)size - 2, HELP_KEEP),
+		                   whole(&more, data[0] & 1, data + 2,
+		                         (uint32_t)size - 2, piece)),
+		           "pieces of %u make a difference", piece);
 		return 0;
 	}
 	return talk_run(&helper_ftp, 6, true, data, size);

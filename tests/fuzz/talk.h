@@ -26,7 +26,7 @@ static inline int talk_expect(struct help_ctx *h, const struct expect_spec *s)
 	struct fake *f = h->arg;
 	struct talk *t = (struct talk *)f;
 	bool own = !memcmp(&s->dst, &h->addr[0], 16) ||
-		   !memcmp(&s->dst, &h->addr[1], 16);
+	           !memcmp(&s->dst, &h->addr[1], 16);
 
 	fuzz_check(own || t->any_dst, "an address of a third");
 	fuzz_check(s->class < f->helper->nclasses, "class %u", s->class);
@@ -55,7 +55,7 @@ static inline void talk_packet(struct talk *t, struct fuzz_in *in)
 }
 
 static inline int talk_run(const struct helper *helper, uint8_t l4proto,
-			   bool v6, const uint8_t *data, size_t size)
+                           bool v6, const uint8_t *data, size_t size)
 {
 	static struct talk t;
 	struct fuzz_in in = {data, size};
@@ -65,14 +65,17 @@ static inline int talk_run(const struct helper *helper, uint8_t l4proto,
 	v6 = v6 && (how & 2);
 	t.asked = 0;
 	fake_open(&t.f, helper, l4proto, v6 ? "2001:db8::1" : "10.0.0.1", 40001,
-		  v6 ? "2001:db8::2" : how & 4 ? "10.0.0.255" : "10.0.0.2", 21);
+	          v6        ? "2001:db8::2"
+	          : how & 4 ? "10.0.0.255"
+	                    : "10.0.0.2",
+	          21);
 	t.f.h.expect = talk_expect;
 	t.f.h.mirror = how & 1;
 	for (i = 0; i < helper->noptions; i++)
 		if (opts & 1u << i)
 			t.f.option[i] = helper->options[i].max;
 	t.any_dst = t.f.option[0] && helper->noptions &&
-		    strstr(helper->options[0].key, "loose");
+	            strstr(helper->options[0].key, "loose");
 	for (i = 0; i < TALK_PACKETS && in.left; i++)
 		talk_packet(&t, &in);
 	fake_end(&t.f);

@@ -16,23 +16,25 @@
 extern const struct helper helper_sip;
 
 #define FORGET "unexpect 3\nunexpect 2\nunexpect 1\n"
-#define MEDIA(class, src, dst, rtp, rtcp)                            \
-	"expect udp " src ":* -> " dst ":" rtp " class=" class "\n"  \
-	"expect udp " src ":* -> " dst ":" rtcp " class=" class "\n"
+#define MEDIA(class, src, dst, rtp, rtcp)                       \
+	"expect udp " src ":* -> " dst ":" rtp                  \
+	" class=" class "\n"                                    \
+			"expect udp " src ":* -> " dst ":" rtcp \
+			" class=" class "\n"
 #define RTP(src, dst, rtp, rtcp) MEDIA("1", src, dst, rtp, rtcp)
-#define CALL(proto, src, dst, port)                         \
-	"expect " proto " " src ":* -> " dst ":" port       \
-	" flags=3 assign=sip\n"
+#define CALL(proto, src, dst, port) \
+	"expect " proto " " src ":* -> " dst ":" port " flags=3 assign=sip\n"
 
-#define VIA          "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK1\r\n"
-#define INVITE(cseq) "INVITE sip:b@10.0.1.1 SIP/2.0\r\n" VIA "CSeq: " cseq \
-	" INVITE\r\n"
-#define REGISTER(cseq) "REGISTER sip:10.0.1.1 SIP/2.0\r\n" VIA "CSeq: " cseq \
-	" REGISTER\r\n"
-#define REGISTERED(code, cseq) "SIP/2.0 " code " x\r\n" VIA "CSeq: " cseq \
-	" REGISTER\r\n"
+#define VIA "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK1\r\n"
+#define INVITE(cseq) \
+	"INVITE sip:b@10.0.1.1 SIP/2.0\r\n" VIA "CSeq: " cseq " INVITE\r\n"
+#define REGISTER(cseq) \
+	"REGISTER sip:10.0.1.1 SIP/2.0\r\n" VIA "CSeq: " cseq " REGISTER\r\n"
+#define REGISTERED(code, cseq) \
+	"SIP/2.0 " code " x\r\n" VIA "CSeq: " cseq " REGISTER\r\n"
 /* the end of the headers, and a body */
-#define SDP_OF(addr, port) "\r\nv=0\r\no=- 1 1 IN IP4 " addr "\r\n"     \
+#define SDP_OF(addr, port)                       \
+	"\r\nv=0\r\no=- 1 1 IN IP4 " addr "\r\n" \
 	"s=-\r\nc=IN IP4 " addr "\r\nt=0 0\r\nm=audio " port " RTP/AVP 0\r\n"
 #define SDP(port) SDP_OF("10.0.0.1", port)
 

@@ -3,15 +3,14 @@
 
 extern const struct helper helper_amanda;
 
-#define R    "refresh 300\n"
-#define TO(port) "expect tcp 10.0.0.1:* -> 10.0.1.1:" #port "\n"
-#define TO6(port)                                                              \
-	"expect tcp [2001:db8::1]:* -> [2001:db8::2]:" #port "\n"
+#define R         "refresh 300\n"
+#define TO(port)  "expect tcp 10.0.0.1:* -> 10.0.1.1:" #port "\n"
+#define TO6(port) "expect tcp [2001:db8::1]:* -> [2001:db8::2]:" #port "\n"
 
 static void amanda(struct fake *f)
 {
 	fake_open(f, &helper_amanda, IPPROTO_UDP, "10.0.0.1", 840, "10.0.1.1",
-		  10080);
+	          10080);
 }
 
 struct row {
@@ -21,10 +20,10 @@ struct row {
 /* what strict mode takes was tried on the kernel */
 static const struct row rows[] = {
 	{"CONNECT DATA 50001 MESG 50002 INDEX 50003 STATE 50004\n",
-	 R TO(50001) TO(50002) TO(50003) TO(50004),
-	 R TO(50001) TO(50002) TO(50003) TO(50004)},
+         R TO(50001) TO(50002) TO(50003) TO(50004),
+         R TO(50001) TO(50002) TO(50003) TO(50004)},
 	{"Amanda 2.6 REP\nCONNECT MESG 5 DATA 6\nSTATE 7\n", R TO(6) TO(5),
-	 R TO(6) TO(5)},
+         R TO(6) TO(5)},
 	{"CONNECT INDEX 9\n", R TO(9), R TO(9)},
 	{"CONNECT DATA 5MESG 6\n", R TO(5) TO(6), R TO(5) TO(6)},
 	{"CONNECT DATA 5\nCONNECT MESG 6\n", R TO(5), R TO(5)},
@@ -68,7 +67,7 @@ static void test_v6(void **state)
 
 	(void)state;
 	fake_open(&f, &helper_amanda, IPPROTO_UDP, "2001:db8::1", 840,
-		  "2001:db8::2", 10080);
+	          "2001:db8::2", 10080);
 	fake_send(&f, B, "CONNECT DATA 5 MESG 6\n");
 	says(&f, R TO6(5) TO6(6));
 	fake_close(&f);

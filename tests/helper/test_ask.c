@@ -26,12 +26,12 @@ static void test_family(void **state)
 	fake_open(&f, &asker, IPPROTO_UDP, "10.0.0.1", 1, "10.0.0.2", 2);
 	fake_send(&f, A, "x");
 	says(&f, "expect tcp *:* -> 10.0.0.1:80\n"
-		 "expect udp 10.0.0.2:* -> 10.0.0.1:81 seconds=7\n");
+	         "expect udp 10.0.0.2:* -> 10.0.0.1:81 seconds=7\n");
 	fake_close(&f);
 	fake_open(&f, &asker, IPPROTO_UDP, "2001:db8::1", 1, "2001:db8::2", 2);
 	fake_send(&f, A, "x");
 	says(&f, "expect tcp *:* -> [2001:db8::1]:80\n"
-		 "expect udp [2001:db8::2]:* -> [2001:db8::1]:81 seconds=7\n");
+	         "expect udp [2001:db8::2]:* -> [2001:db8::1]:81 seconds=7\n");
 	fake_close(&f);
 }
 
@@ -45,10 +45,9 @@ static void test_refused(void **state)
 	for (i = 0; i < ARRAY_SIZE(rc); i++) {
 		answer = rc[i];
 		fake_open(&f, &asker, IPPROTO_UDP, "10.0.0.1", 1, "10.0.0.2",
-			  2);
+		          2);
 		fake_send(&f, A, "x");
-		assert_int_equal(f.count[HELP_LIMIT],
-				 rc[i] == -ENOSPC ? 2 : 0);
+		assert_int_equal(f.count[HELP_LIMIT], rc[i] == -ENOSPC ? 2 : 0);
 		fake_close(&f);
 	}
 }

@@ -24,13 +24,12 @@ static void ask_to(struct fake *f, const char *dst)
 	f->h.mirror = true;
 }
 
-#define FROM(who)                                                              \
-	"expect udp " who ":137 -> 192.168.1.7:4000 flags=1 seconds=9\n"       \
-	"refresh 9\n"
+#define FROM(who) \
+	"expect udp " who ":137 -> 192.168.1.7:4000 flags=1 seconds=9\n"
 
 /* a frame to a group address, or whatever `head` says */
 static void frame(struct fake *f, uint16_t linktype, const char *head,
-		  uint32_t len)
+                  uint32_t len)
 {
 	memcpy(f->frame, head, len);
 	f->frame_len = 64;
@@ -129,8 +128,8 @@ static void test_frame(void **state)
 		ask_to(&f, "192.168.2.255");
 		frame(&f, rows[i].linktype, rows[i].head, rows[i].l3);
 		fake_send(&f, A, "x");
-		says(&f, rows[i].group ? FROM("192.168.2.255/255.255.255.0") :
-					 "");
+		says(&f,
+		     rows[i].group ? FROM("192.168.2.255/255.255.255.0") : "");
 		fake_close(&f);
 	}
 	/* a destination that names no network */

@@ -3,21 +3,21 @@
 
 extern const struct helper helper_ftp;
 
-#define ACTIVE  "expect tcp 10.0.1.1:* -> 10.0.0.1:51211\n"
-#define PASSIVE "expect tcp 10.0.0.1:* -> 10.0.1.1:51211\n"
-#define ACTIVE6 "expect tcp [2001:db8:1::1]:* -> [2001:db8::1]:51211\n"
+#define ACTIVE   "expect tcp 10.0.1.1:* -> 10.0.0.1:51211\n"
+#define PASSIVE  "expect tcp 10.0.0.1:* -> 10.0.1.1:51211\n"
+#define ACTIVE6  "expect tcp [2001:db8:1::1]:* -> [2001:db8::1]:51211\n"
 #define PASSIVE6 "expect tcp [2001:db8::1]:* -> [2001:db8:1::1]:51211\n"
 
 static void ftp(struct fake *f)
 {
 	fake_open(f, &helper_ftp, IPPROTO_TCP, "10.0.0.1", 40001, "10.0.1.1",
-		  21);
+	          21);
 }
 
 static void ftp6(struct fake *f)
 {
 	fake_open(f, &helper_ftp, IPPROTO_TCP, "2001:db8::1", 40001,
-		  "2001:db8:1::1", 21);
+	          "2001:db8:1::1", 21);
 }
 
 /* strict: what a line behind a known newline makes */
@@ -40,10 +40,10 @@ static const struct row rows[] = {
 	{A, "EPRT |1|10.0.0.1|51211|\r\n", ACTIVE, ACTIVE},
 	{A, "eprt !1!10.0.0.1!51211!\r\n", ACTIVE, ACTIVE},
 	{B, "227 Entering Passive Mode (10,0,1,1,200,11).\r\n", PASSIVE,
-	 PASSIVE},
+         PASSIVE},
 	{B, "227 10,0,1,1,200,11\r\n", PASSIVE, PASSIVE},
 	{B, "229 Entering Extended Passive Mode (|||51211|)\r\n", PASSIVE,
-	 PASSIVE},
+         PASSIVE},
 	/* the kernel's narrow view */
 	{A, "PORT 10,0,0,1,200,11\n", NULL, ACTIVE},
 	{A, "PORT 10,0,0,1,200,11 \r\n", NULL, ACTIVE},

@@ -8,7 +8,7 @@ extern const struct helper helper_irc;
 static void irc(struct fake *f)
 {
 	fake_open(f, &helper_irc, IPPROTO_TCP, "10.0.0.1", 40001, "10.0.1.1",
-		  6667);
+	          6667);
 }
 
 struct row {
@@ -37,6 +37,7 @@ static const struct row rows[] = {
 	{"PRIVMSG x :\1DCC SEND t 167772161 5555\r\n", true, false},
 	{"PRIVMSG x :\1DCC SEND t 4462739457 5555\1\r\n", true, false},
 	{"PRIVMSG x :\1DCC SEND t 167772161 71091\1\r\n", true, false},
+	{"PRIVMSG x :\1DCC SEND \nt 167772161 5555\1\r\n", true, false},
 	{"PRIVMSG x\r\nx :\1DCC SEND t 167772161 5555\1\r\n", true, false},
 	/* no offer for either */
 	{"PRIVMSG x :\1DCC RESUME t 167772161 5555\1\r\n", false, false},
@@ -46,7 +47,7 @@ static const struct row rows[] = {
 	{"NOTICE x :\1DCC SEND t 167772161 5555\1\r\n", false, false},
 	{"PRIVMSG x :\1DCC SEND a b 167772161 5555\1\r\n", false, false},
 	{"PRIVMSG x :\1DCC SEND CHAT t 167772161 5555\1\r\n", false, false},
-	{"PRIVMSG x :\1DCC SEND t\n 167772161 5555\1\r\n", false, false},
+	{"PRIVMSG x :\1DCC SEND t\n 167772161 5555\1", false, false},
 	{"PRIVMSG x :\1DCC SEND ttttttttttttttttttttttt\n", false, false},
 	{"PRIVMSG x :\1DCC SEND t 167772161 \1\r\n", false, false},
 	{"PRIVMSG x :\1DCC SEND \r\n", false, false},
@@ -86,7 +87,7 @@ static void test_direction(void **state)
 		irc(&f);
 		f.h.mirror = mirror;
 		fake_send(&f, B,
-			  "PRIVMSG x :\1DCC SEND t 167772417 5555\1\r\n");
+		          "PRIVMSG x :\1DCC SEND t 167772417 5555\1\r\n");
 		says(&f, "");
 		fake_close(&f);
 	}

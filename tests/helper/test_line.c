@@ -2,7 +2,6 @@
 #include "daemon/helper/line.h"
 #include "tests/helper/says.h"
 
-
 static void line_write(struct help_ctx *h, struct text t)
 {
 	fake_say(h->arg, "<%.*s>", (int)text_left(&t), (const char *)t.at);
@@ -158,12 +157,9 @@ static void test_snaplen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),
-		cmocka_unit_test(test_parts),
-		cmocka_unit_test(test_gap),
-		cmocka_unit_test(test_seen),
-		cmocka_unit_test(test_too_long),
-		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_whole),    cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_gap),      cmocka_unit_test(test_seen),
+		cmocka_unit_test(test_too_long), cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_snaplen),
 	};
 

@@ -3,14 +3,14 @@
 
 extern const struct helper helper_netbios_ns;
 
-#define ANSWERS                                                                \
-	"expect udp 192.168.2.255/255.255.255.0:137 -> 192.168.2.7:137 "       \
-	"flags=1 seconds=3\nrefresh 3\n"
+#define ANSWERS                                                          \
+	"expect udp 192.168.2.255/255.255.255.0:137 -> 192.168.2.7:137 " \
+	"flags=1 seconds=3\n"
 
 static void nbns(struct fake *f, bool mirror)
 {
 	fake_open(f, &helper_netbios_ns, IPPROTO_UDP, "192.168.2.7", 137,
-		  "192.168.2.255", 137);
+	          "192.168.2.255", 137);
 	f->h.mirror = mirror;
 }
 

@@ -11,7 +11,7 @@ extern const struct helper helper_sane;
 static void sane(struct fake *f, bool mirror)
 {
 	fake_open(f, &helper_sane, IPPROTO_TCP, "10.0.0.1", 40001, "10.0.1.1",
-		  6566);
+	          6566);
 	f->h.mirror = mirror;
 }
 
@@ -45,7 +45,7 @@ static void test_v6(void **state)
 
 	(void)state;
 	fake_open(&f, &helper_sane, IPPROTO_TCP, "2001:db8::1", 40001,
-		  "2001:db8::2", 6566);
+	          "2001:db8::2", 6566);
 	fake_bytes(&f, A, START, 8);
 	fake_bytes(&f, B, ANSWER, 12);
 	says(&f, "expect tcp [2001:db8::1]:* -> [2001:db8::2]:43981\n");
@@ -70,9 +70,9 @@ static void test_refused(void **state)
 		sane(&f, i & 1);
 		fake_bytes(&f, A, START, 8);
 		fake_bytes(&f, B, rows[i / 2].answer, 8);
-		says(&f, rows[i / 2].strict && !(i & 1) ?
-				 "expect tcp 10.0.0.1:* -> 10.0.1.1:0\n" :
-				 "");
+		says(&f, rows[i / 2].strict && !(i & 1)
+		                 ? "expect tcp 10.0.0.1:* -> 10.0.1.1:0\n"
+		                 : "");
 		fake_close(&f);
 	}
 }
@@ -190,12 +190,9 @@ static void test_snaplen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_start),
-		cmocka_unit_test(test_v6),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_between),
-		cmocka_unit_test(test_parts),
-		cmocka_unit_test(test_gap),
+		cmocka_unit_test(test_start),   cmocka_unit_test(test_v6),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_between),
+		cmocka_unit_test(test_parts),   cmocka_unit_test(test_gap),
 		cmocka_unit_test(test_snaplen),
 	};
 

@@ -35,8 +35,8 @@ static void test_refresh(void **state)
 	sip_is(&f, A, "x", "");
 	sip_is(&f, A, "SIP/2.0 20", "");
 	sip_is(&f, B, "\r\n\r\n", "");
-	sip_is(&f, A,
-	       "CANCEL sip:b@10.0.1.1 SIP/2.0\r\nCSeq: 1 CANCEL\r\n\r\n", "");
+	sip_is(&f, A, "CANCEL sip:b@10.0.1.1 SIP/2.0\r\nCSeq: 1 CANCEL\r\n\r\n",
+	       "");
 	sip_is(&f, A, "INVITEX sip:b SIP/2.0\r\nCSeq: 1 X\r\n" SDP("4000"), "");
 	sip_is(&f, A, "INVITE <sip:b> SIP/2.0\r\nCSeq: 1 X\r\n" SDP("4000"),
 	       "");
@@ -175,8 +175,8 @@ static void test_register(void **state)
 	sip_is(&f, B, REGISTERED("100", "1") "\r\n", "");
 	f.matched = 1;
 	sip_is(&f, B,
-	       REGISTERED("200", "1")
-	       "Contact: <sip:a@10.0.0.1:5062>;expires=77\r\n",
+	       REGISTERED("200",
+	                  "1") "Contact: <sip:a@10.0.0.1:5062>;expires=77\r\n",
 	       "revise 0 10.0.0.1:5062 udp on seconds=77\n");
 	/* the header holds for contacts that say nothing */
 	sip_is(&f, B,
@@ -201,9 +201,10 @@ static void test_bindings(void **state)
 	       CALL("udp", "10.0.1.1", "10.0.0.1", "5062"));
 	f.matched = 1;
 	sip_is(&f, B,
-	       REGISTERED("200", "1")
-	       "Contact: <sip:a@10.9.9.9>;expires=1, <sip:a@name.org>,\r\n"
-	       " <sip:a@10.9.9.8:80>,\"B\" <sip:a@10.0.0.1:5062>;expires=9\r\n",
+	       REGISTERED("200", "1") "Contact: <sip:a@10.9.9.9>;expires=1, "
+	                              "<sip:a@name.org>,\r\n"
+	                              " <sip:a@10.9.9.8:80>,\"B\" "
+	                              "<sip:a@10.0.0.1:5062>;expires=9\r\n",
 	       "revise 0 10.0.0.1:5062 udp on seconds=9\n");
 	sip_is(&f, B,
 	       REGISTERED("200", "1") "Contact: <sip:a@10.9.9.9>;expires=1\r\n"
@@ -295,8 +296,7 @@ static void test_v6(void **state)
 	(void)state;
 	fake_open(&f, &helper_sip, IPPROTO_UDP, "fd00::1", 5060, "fd00::2",
 	          5060);
-	sip_is(&f, A,
-	       REGISTER("1") "m: <sip:a@[fd00::1]:5062>;expires=60\r\n",
+	sip_is(&f, A, REGISTER("1") "m: <sip:a@[fd00::1]:5062>;expires=60\r\n",
 	       CALL("udp", "[fd00::2]", "[fd00::1]", "5062"));
 	sip_is(&f, A, REGISTER("1") "m: <sip:a@fd00::1>;expires=60\r\n", "");
 	sip_is(&f, A, REGISTER("1") "m: <sip:a@[fd00::1>;expires=60\r\n", "");
@@ -308,33 +308,33 @@ static void test_v6(void **state)
 	fake_close(&f);
 }
 
-/* Whatever byte a message ends at, what is asked for is true. */
-static void test_cut(void **state)
+/* A message that the capture cut: a number or address at its end may be the
+ * beginning of a longer one, and is not taken. */
+static void sip_cut(const char *text, const char *want)
 {
-	static const char *const texts[] = {
-		REGISTER("1") "Contact: <sip:a@10.0.0.1:5062>;expires=60\r\n"
-			      "\r\n",
-		INVITE("1") SDP("4000"),
-		"SIP/2.0 200 OK\r\nCSeq: 1 REGISTER\r\n"
-		"Contact: <sip:a@10.0.0.1:5062>;expires=60\r\n\r\n",
-	};
+	uint32_t n, len = (uint32_t)strlen(text);
 	struct fake f;
-	unsigned int i, n;
 	const char *log;
 
+	for (n = 0; n <= len; n++) {
+		sip_open(&f, IPPROTO_UDP);
+		fake_cut(&f, A, text, n, len, 1);
+		log = strstr(fake_log(&f), "expect udp");
+		if (n == len)
+			assert_non_null(log);
+		if (log)
+			assert_string_equal(log, want);
+		fake_close(&f);
+	}
+}
+
+static void test_cut(void **state)
+{
 	(void)state;
-	for (i = 0; i < ARRAY_SIZE(texts); i++)
-		for (n = 0; n <= strlen(texts[i]); n++) {
-			sip_open(&f, IPPROTO_UDP);
-			fake_cut(&f, A, texts[i], n,
-			         (uint32_t)strlen(texts[i]), 1);
-			log = fake_log(&f);
-			if (strstr(log, "expect udp"))
-				assert_non_null(
-					strstr(log, i ? "-> 10.0.0.1:4000 "
-			                              : "-> 10.0.0.1:5062 "));
-			fake_close(&f);
-		}
+	sip_cut(REGISTER("1") "Contact: <sip:a@10.0.0.1:50620>;expires=60\r\n",
+	        CALL("udp", "10.0.1.1", "10.0.0.1", "50620"));
+	sip_cut(INVITE("1") SDP("40000"),
+	        RTP("10.0.1.1", "10.0.0.1", "40000", "40001"));
 }
 
 int main(void)

@@ -127,7 +127,7 @@ static void test_payload(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_words),	cmocka_unit_test(test_find),
+		cmocka_unit_test(test_words),   cmocka_unit_test(test_find),
 		cmocka_unit_test(test_numbers), cmocka_unit_test(test_addr6),
 		cmocka_unit_test(test_payload),
 	};

@@ -3,13 +3,13 @@
 
 extern const struct helper helper_tftp;
 
-#define ANSWER	"expect udp 10.0.1.1:* -> 10.0.0.1:4000\n"
+#define ANSWER  "expect udp 10.0.1.1:* -> 10.0.0.1:4000\n"
 #define ANSWER6 "expect udp [2001:db8::2]:* -> [2001:db8::1]:4000\n"
 
 static void tftp(struct fake *f)
 {
 	fake_open(f, &helper_tftp, IPPROTO_UDP, "10.0.0.1", 4000, "10.0.1.1",
-		  69);
+	          69);
 }
 
 static void test_opcodes(void **state)
@@ -57,7 +57,7 @@ static void test_v6(void **state)
 
 	(void)state;
 	fake_open(&f, &helper_tftp, IPPROTO_UDP, "2001:db8::1", 4000,
-		  "2001:db8::2", 69);
+	          "2001:db8::2", 69);
 	fake_bytes(&f, A, "\0\2f\0octet", 9);
 	says(&f, ANSWER6);
 	fake_close(&f);
