@@ -199,6 +199,7 @@ bench: deps
 check-kernel: deps
 	+@$(SUBMAKE) all tests
 	@BUILD=$(CURDIR)/$(B) tests/check-kernel.py || [ $$? = 77 ]
+	@BUILD=$(CURDIR)/$(B) tests/kernel_rules.py || [ $$? = 77 ]
 
 soak: deps
 	+@$(SUBMAKE) all tests

@@ -72,12 +72,13 @@ int labels_bits(const struct labels *l, const char *words, uint8_t *bits)
 
 void labels_setting(struct labels *l, const char *key, const char *value)
 {
-	const char *name = key + 6, *dot;
+	const char *name, *dot;
 	unsigned long bit;
 	char *end;
 
 	if (strncmp(key, "label.", 6) != 0)
 		return;
+	name = key + 6;
 	dot = strchr(name, '.');
 	bit = strtoul(value, &end, 10);
 	if (!dot || strcmp(dot, ".bit") != 0 || end == value || *end ||

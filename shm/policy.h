@@ -85,8 +85,8 @@ struct policy {
 	uint8_t zone_from;                    /* enum zone_from */
 	uint8_t zone_dirs; /* there may be zones of one direction (F048) */
 	uint8_t nrule;
-	uint8_t rule_gives; /* what any of the rules gives */
-	uint8_t nzone[2];   /* of the two lists below */
+	uint8_t rule_gives;                  /* what any of the rules gives */
+	uint8_t nzone[2];                    /* of the two lists below */
 	uint32_t ipfrag_time, frag6_timeout; /* seconds */
 	uint32_t timeout[POLICY_TRACKERS][POLICY_TIMEOUTS]; /* seconds */
 	uint32_t option[POLICY_TRACKERS][POLICY_OPTIONS];

@@ -601,7 +601,7 @@ static int adopt_header(struct region *r, const struct region_params *p,
 int region_adopt(struct region *r, const struct region_params *p,
                  struct region_error *err)
 {
-	struct region_params old;
+	struct region_params old = *p;
 	uint64_t size[SEG_COUNT];
 	char path[PATH_LEN], name[16];
 	unsigned int s;
@@ -669,7 +669,7 @@ int region_inspect(struct region *r, const struct region_params *p,
 {
 	struct region_params old = *p;
 	uint64_t size[SEG_COUNT];
-	struct tbl_header h;
+	struct tbl_header h = {0};
 	char path[PATH_LEN];
 	unsigned int s;
 	int e;

@@ -12,7 +12,6 @@ import argparse
 import collections
 import json
 import os
-import random
 import re
 import sys
 import tempfile
@@ -32,7 +31,7 @@ ATTEMPTS = 4
 WORKERS = (1, 3)
 SLACK = 3
 
-# What a rule asks, for nft: {our key: (family that it implies, words)}
+# What a rule asks and gives, for nft.
 ASK = {
     "proto": "meta l4proto %s", "src": "%s saddr %s", "dst": "%s daddr %s",
     "sport": "th sport {%s}", "dport": "th dport {%s}"}
@@ -75,10 +74,9 @@ class Ruled(Kernel):
         text = "table inet rules {\n"
         for r in self.wanted:
             if "udp" in r:
-                for l3 in ("ip",):
-                    text += (" ct timeout t%d { protocol udp; l3proto %s; "
-                             "policy = { unreplied : %d, replied : %d }; }\n"
-                             % ((r["udp"][0], l3) + tuple(r["udp"])))
+                text += (" ct timeout t%d { protocol udp; l3proto ip; "
+                         "policy = { unreplied : %d, replied : %d }; }\n"
+                         % ((r["udp"][0],) + r["udp"]))
         text += (" chain raw { type filter hook prerouting priority -300;\n"
                  "  %s\n }\n chain behind { type filter hook prerouting "
                  "priority -140;\n  %s\n }\n}\n") % (
@@ -185,8 +183,8 @@ SCENARIOS = {
 
 
 # -- comparison ------------------------------------------------------------------------
-def counted(lines, lesser=0):
-    """Lines without their numbers, how often each; and the least timeout."""
+def counted(lines):
+    """Lines without their numbers, how often each."""
     return collections.Counter(x.text for x in lines_of(lines))
 
 
@@ -310,5 +308,4 @@ def main():
 
 
 if __name__ == "__main__":
-    random.seed(1)
     sys.exit(main())

@@ -44,16 +44,16 @@ static const struct {
 #define AT_NONE 0, 0
 #define AT_(field) \
 	offsetof(struct policy, field), sizeof(((struct policy *)0)->field)
-#define AT_acct        AT_(acct)
-#define AT_checksum    AT_(checksum)
-#define AT_events      AT_(events)
+#define AT_acct          AT_(acct)
+#define AT_checksum      AT_(checksum)
+#define AT_events        AT_(events)
 #define AT_frag6_timeout AT_(frag6_timeout)
-#define AT_ipfrag_time AT_(ipfrag_time)
-#define AT_log_invalid AT_(log_invalid)
-#define AT_max         AT_(max)
-#define AT_tcp_mode    AT_(tcp_mode)
-#define AT_timestamp   AT_(timestamp)
-#define AT_zone_from   AT_(zone_from)
+#define AT_ipfrag_time   AT_(ipfrag_time)
+#define AT_log_invalid   AT_(log_invalid)
+#define AT_max           AT_(max)
+#define AT_tcp_mode      AT_(tcp_mode)
+#define AT_timestamp     AT_(timestamp)
+#define AT_zone_from     AT_(zone_from)
 
 static const struct conf_key base_keys[] = {
 #define K(name, type, def, min, max, words, flags, at, doc) \
@@ -66,7 +66,7 @@ static const struct conf_key base_keys[] = {
 #undef H
 #define F(name, type, min, max, words, doc) \
 	{name, CONF_##type, "", min, max, words, LIVE, 0, 0, doc},
-		CONF_FORMS(F)
+			CONF_FORMS(F)
 #undef F
 };
 
@@ -100,7 +100,7 @@ static struct conf_row *row_find(const struct conf *c, const char *name)
 	return found ? &c->row[i] : NULL;
 }
 
-/* -- keys that come into being ----------------------------------------------- */
+/* -- keys that come into being ------------------------------------------ */
 static bool title_char(char ch)
 {
 	return isalnum((unsigned char)ch) || ch == '_' || ch == '-';
@@ -555,8 +555,7 @@ static unsigned int titles_drop(struct conf *c, const struct conf *keep)
 	for (i = c->n; i-- > 0;) {
 		const char *name = c->row[i].key.name;
 
-		if ((keep && row_find(keep, name)) ||
-		    !form_find(c, name, &len))
+		if ((keep && row_find(keep, name)) || !form_find(c, name, &len))
 			continue;
 		free(c->row[i].text);
 		c->n--;

@@ -41,8 +41,10 @@ int conf_named_read(const struct conf_key *k, const char *text, uint64_t *v,
 		return 0;
 	}
 	if (conf_number_read(text, v) || *v < k->min || *v > k->max)
-		return bad(err, "a name that is known, or a number in range, "
-		                "is needed", text);
+		return bad(err,
+		           "a name that is known, or a number in range, "
+		           "is needed",
+		           text);
 	sprintf(out, "%" PRIu64, *v);
 	return 0;
 }
@@ -63,7 +65,7 @@ int conf_name_check(const char *item, size_t len, char *err)
 	return -1;
 }
 
-/* -- ports ------------------------------------------------------------------- */
+/* -- ports -------------------------------------------------------------- */
 /* FROM, FROM-TO or FROM:TO at *text, which goes behind it */
 static bool range_read(const char **text, struct policy_range *r)
 {
@@ -122,7 +124,7 @@ unsigned int conf_ranges_parse(const char *text, struct policy_range *r,
 	return n;
 }
 
-/* -- networks ------------------------------------------------------------------ */
+/* -- networks ----------------------------------------------------------- */
 static bool net_read(const char *text, struct policy_net *n, uint8_t *family,
                      unsigned int *bits)
 {
@@ -184,7 +186,7 @@ uint8_t conf_net_parse(const char *text, struct policy_net *n)
 	return net_read(text, n, &family, &bits) ? family : 0;
 }
 
-/* -- marks --------------------------------------------------------------------- */
+/* -- marks -------------------------------------------------------------- */
 static bool word_read(const char **text, uint64_t *v)
 {
 	char *end;

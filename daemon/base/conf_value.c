@@ -199,7 +199,8 @@ static int port_read(const char *item, size_t len, char *err)
 	uint64_t v;
 
 	snprintf(text, sizeof(text), "%.*s", (int)len, item);
-	if (len >= sizeof(text) || conf_number_read(text, &v) || !v || v > 65535) {
+	if (len >= sizeof(text) || conf_number_read(text, &v) || !v ||
+	    v > 65535) {
 		snprintf(err, CONF_ERR, "a port is needed, not '%.*s'",
 		         (int)(len < 100 ? len : 100), item);
 		return -1;
@@ -271,15 +272,22 @@ int conf_value_read(const struct conf_key *key, const char *text,
 {
 	static int (*const read[])(const struct conf_key *, const char *,
 	                           uint64_t *, char *, char *) = {
-		[CONF_NUMBER] = read_number, [CONF_FLAG] = read_flag,
-		[CONF_ONOFF] = read_flag,    [CONF_SECONDS] = read_seconds,
-		[CONF_MS] = read_ms,         [CONF_BYTES] = read_size,
-		[CONF_SIZE] = read_size,     [CONF_ENUM] = read_enum,
-		[CONF_PORTS] = read_list,    [CONF_LIST] = read_list,
-		[CONF_TEXT] = read_text,     [CONF_NAMES] = read_list,
+		[CONF_NUMBER] = read_number,
+		[CONF_FLAG] = read_flag,
+		[CONF_ONOFF] = read_flag,
+		[CONF_SECONDS] = read_seconds,
+		[CONF_MS] = read_ms,
+		[CONF_BYTES] = read_size,
+		[CONF_SIZE] = read_size,
+		[CONF_ENUM] = read_enum,
+		[CONF_PORTS] = read_list,
+		[CONF_LIST] = read_list,
+		[CONF_TEXT] = read_text,
+		[CONF_NAMES] = read_list,
 		[CONF_NAMED] = conf_named_read,
 		[CONF_RANGES] = conf_ranges_read,
-		[CONF_NET] = conf_net_read,  [CONF_MARK] = conf_mark_read,
+		[CONF_NET] = conf_net_read,
+		[CONF_MARK] = conf_mark_read,
 	};
 
 	return read[key->type](key, text, number, out, err);

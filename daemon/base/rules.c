@@ -46,7 +46,7 @@ static const char *name_cut(const char *name, size_t block, char *title)
 	return name + block + len + (name[block + len] == '.');
 }
 
-/* -- timeout policies -------------------------------------------------------- */
+/* -- timeout policies --------------------------------------------------- */
 static int profile_find(const struct policy *p, const char *title)
 {
 	unsigned int i;
@@ -140,7 +140,7 @@ static void profiles_fill(const struct conf *c, struct policy *p)
 	}
 }
 
-/* -- what a rule asks ----------------------------------------------------------- */
+/* -- what a rule asks --------------------------------------------------- */
 static int make_iface(struct making *m)
 {
 	uint64_t n;
@@ -217,7 +217,7 @@ static int make_dport(struct making *m)
 	return 0;
 }
 
-/* -- what it gives ----------------------------------------------------------------- */
+/* -- what it gives ------------------------------------------------------ */
 static int zone_set(struct making *m, unsigned int orig, unsigned int reply)
 {
 	if (m->r->gives & RULE_ZONE)
@@ -302,22 +302,22 @@ static int make_helper(struct making *m)
 }
 
 /* X(key of a rule, function): the order is that in which they are made */
-#define RULE_KEYS(X)                  \
-	X("family", family)           \
-	X("src", src)                 \
-	X("dst", dst)                 \
-	X("iface", iface)             \
-	X("vlan", vlan)               \
-	X("proto", proto)             \
-	X("sport", sport)             \
-	X("dport", dport)             \
-	X("zone", zone)               \
-	X("zone-orig", zone_orig)     \
-	X("zone-reply", zone_reply)   \
-	X("notrack", notrack)         \
-	X("mark", mark)               \
-	X("labels", labels)           \
-	X("timeout", timeout)         \
+#define RULE_KEYS(X)                \
+	X("family", family)         \
+	X("src", src)               \
+	X("dst", dst)               \
+	X("iface", iface)           \
+	X("vlan", vlan)             \
+	X("proto", proto)           \
+	X("sport", sport)           \
+	X("dport", dport)           \
+	X("zone", zone)             \
+	X("zone-orig", zone_orig)   \
+	X("zone-reply", zone_reply) \
+	X("notrack", notrack)       \
+	X("mark", mark)             \
+	X("labels", labels)         \
+	X("timeout", timeout)       \
 	X("helper", helper)
 
 static int rule_make(struct making *m, const char *title)
@@ -334,7 +334,8 @@ static int rule_make(struct making *m, const char *title)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(keys); i++) {
-		snprintf(name, sizeof(name), "rule.%.23s.%s", title, keys[i].key);
+		snprintf(name, sizeof(name), "rule.%.23s.%s", title,
+		         keys[i].key);
 		if (!conf_is_set(m->c, name))
 			continue;
 		m->key = name;
@@ -347,7 +348,7 @@ static int rule_make(struct making *m, const char *title)
 	return 0;
 }
 
-/* -- all of them ----------------------------------------------------------------- */
+/* -- all of them -------------------------------------------------------- */
 struct place {
 	char title[POLICY_NAME];
 	uint64_t order;
@@ -415,7 +416,7 @@ int rules_to_policy(const struct conf *c, const struct rule_ifaces *ifaces,
                     const struct policy *old, struct policy *p, char *err)
 {
 	struct making m = {.c = c, .ifaces = ifaces, .p = p, .err = err};
-	struct place place[POLICY_RULES];
+	struct place place[POLICY_RULES] = {{.order = 0}};
 	unsigned int i, n = rules_sorted(c, place);
 
 	profiles_place(c, old, p);
@@ -435,7 +436,7 @@ int rules_to_policy(const struct conf *c, const struct rule_ifaces *ifaces,
 	return 0;
 }
 
-/* -- names of labels --------------------------------------------------------------- */
+/* -- names of labels ---------------------------------------------------- */
 /* "BIT NAME"; lines without either, and behind #, are none */
 static int label_line(struct conf *c, char *line, char *err)
 {
@@ -449,7 +450,8 @@ static int label_line(struct conf *c, char *line, char *err)
 		return 0;
 	name = strtok_r(NULL, " \t\r", &save);
 	if (!name || conf_number_read(bit, &v) || v > 127) {
-		snprintf(err, CONF_ERR, "a bit up to 127 and a name are needed");
+		snprintf(err, CONF_ERR,
+		         "a bit up to 127 and a name are needed");
 		return -1;
 	}
 	if (conf_name_check(name, strlen(name), err))

@@ -113,7 +113,7 @@ static bool ftp_read_six(const struct help_ctx *h, struct text t, uint8_t end,
 		return false;
 	ftp_addr4(&f->addr, ftp_join(v));
 	f->port = (v[4] << 8 | v[5]) & 0xffff;
-	return true;
+	return f->port || !h->mirror;
 }
 
 /* The six numbers stand somewhere in a sentence (RFC 1123, 4.1.2.6): the

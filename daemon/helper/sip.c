@@ -135,7 +135,7 @@ static uint32_t sip_expires(const struct sip_msg *m)
 static bool sip_register(struct help_ctx *h, const struct sip_msg *m,
                          uint32_t cseq)
 {
-	struct sip_contacts c = {NULL, false};
+	struct sip_contacts c = {NULL, false, 0};
 	uint32_t seconds = sip_expires(m);
 	struct sip_priv *p = h->priv;
 	struct sip_uri u;
@@ -176,7 +176,7 @@ static bool sip_confirm(struct help_ctx *h, const struct sip_uri *u,
 static bool sip_bindings(struct help_ctx *h, const struct sip_msg *m,
                          bool *kept)
 {
-	struct sip_contacts c = {NULL, false};
+	struct sip_contacts c = {NULL, false, 0};
 	uint32_t all = sip_expires(m), seconds;
 	struct sip_uri u;
 

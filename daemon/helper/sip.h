@@ -60,6 +60,7 @@ struct sip_uri {
 struct sip_contacts {
 	const uint8_t *at; /* behind the last one's port */
 	bool inside;       /* of a header that may list more */
+	uint16_t listed;   /* URIs that were not the first of their header */
 };
 
 /* -- sip_text.c ------------------------------------------------------------ */

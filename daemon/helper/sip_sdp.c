@@ -26,7 +26,7 @@
 
 static const struct sip_media_type {
 	const char *name;
-	enum sip_class class;
+	enum sip_class kind;
 } sip_media_types[] = {
 	{"audio ", SIP_AUDIO},
 	{"video ", SIP_VIDEO},
@@ -38,10 +38,13 @@ static const struct sip_media_type {
 void sip_forget_media(struct help_ctx *h)
 {
 	struct expect_match m;
+	unsigned int kind;
 
 	memset(&m, 0, sizeof(m));
-	for (m.class = SIP_IMAGE; m.class >= SIP_AUDIO; m.class --)
+	for (kind = SIP_IMAGE; kind >= SIP_AUDIO; kind--) {
+		m.class = (uint8_t)kind;
 		h->unexpect(h, &m);
+	}
 }
 
 /* Another connection, or another medium, that expects the very same flow is
@@ -57,13 +60,13 @@ static bool sip_accepted(struct help_ctx *h, const struct expect_spec *s)
 }
 
 static bool sip_expect_media(struct help_ctx *h, const union pkt_addr *addr,
-                             uint16_t port, enum sip_class class)
+                             uint16_t port, enum sip_class kind)
 {
 	struct expect_match m;
 	struct expect_spec s;
 
 	memset(&s, 0, sizeof(s));
-	s.class = (uint8_t) class;
+	s.class = (uint8_t)kind;
 	s.l4proto = IPPROTO_UDP;
 	s.any_sport = true;
 	s.any_src = true;
@@ -158,7 +161,7 @@ static const struct sip_media_type *sdp_type(struct text *t)
 /* One medium, `v` is behind its type.  *taken: it has a port. */
 static bool sdp_medium(struct help_ctx *h, const struct sip_msg *m,
                        struct text v, const union pkt_addr *session,
-                       enum sip_class class, bool *taken)
+                       enum sip_class kind, bool *taken)
 {
 	union pkt_addr addr;
 	uint32_t port = 0;
@@ -179,7 +182,7 @@ static bool sdp_medium(struct help_ctx *h, const struct sip_msg *m,
 		addr = *session;
 	}
 	*taken = true;
-	return sip_expect_media(h, &addr, (uint16_t)port, class);
+	return sip_expect_media(h, &addr, (uint16_t)port, kind);
 }
 
 bool sip_sdp(struct help_ctx *h, const struct sip_msg *m)
@@ -201,7 +204,7 @@ bool sip_sdp(struct help_ctx *h, const struct sip_msg *m)
 		type = sdp_type(&v);
 		if (!type)
 			continue;
-		if (!sdp_medium(h, m, v, session, type->class, &one))
+		if (!sdp_medium(h, m, v, session, type->kind, &one))
 			return false;
 		taken += one;
 	}

@@ -262,7 +262,9 @@ void sip_stream(struct help_ctx *h, struct sip_stream *s)
 	struct sip_rest r = {text_payload(h, 0), h->len, h->seq};
 	bool joins;
 
-	if (!sip_place(h, s, &r, &joins))
+	/* of a segment of which nothing was captured no more is known than of
+	 * one that is missing */
+	if (!r.t.at || !sip_place(h, s, &r, &joins))
 		return;
 	if (joins && !sip_joined(h, s, &r))
 		return;

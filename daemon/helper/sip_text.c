@@ -21,7 +21,8 @@
 #define SIP_PORT_DIGITS 5u
 #define SIP_DIGITS      11u /* the kernel takes one more than 2^32 has */
 /* so that a line of very many URIs is not read once for each of them */
-#define SIP_USER_MAX 512u
+#define SIP_USER_MAX   512u
+#define SIP_LISTED_MAX 256u
 
 enum sip_kind { SIP_KIND_NUMBER, SIP_KIND_URI };
 
@@ -355,6 +356,8 @@ static bool sip_next_host(const struct sip_msg *m, struct sip_contacts *c,
 		rc = sip_listed(m, l3proto, &t);
 		if (rc == SIP_NONE)
 			break;
+		if (++c->listed > SIP_LISTED_MAX)
+			return false;
 		*v = t;
 		if (rc == SIP_FOUND)
 			return true;

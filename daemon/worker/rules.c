@@ -23,7 +23,7 @@ static bool net_fits(const struct policy_net *n, const union pkt_addr *a)
 }
 
 static bool ranges_fit(const struct policy_range *r, unsigned int n,
-		       uint16_t port)
+                       uint16_t port)
 {
 	unsigned int i;
 
@@ -35,7 +35,7 @@ static bool ranges_fit(const struct policy_range *r, unsigned int n,
 
 /* Ports are where trackers have no tuple of their own. */
 static bool ports_fit(const struct policy *pol, const struct policy_rule *r,
-		      const struct pkt *p)
+                      const struct pkt *p)
 {
 	uint8_t id;
 	const struct tracker *trk = tracker_find(pol, p->l4proto, &id);
@@ -43,13 +43,13 @@ static bool ports_fit(const struct policy *pol, const struct policy_rule *r,
 
 	return h &&
 	       (!(r->asks & RULE_SPORT) ||
-		ranges_fit(r->sport, r->nsport, get16(h))) &&
+	        ranges_fit(r->sport, r->nsport, get16(h))) &&
 	       (!(r->asks & RULE_DPORT) ||
-		ranges_fit(r->dport, r->ndport, get16(h + 2)));
+	        ranges_fit(r->dport, r->ndport, get16(h + 2)));
 }
 
 static bool rule_fits(const struct policy *pol, const struct policy_rule *r,
-		      const struct pkt *p)
+                      const struct pkt *p)
 {
 	uint16_t asks = r->asks;
 
@@ -77,11 +77,10 @@ void rules_zone_from(const struct policy *pol, struct pkt *p)
 
 /* Asks the rules that give any of `want`; take() has what each is to be asked
  * for no more. */
-static void rules_ask(const struct policy *pol, const struct pkt *p,
-		      uint16_t want,
-		      void (*take)(void *arg, const struct policy_rule *r,
-				   uint16_t what),
-		      void *arg)
+static void
+rules_ask(const struct policy *pol, const struct pkt *p, uint16_t want,
+          void (*take)(void *arg, const struct policy_rule *r, uint16_t what),
+          void *arg)
 {
 	unsigned int i;
 
@@ -109,8 +108,8 @@ static void packet_take(void *arg, const struct policy_rule *r, uint16_t what)
 	if (what & RULE_ZONE) {
 		a->l->pkt->zone = r->zone[0] | r->zone[1];
 		a->l->zone_dir = r->zone[0] == r->zone[1] ? 0
-				 : r->zone[0]		  ? KEY_ZONE_ORIG
-							  : KEY_ZONE_REPLY;
+		                 : r->zone[0]             ? KEY_ZONE_ORIG
+		                                          : KEY_ZONE_REPLY;
 	}
 	if (what & RULE_NOTRACK)
 		a->notrack = r->notrack;
@@ -149,7 +148,7 @@ static void conn_take(void *arg, const struct policy_rule *r, uint16_t what)
 }
 
 bool rules_conn(const struct policy *pol, const struct pkt *p, struct conn *c,
-		struct conn_ext *x, uint16_t *events)
+                struct conn_ext *x, uint16_t *events)
 {
 	struct conn_asks a = {c, x, false};
 	uint32_t mark = c->mark;
@@ -158,12 +157,12 @@ bool rules_conn(const struct policy *pol, const struct pkt *p, struct conn *c,
 	rules_ask(pol, p, RULE_CONN, conn_take, &a);
 	/* F246: only what has changed */
 	*events |= (c->mark != mark ? EVB_MARK : 0) |
-		   (x->labels[0] | x->labels[1] ? EVB_LABEL : 0);
+	           (x->labels[0] | x->labels[1] ? EVB_LABEL : 0);
 	return a.extended;
 }
 
 const uint32_t (*rules_timeouts(const struct policy *pol,
-				const struct conn_ext *x))[POLICY_TIMEOUTS]
+                                const struct conn_ext *x))[POLICY_TIMEOUTS]
 {
 	uint8_t i = x && x->policy ? (uint8_t)(x->policy - 1) : UINT8_MAX;
 
@@ -177,7 +176,7 @@ const uint32_t (*rules_timeouts(const struct policy *pol,
 
 /* a pair of zones as keys have it: one of the two is 0, or both are one */
 static void zones_add(struct zones *to, unsigned int *n, uint16_t orig,
-		      uint16_t reply)
+                      uint16_t reply)
 {
 	struct zones z = {.zone = orig | reply};
 	unsigned int i;
@@ -196,7 +195,7 @@ static void zones_add(struct zones *to, unsigned int *n, uint16_t orig,
  * zone, or 0; and beside 0 each zone that rules give to one direction.
  */
 unsigned int rules_zones(const struct policy *pol, const struct conn_key *k,
-			 struct zones to[ZONES_MAX])
+                         struct zones to[ZONES_MAX])
 {
 	uint16_t o = key_zone(k, 0), r = key_zone(k, 1);
 	unsigned int n = 0, i;
@@ -216,7 +215,7 @@ unsigned int rules_zones(const struct policy *pol, const struct conn_key *k,
 /* Clash: the new connection's reply tuple would be the reply tuple of this one
  * in the same zone, or its original tuple. */
 enum zone_fit rules_fit(const struct conn_key *k, const struct conn_key *entry,
-			bool same)
+                        bool same)
 {
 	bool orig = key_zone(entry, 0) == key_zone(k, 0);
 	bool reply = key_zone(entry, 1) == key_zone(k, 1);

@@ -31,16 +31,16 @@ bool rules_packet(const struct policy *pol, struct lane *l);
  * rest in `x`, which is cleared first.  True: `x` has something in it.
  * *events gets the bits of what was given. */
 bool rules_conn(const struct policy *pol, const struct pkt *p, struct conn *c,
-		struct conn_ext *x, uint16_t *events);
+                struct conn_ext *x, uint16_t *events);
 
 /* The timeouts of a connection's own policy, NULL: it has none (F110). */
 const uint32_t (*rules_timeouts(const struct policy *pol,
-				const struct conn_ext *x))[POLICY_TIMEOUTS];
+                                const struct conn_ext *x))[POLICY_TIMEOUTS];
 
 /* Of which zones keys may be that a packet of these zones belongs to or must
  * not stand beside, its own first; their number. */
 unsigned int rules_zones(const struct policy *pol, const struct conn_key *k,
-			 struct zones to[ZONES_MAX]);
+                         struct zones to[ZONES_MAX]);
 
 enum zone_fit {
 	ZONE_OTHER, /* another connection's business */
@@ -52,6 +52,6 @@ enum zone_fit {
  * `same` says whether the entry's originator sends in the direction in which
  * it is looked for. */
 enum zone_fit rules_fit(const struct conn_key *k, const struct conn_key *entry,
-			bool same);
+                        bool same);
 
 #endif

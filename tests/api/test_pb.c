@@ -393,10 +393,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_tcp),        T(test_icmp),    T(test_others),
-		T(test_zones_labels),
-		T(test_start_tick), T(test_events),  T(test_gap),
-		T(test_batch),      T(test_expired),
+		T(test_tcp),          T(test_icmp),       T(test_others),
+		T(test_zones_labels), T(test_start_tick), T(test_events),
+		T(test_gap),          T(test_batch),      T(test_expired),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

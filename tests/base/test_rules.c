@@ -1,4 +1,5 @@
-/* test_rules.c - titled keys, and the rules and timeout policies made of them. */
+/* test_rules.c - titled keys, and the rules and timeout policies made of them.
+ */
 #include "daemon/base/rules.h"
 
 #include <setjmp.h>

@@ -43,11 +43,16 @@ static void test_setting(void **state)
 	static const struct {
 		const char *key, *value;
 	} odd[] = {
-		{"label.x.bit", "128"}, {"label.x.bit", "-1"},
-		{"label.x.bit", ""},    {"label.x.bit", "3x"},
-		{"label..bit", "3"},    {"label.x.order", "3"},
-		{"label.x", "3"},       {"rule.x.bit", "3"},
-		{"", "3"},              {"label.a.b.bit", "3"},
+		{"label.x.bit", "128"},
+		{"label.x.bit", "-1"},
+		{"label.x.bit", ""},
+		{"label.x.bit", "3x"},
+		{"label..bit", "3"},
+		{"label.x.order", "3"},
+		{"label.x", "3"},
+		{"rule.x.bit", "3"},
+		{"", "3"},
+		{"label.a.b.bit", "3"},
 	};
 	static struct labels l;
 	uint8_t bits[16] = {0};

@@ -373,6 +373,41 @@ def memory():
     seed("adopt", "entry", hit(0x18, 0x8000, 3))
 
 
+def sip():
+    # choices, then packets: choices, length, payload
+    def packet(how, *lines, body=()):
+        body = b"".join(x + b"\r\n" for x in body)
+        text = b"\r\n".join(lines + (b"Content-Length: %d" % len(body),
+                                     b"", body))
+        return bytes([how]) + struct.pack(">H", len(text)) + text
+
+    def dialog(host, here, proto):
+        sdp = b"v=0", b"c=IN " + here, b"m=audio 40000 RTP/AVP 0", \
+            b"m=image 40002 udptl t38", b"c=IN " + here + b"/127"
+        phone = b'"B" <sip:b@' + host + b":5063;transport=" + proto + \
+            b">;expires=60"
+        return [
+            packet(0, b"INVITE sip:b SIP/2.0", b"CSeq: 1 INVITE", body=sdp),
+            packet(1, b"SIP/2.0 200 OK", b"CSeq: 1 INVITE", body=sdp),
+            packet(1, b"SIP/2.0 487 x", b"CSeq: 1 INVITE"),
+            packet(0, b"BYE sip:b SIP/2.0", b"CSeq: 2 BYE"),
+            packet(0, b"REGISTER sip:b SIP/2.0", b"CSeq: 1 REGISTER",
+                   b"Expires: 9", b"Contact: " + phone),
+            packet(1, b"SIP/2.0 200 OK", b"CSeq: 1 REGISTER",
+                   b"m: <sip:x.org>,\r\n <sip:10.9.9.9>", b"m: " + phone)]
+    v4, v6 = (b"10.0.0.1", b"IP4 10.0.0.1"), (b"[fd00::1]", b"IP6 fd00::1")
+    for how in (0, 4, 8, 16):
+        seed("sip", "udp%02d" % how,
+             bytes([how]) + b"".join(dialog(*v4, b"udp")))
+        seed("sip", "tcp%02d" % how,
+             bytes([how | 1]) + b"".join(dialog(*v4, b"tcp")))
+    seed("sip", "v6", b"\2" + b"".join(dialog(*v6, b"udp")))
+    text = dialog(*v4, b"tcp")[0][3:]
+    seed("sip", "cut", b"\5" + b"".join(
+        b"\0" + struct.pack(">H", len(part)) + part
+        for part in (text[:9], text[9:70], text[70:])))
+
+
 for make in (tcp, udp, icmp, sctp, dccp, gre, pkt, capture, pipeline, filters,
-             messages, conf, memory):
+             messages, conf, memory, sip):
     make()

@@ -31,6 +31,7 @@ static void ask_to(struct fake *f, const char *dst)
 static void frame(struct fake *f, uint16_t linktype, const char *head,
                   uint32_t len)
 {
+	memset(f->frame, 0xff, sizeof(f->frame));
 	memcpy(f->frame, head, len);
 	f->frame_len = 64;
 	f->pkt.linktype = linktype;

@@ -56,6 +56,8 @@ static const struct row rows[] = {
 	{A, "PORT 10,0,0,1,4294967496,11\r\n", ACTIVE, NULL},
 	{A, "EPRT |1|10.0.0.1|116747|\r\n", ACTIVE, NULL},
 	{B, "229 (|||116747|)\r\n", PASSIVE, NULL},
+	{A, "PORT 10,0,0,1,0,0\r\n", "expect tcp 10.0.1.1:* -> 10.0.0.1:0\n",
+         NULL},
 	/* no announcement for either */
 	{A, "PORT 10,0,0,1,200\r\n", NULL, NULL},
 	{A, "PORT 10,0,0,1,200,11,5\r\n", NULL, NULL},
@@ -205,6 +207,14 @@ static void test_partial_strict(void **state)
 		says(&f, "");
 		fake_close(&f);
 	}
+	/* as is one that says something else, newline or not */
+	ftp(&f);
+	primed(&f, A, "PORT 1,2\r\n");
+	fake_send(&f, A, line);
+	says(&f, "");
+	fake_send(&f, A, line);
+	says(&f, ACTIVE);
+	fake_close(&f);
 }
 
 /* the same line in mirror mode, cut at every byte, and byte by byte */

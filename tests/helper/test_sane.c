@@ -114,9 +114,9 @@ static void test_parts(void **state)
 		for (j = 0; j <= 12; j++) {
 			sane(&f, true);
 			fake_bytes(&f, A, START, i);
-			fake_bytes(&f, A, START + i, 8 - i);
+			fake_bytes(&f, A, &START[i], 8 - i);
 			fake_bytes(&f, B, ANSWER, j);
-			fake_bytes(&f, B, ANSWER + j, 12 - j);
+			fake_bytes(&f, B, &ANSWER[j], 12 - j);
 			says(&f, PORT);
 			fake_close(&f);
 		}

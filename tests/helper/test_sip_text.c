@@ -150,7 +150,7 @@ static const char *contacts_in(const char *text, bool mirror)
 {
 	static char out[512];
 	char addr[INET_ADDRSTRLEN];
-	struct sip_contacts c = {NULL, false};
+	struct sip_contacts c = {NULL, false, 0};
 	struct message g;
 	struct sip_uri u;
 	uint32_t seconds;
@@ -242,6 +242,26 @@ static void test_user(void **state)
 	assert_string_equal(contacts_in(text, false), "");
 }
 
+/* Nor is a list without end. */
+static void test_long_list(void **state)
+{
+	static char text[8192];
+	struct sip_contacts c = {NULL, false, 0};
+	struct message g;
+	struct sip_uri u;
+	unsigned int i, n = 0;
+
+	(void)state;
+	strcpy(text, "X\r\nm: sip:10.0.0.1");
+	for (i = 0; i < 400; i++)
+		strcat(text, i & 1 ? ",sip:x.org" : ",sip:10.0.0.2");
+	message_open(&g, text, true);
+	while (sip_contact(&g.m, &c, 4, &u))
+		n++;
+	free(g.copy);
+	assert_int_equal(n, 1 + 256 / 2);
+}
+
 /* Whatever byte a message ends at, nothing behind it is read. */
 static void test_cut(void **state)
 {
@@ -265,10 +285,15 @@ static void test_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),   cmocka_unit_test(test_modes),
-		cmocka_unit_test(test_numbers), cmocka_unit_test(test_addr4),
-		cmocka_unit_test(test_addr6),   cmocka_unit_test(test_contacts),
-		cmocka_unit_test(test_params),  cmocka_unit_test(test_user),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_addr4),
+		cmocka_unit_test(test_addr6),
+		cmocka_unit_test(test_contacts),
+		cmocka_unit_test(test_params),
+		cmocka_unit_test(test_user),
+		cmocka_unit_test(test_long_list),
 		cmocka_unit_test(test_cut),
 	};
 

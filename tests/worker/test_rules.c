@@ -45,11 +45,11 @@ static void bed_policy(struct bed *bed)
 static int bed_open(void **state)
 {
 	struct region_params p = {.max = 1000,
-				  .nworker = 1,
-				  .ring_bytes = 1 << 18,
-				  .log_bytes = 1 << 16,
-				  .detail = true,
-				  .clock_mode = CLOCK_CAPTURE};
+	                          .nworker = 1,
+	                          .ring_bytes = 1 << 18,
+	                          .log_bytes = 1 << 16,
+	                          .detail = true,
+	                          .clock_mode = CLOCK_CAPTURE};
 	struct bed *bed = calloc(1, sizeof(*bed));
 
 	assert_non_null(bed);
@@ -112,10 +112,10 @@ static struct policy_rule *zone(struct bed *bed, unsigned int dir, uint16_t z)
 }
 
 static void from_port(struct policy_rule *r, bool dst, uint16_t from,
-		      uint16_t to)
+                      uint16_t to)
 {
-	struct policy_range *g = dst ? &r->dport[r->ndport++]
-				     : &r->sport[r->nsport++];
+	struct policy_range *g =
+		dst ? &r->dport[r->ndport++] : &r->sport[r->nsport++];
 
 	r->asks |= dst ? RULE_DPORT : RULE_SPORT;
 	g->from = from;
@@ -144,7 +144,7 @@ static void bed_begin(struct bed *bed, bool reply)
 	if (bed->vlan)
 		packet_vlan(&bed->b, bed->vlan);
 	packet_ip4(&bed->b, reply ? "10.0.1.1" : "10.0.0.1",
-		   reply ? "10.0.0.1" : "10.0.1.1");
+	           reply ? "10.0.0.1" : "10.0.1.1");
 }
 
 static void bed_udp(struct bed *bed, bool reply)
@@ -156,11 +156,11 @@ static void bed_udp(struct bed *bed, bool reply)
 }
 
 static void bed_tcp(struct bed *bed, bool reply, uint32_t seq, uint32_t ack,
-		    uint8_t flags)
+                    uint8_t flags)
 {
 	bed_begin(bed, reply);
 	packet_tcp(&bed->b, reply ? 80 : 4000, reply ? 4000 : 80, seq, ack,
-		   flags, 65535);
+	           flags, 65535);
 	bed_send(bed, 1);
 }
 
@@ -232,7 +232,7 @@ static void test_mark_labels(void **state)
 	bed_tcp(bed, false, 1000, 0, 2);
 	assert_int_equal(event(bed, 2)->mark, 6);
 	assert_int_equal(event(bed, 2)->bits & (EVB_MARK | EVB_LABEL),
-			 EVB_MARK);
+	                 EVB_MARK);
 	assert_int_equal(event(bed, 2)->cells, 1);
 }
 
@@ -245,7 +245,7 @@ static void test_asks(void **state)
 
 	r->notrack = 1;
 	r->asks = RULE_IFACE | RULE_VLAN | RULE_FAMILY | RULE_PROTO | RULE_SRC |
-		  RULE_DST;
+	          RULE_DST;
 	r->iface = 3;
 	r->vlan = 9;
 	r->l3proto = 4;
@@ -455,8 +455,7 @@ static void test_zone_expired(void **state)
 	bed->now += 31 * NS_PER_S;
 	bed_udp(bed, true);
 	assert_int_equal(event(bed, 1)->type, EVENT_DESTROY);
-	assert_int_equal(event(bed, 1)->ts_ns,
-			 T0 + NS_PER_MS + 30 * NS_PER_S);
+	assert_int_equal(event(bed, 1)->ts_ns, T0 + NS_PER_MS + 30 * NS_PER_S);
 	assert_int_equal(event(bed, 2)->type, EVENT_NEW);
 	v = only(bed);
 	assert_int_equal(v.conn.key.zone, 0);
@@ -510,10 +509,8 @@ static void test_timeout(void **state)
 	uint8_t udp;
 
 	tracker_find(&bed->pol, 17, &udp);
-	memcpy(bed->pol.profile[2], bed->pol.timeout,
-	       sizeof(bed->pol.timeout));
-	memcpy(bed->pol.profile[1], bed->pol.timeout,
-	       sizeof(bed->pol.timeout));
+	memcpy(bed->pol.profile[2], bed->pol.timeout, sizeof(bed->pol.timeout));
+	memcpy(bed->pol.profile[1], bed->pol.timeout, sizeof(bed->pol.timeout));
 	bed->pol.profile_on[1] = bed->pol.profile_on[2] = 1;
 	bed->pol.profile[2][udp][0] = 77;
 	bed->pol.profile[1][udp][0] = 5;
@@ -551,7 +548,7 @@ static void test_timestamp(void **state)
 	assert_int_equal(event(bed, 1)->flags, EVENT_F_ACCT);
 	bed_tcp(bed, false, 1000, 0, 2);
 	assert_int_equal(event(bed, 2)->flags,
-			 EVENT_F_ACCT | EVENT_F_TIMESTAMP);
+	                 EVENT_F_ACCT | EVENT_F_TIMESTAMP);
 }
 
 /* which zones a packet looks for: bounded, its own first, none twice */
@@ -568,8 +565,8 @@ static void test_zones_bounded(void **state)
 	for (kind = 0; kind < 4; kind++) {
 		k.zone = kind ? 1 : 0;
 		k.flags = kind == 2   ? KEY_ZONE_ORIG
-			  : kind == 3 ? KEY_ZONE_REPLY
-				      : 0;
+		          : kind == 3 ? KEY_ZONE_REPLY
+		                      : 0;
 		n = rules_zones(&bed->pol, &k, to);
 		assert_true(n <= ZONES_MAX);
 		assert_int_equal(to[0].zone, k.zone);
@@ -577,7 +574,7 @@ static void test_zones_bounded(void **state)
 		for (i = 0; i < n; i++)
 			for (j = 0; j < i; j++)
 				assert_false(to[i].zone == to[j].zone &&
-					     to[i].dir == to[j].dir);
+				             to[i].dir == to[j].dir);
 	}
 	/* no rules of one direction: its own, and what may stand beside it */
 	bed->pol.nzone[0] = bed->pol.nzone[1] = 0;
@@ -589,12 +586,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, bed_open, bed_close)
 	const struct CMUnitTest tests[] = {
-		T(test_mark_labels),  T(test_asks),
-		T(test_ports),	      T(test_notrack_first),
-		T(test_zone_both),    T(test_zone_from),
-		T(test_zone_orig),    T(test_zone_reply),
-		T(test_zone_expired), T(test_zone_error),
-		T(test_timeout),      T(test_timestamp),
+		T(test_mark_labels),   T(test_asks),       T(test_ports),
+		T(test_notrack_first), T(test_zone_both),  T(test_zone_from),
+		T(test_zone_orig),     T(test_zone_reply), T(test_zone_expired),
+		T(test_zone_error),    T(test_timeout),    T(test_timestamp),
 		T(test_zones_bounded),
 	};
 
