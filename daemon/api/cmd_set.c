@@ -112,11 +112,11 @@ void sets_collect(struct api *a)
 {
 	static char text[ROLE_MESSAGE_MAX];
 	char err[CONF_ERR];
-	int n, ctl = a->env->fd[ROLE_FD_ctl];
+	int ctl = a->env->fd[ROLE_FD_ctl];
 
 	if (ctl < 0)
 		return;
-	while ((n = role_receive(ctl, text, sizeof(text))) > 0) {
+	while (role_receive(ctl, text, sizeof(text)) > 0) {
 		if (strncmp(text, "config\n", 7) != 0)
 			set_answer(a, text);
 		else if (conf_replace_text(a->env->conf, text + 7, err))

@@ -172,14 +172,19 @@ static unsigned int titles_count(const struct conf *c, const char *block,
 	return titles;
 }
 
+static bool name_begins(const char *name, const char *with, size_t len)
+{
+	return name && !strncmp(name, with, len);
+}
+
 static bool title_there(const struct conf *c, const char *name, size_t len)
 {
 	bool found;
 	size_t i = row_place(c, name, &found);
 
 	/* neighbours in the order of names: all keys of the title */
-	return (i < c->n && !strncmp(c->row[i].key.name, name, len)) ||
-	       (i && !strncmp(c->row[i - 1].key.name, name, len));
+	return (i < c->n && name_begins(c->row[i].key.name, name, len)) ||
+	       (i && name_begins(c->row[i - 1].key.name, name, len));
 }
 
 static int row_insert(struct conf *c, const struct conf_key *key,

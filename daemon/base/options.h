@@ -26,8 +26,8 @@ struct options {
 	bool version;      /* -V */
 	bool reset_table;  /* --reset-table */
 	bool remove_table; /* --remove-table */
-	bool check;	   /* --check: the segments, without a daemon */
-	bool deep;	   /* --deep, with --check */
+	bool check;        /* --check: the segments, without a daemon */
+	bool deep;         /* --deep, with --check */
 	/* of `ctctl replay` */
 	bool private_instance; /* --private: segments without names */
 	bool hold;             /* --hold: captures wait for a client's word */

@@ -133,7 +133,7 @@ struct role_table {
 	void (*policy)(struct policy *p);
 	/* the shard that a key belongs to, for the check without a daemon */
 	uint8_t (*home)(const struct table *t, const struct conn_key *k,
-			const struct addr6 *a6);
+	                const struct addr6 *a6);
 };
 void role_table_set(const struct role_table *table);
 const struct role *role_find(const char *name);

@@ -331,9 +331,10 @@ static int rule_make(struct making *m, const char *title)
 #undef X
 	};
 	char name[CONF_NAME];
+	int r = 0;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(keys); i++) {
+	for (i = 0; i < ARRAY_SIZE(keys) && !r; i++) {
 		snprintf(name, sizeof(name), "rule.%.23s.%s", title,
 		         keys[i].key);
 		if (!conf_is_set(m->c, name))
@@ -343,9 +344,10 @@ static int rule_make(struct making *m, const char *title)
 		m->number = conf_number(m->c, name);
 		/* an empty text takes a key back */
 		if (*m->value && keys[i].make(m))
-			return -1;
+			r = -1;
 	}
-	return 0;
+	m->key = NULL;
+	return r;
 }
 
 /* -- all of them -------------------------------------------------------- */

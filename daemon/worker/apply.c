@@ -64,11 +64,11 @@ static void way_close(struct way *w)
 }
 
 static void way_event(struct way *w, struct op_event *ev, uint8_t type,
-		      uint16_t bits, uint32_t idx)
+                      uint16_t bits, uint32_t idx)
 {
 	uint8_t sh = w->l->look.shard;
-	int64_t left = tick_left(table_conn(w->p->t, sh, idx)->deadline,
-				 w->now);
+	int64_t left =
+		tick_left(table_conn(w->p->t, sh, idx)->deadline, w->now);
 
 	ev->type = type;
 	ev->bits = bits;
@@ -76,10 +76,10 @@ static void way_event(struct way *w, struct op_event *ev, uint8_t type,
 	ev->left_ms = left > 0 ? (uint32_t)left : 0;
 	conn_event(w->p->t, sh, idx, ev);
 	counters_add(&w->cs,
-		     type == EVENT_NEW	    ? CTR_EVENT_NEW
-		     : type == EVENT_UPDATE ? CTR_EVENT_UPDATE
-					    : CTR_EVENT_DESTROY,
-		     1);
+	             type == EVENT_NEW      ? CTR_EVENT_NEW
+	             : type == EVENT_UPDATE ? CTR_EVENT_UPDATE
+	                                    : CTR_EVENT_DESTROY,
+	             1);
 	w->p->told = true;
 }
 
@@ -121,7 +121,7 @@ static void due_lower(struct pipeline *p, uint32_t deadline)
 
 /* the tracker's word, turned into what it means for the entry */
 static void conn_refresh(struct way *w, struct conn *c,
-			 const struct trk_ctx *ctx, enum trk_verdict v)
+                         const struct trk_ctx *ctx, enum trk_verdict v)
 {
 	uint32_t to = tick_after_s(w->now, ctx->timeout);
 
@@ -151,12 +151,12 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 	uint8_t orig = c->status & CONN_ORIG1 ? 1 : 0;
 
 	w->dir = w->l->land || w->l->look.sender != orig ? DIR_REPLY
-							 : DIR_ORIGINAL;
+	                                                 : DIR_ORIGINAL;
 	w->info = way_info(w, c->status);
 	way_context(w, &ctx, false);
 	if (unlikely(c->ext))
-		ctx.timeouts = rules_timeouts(w->p->pol,
-					      table_ext(t, sh, c->ext));
+		ctx.timeouts =
+			rules_timeouts(w->p->pol, table_ext(t, sh, c->ext));
 	counters_add(&w->cs, CTR_FOUND, 1);
 	op_update_begin(t, sh, idx);
 	v = w->l->trk->packet(&ctx, c);
@@ -164,8 +164,8 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 	if (unlikely(v == TRK_REPEAT)) {
 		op_update_commit(t, sh, idx, NULL, (struct op_cursor){0, 0});
 		conn_end(t, sh, idx, slot, REASON_REOPEN, w->l->pkt->ts_ns,
-			 w->now, w->p->pol->max, w->p->pol->events != 0,
-			 CTR_COUNT);
+		         w->now, w->p->pol->max, w->p->pol->events != 0,
+		         CTR_COUNT);
 		w->p->told = true;
 		return false;
 	}
@@ -206,7 +206,7 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 
 /* the not-ASSURED entry of one bucket's main line with the nearest deadline */
 static uint32_t line_victim(struct table *t, uint32_t sh, uint32_t li,
-			    uint32_t now, uint32_t *slot)
+                            uint32_t now, uint32_t *slot)
 {
 	const struct line *l = table_line(t, sh, li);
 	uint32_t i, best = 0;
@@ -250,11 +250,11 @@ static bool early_drop(struct way *w)
 		c = table_conn(t, sh, idx);
 		gone = tick_expired(c->deadline, w->now);
 		conn_end(t, sh, idx, slot,
-			 gone ? REASON_TIMEOUT : REASON_EARLY_DROP,
-			 gone ? expire_ns(t, c->deadline, w->l->now_ns)
-			      : w->l->pkt->ts_ns,
-			 w->now, w->p->pol->max, w->p->pol->events != 0,
-			 gone ? CTR_COUNT : CTR_EARLY_DROP);
+		         gone ? REASON_TIMEOUT : REASON_EARLY_DROP,
+		         gone ? expire_ns(t, c->deadline, w->l->now_ns)
+		              : w->l->pkt->ts_ns,
+		         w->now, w->p->pol->max, w->p->pol->events != 0,
+		         gone ? CTR_COUNT : CTR_EARLY_DROP);
 		w->p->told = true;
 		return true;
 	}
@@ -282,21 +282,22 @@ static void candidate_fill(const struct way *w, struct conn *c)
 
 	c->key = w->l->look.key;
 	c->status = CONN_CONFIRMED | (w->l->look.sender ? CONN_ORIG1 : 0) |
-		    (pol->acct ? CONN_ACCT : 0) |
-		    (pol->timestamp ? CONN_TIMESTAMP : 0);
+	            (pol->acct ? CONN_ACCT : 0) |
+	            (pol->timestamp ? CONN_TIMESTAMP : 0);
 	c->start = w->now;
 }
 
-/* puts the candidate into the table, `ext` may be NULL; false: refused, and why */
+/* puts the candidate into the table, `ext` may be NULL; false: refused, and why
+ */
 static bool insert(struct way *w, struct conn *c, const struct conn_ext *ext,
-		   uint16_t bits, enum op_refusal *why)
+                   uint16_t bits, enum op_refusal *why)
 {
 	struct table *t = w->p->t;
 	const struct pkt *pkt = w->l->pkt;
 	struct conn_detail x = {.start_ns = pkt->ts_ns,
-				.last_ns = pkt->ts_ns,
-				.vlan = pkt->vlan,
-				.iface = pkt->iface};
+	                        .last_ns = pkt->ts_ns,
+	                        .vlan = pkt->vlan,
+	                        .iface = pkt->iface};
 	struct op_event ev = {0};
 	struct counters before = w->cs;
 
@@ -311,10 +312,9 @@ static bool insert(struct way *w, struct conn *c, const struct conn_ext *ext,
 			.left_ms = (uint32_t)tick_left(c->deadline, w->now),
 			.vlan = pkt->vlan,
 			.iface = pkt->iface,
-			.flags =
-				(c->status & CONN_ACCT ? EVENT_F_ACCT : 0) |
-				(c->status & CONN_TIMESTAMP ? EVENT_F_TIMESTAMP
-							    : 0)};
+			.flags = (c->status & CONN_ACCT ? EVENT_F_ACCT : 0) |
+		                 (c->status & CONN_TIMESTAMP ? EVENT_F_TIMESTAMP
+		                                             : 0)};
 		counters_add(&w->cs, CTR_EVENT_NEW, 1);
 		w->p->told = true;
 	}
@@ -392,7 +392,7 @@ static void apply_new(struct way *w)
 
 /* The living entry of a key, or 0. */
 static uint32_t way_find(struct way *w, const struct conn_lookup *k,
-			 uint32_t *slot)
+                         uint32_t *slot)
 {
 	struct table *t = w->p->t;
 	uint64_t searched = 0;
@@ -404,16 +404,16 @@ static uint32_t way_find(struct way *w, const struct conn_lookup *k,
 		return idx;
 	/* F061, F232: met in its bucket, ended on the spot */
 	conn_end(t, k->shard, idx, *slot, REASON_TIMEOUT,
-		 expire_ns(t, table_conn(t, k->shard, idx)->deadline,
-			   w->l->now_ns),
-		 w->now, w->p->pol->max, w->p->pol->events != 0, CTR_COUNT);
+	         expire_ns(t, table_conn(t, k->shard, idx)->deadline,
+	                   w->l->now_ns),
+	         w->now, w->p->pol->max, w->p->pol->events != 0, CTR_COUNT);
 	w->p->told = true;
 	return 0;
 }
 
 /* the same tuple in other zones */
 static void key_move(const struct table *t, struct conn_lookup *k,
-		     struct zones to)
+                     struct zones to)
 {
 	uint8_t flags = (uint8_t)((k->key.flags & ~KEY_ZONE_DIR) | to.dir);
 
@@ -445,8 +445,8 @@ static uint32_t way_find_zones(struct way *w, uint32_t *slot)
 			continue;
 		c = table_conn(t, k.shard, idx);
 		fit = rules_fit(key, &c->key,
-				k.sender == !!(c->status & CONN_ORIG1) &&
-					!w->l->land);
+		                k.sender == !!(c->status & CONN_ORIG1) &&
+		                        !w->l->land);
 		if (fit == ZONE_FITS)
 			return idx;
 		w->clash |= fit == ZONE_CLASH;
@@ -488,8 +488,8 @@ static bool related_find(const struct way *w, struct conn_view *v)
 		if (conn_lookup(t, &k, v) > 0 &&
 		    !tick_expired(v->conn.deadline, w->now) &&
 		    rules_fit(&w->l->look.key, &v->conn.key,
-			      k.sender != !!(v->conn.status & CONN_ORIG1)) ==
-			    ZONE_FITS)
+		              k.sender != !!(v->conn.status & CONN_ORIG1)) ==
+		            ZONE_FITS)
 			return true;
 	}
 	return false;
@@ -507,7 +507,7 @@ static void apply_related(struct way *w)
 		orig1 = v.conn.status & CONN_ORIG1;
 		counters_add(&w->cs, CTR_FOUND, 1);
 		w->info = w->l->look.sender == orig1 ? CTINFO_RELATED_REPLY
-						     : CTINFO_RELATED;
+		                                     : CTINFO_RELATED;
 	} else {
 		counters_add(&w->cs, CTR_ERROR, 1);
 	}

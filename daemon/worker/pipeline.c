@@ -19,7 +19,7 @@
 #define SWEEP_NS NS_PER_S
 
 void pipeline_init(struct pipeline *p, struct table *t, uint32_t worker,
-		   uint32_t nworker, bool capture)
+                   uint32_t nworker, bool capture)
 {
 	memset(p, 0, sizeof(*p));
 	p->t = t;
@@ -84,7 +84,7 @@ static uint8_t lane_classify(struct pipeline *p, struct lane *l)
 	}
 	if (likely(v == TRK_ACCEPT)) {
 		if (likely(key_of_packet(p->t, l->pkt, l->trk, &l->look,
-					&l->land)))
+		                         &l->land)))
 			return LANE_TRACK;
 		l->look.shard = 0;
 	}
@@ -107,8 +107,8 @@ void lane_datagram(struct pipeline *p, struct lane *l, struct pkt *pkt)
 	l->kind = lane_classify(p, l);
 	if (unlikely(l->zone_dir) && l->kind >= LANE_RELATED) {
 		l->look.key.flags |= l->zone_dir;
-		l->look.hash = hash_key(p->t->key.hash, &l->look.key,
-					&l->look.addr6);
+		l->look.hash =
+			hash_key(p->t->key.hash, &l->look.key, &l->look.addr6);
 	}
 	if (!pipeline_mine(p, l->look.shard))
 		l->kind = LANE_SKIP;
@@ -128,7 +128,7 @@ static void lane_parse(struct pipeline *p, struct lane *l)
 	lane_datagram(p, l, l->pkt);
 	if (l->kind >= LANE_RELATED)
 		__builtin_prefetch(table_line(p->t, l->look.shard,
-					      hash_bucket(p->t, l->look.hash)));
+		                              hash_bucket(p->t, l->look.hash)));
 }
 
 /* ---- locate ---- */
@@ -154,8 +154,8 @@ static void lane_locate(const struct pipeline *p, const struct lane *l)
 		__builtin_prefetch(c, 1);
 		__builtin_prefetch(c + CACHE_LINE, 1);
 		if (t->detail)
-			__builtin_prefetch(
-				table_detail(t, l->look.shard, idx), 1);
+			__builtin_prefetch(table_detail(t, l->look.shard, idx),
+			                   1);
 		__builtin_prefetch(table_chk(t, l->look.shard, idx));
 		if (l->look.key.flags & KEY_V6)
 			__builtin_prefetch(table_addr6(t, l->look.shard, idx));
@@ -214,7 +214,7 @@ void pipeline_sweep(struct pipeline *p, uint64_t now_ns)
 		if (steer_worker((uint8_t)sh, p->nworker) != p->worker)
 			continue;
 		n = shard_expire(t, sh, now_ns, UINT32_MAX, p->pol->max,
-				 p->pol->events != 0, &due);
+		                 p->pol->events != 0, &due);
 		p->told |= n != 0;
 	}
 	fragments_expire(p, now_ns);

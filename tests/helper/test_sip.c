@@ -160,6 +160,10 @@ static void test_malformed(void **state)
 		assert_int_equal(f.count[HELP_MALFORMED], i + 1);
 	}
 	sip_is(&f, A, "BYE sip:b SIP/2.0\r\nCSeq: 0 BYE\r\n\r\n", FORGET);
+	/* the kernel's letters */
+	sip_is(&f, A, "BYE \xe9 SIP/2.0\r\nCSeq: 0 BYE\r\n\r\n", FORGET);
+	sip_is(&f, A, "BYE \xd7 SIP/2.0\r\nCSeq: 0 BYE\r\n\r\n", "");
+	sip_is(&f, A, "BYE \xbf SIP/2.0\r\nCSeq: 0 BYE\r\n\r\n", "");
 	fake_close(&f);
 }
 

@@ -132,6 +132,10 @@ static void test_addr6(void **state)
 	assert_int_equal(addr_len("::ffff:10.0.0.1", 6, false), 15);
 	assert_int_equal(addr_len("0:0:0:0:0:0:0:0", 6, false), 15);
 	assert_int_equal(
+		addr_len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", 6,
+	                 false),
+		45);
+	assert_int_equal(
 		addr_len("0001:0002:0003:0004:0005:0006:0007:0008", 6, false),
 		39);
 	assert_int_equal(addr_len("fd00::1", 6, true), 0);

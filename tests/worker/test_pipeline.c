@@ -38,11 +38,11 @@ static void bed_policy(struct bed *bed)
 static void bed_open(struct bed *bed, uint32_t max)
 {
 	struct region_params p = {.max = max ? max : 10000,
-				  .nworker = 2,
-				  .ring_bytes = 1 << 20,
-				  .log_bytes = 1 << 16,
-				  .detail = true,
-				  .clock_mode = CLOCK_CAPTURE};
+	                          .nworker = 2,
+	                          .ring_bytes = 1 << 20,
+	                          .log_bytes = 1 << 16,
+	                          .detail = true,
+	                          .clock_mode = CLOCK_CAPTURE};
 
 	memset(bed, 0, sizeof(*bed));
 	bed->t = region_memory(&p);
@@ -98,15 +98,15 @@ static void bed_begin(struct bed *bed, bool reply)
 	packet_begin(&bed->b);
 	packet_eth(&bed->b);
 	packet_ip4(&bed->b, reply ? "10.0.1.1" : "10.0.0.1",
-		   reply ? "10.0.0.1" : "10.0.1.1");
+	           reply ? "10.0.0.1" : "10.0.1.1");
 }
 
 static void bed_tcp(struct bed *bed, uint16_t port, bool reply, uint32_t seq,
-		    uint32_t ack, uint8_t flags)
+                    uint32_t ack, uint8_t flags)
 {
 	bed_begin(bed, reply);
 	packet_tcp(&bed->b, reply ? 80 : port, reply ? port : 80, seq, ack,
-		   flags, 65535);
+	           flags, 65535);
 	bed_send(bed, 1);
 }
 
@@ -168,7 +168,7 @@ static void test_handshake(void **state)
 	assert_int_equal(v.conn.packets[1], 1);
 	assert_int_equal(v.conn.bytes[0], 80);
 	assert_int_equal(v.conn.status & CONN_CTA_MASK,
-			 CONN_SEEN_REPLY | CONN_ASSURED | CONN_CONFIRMED);
+	                 CONN_SEEN_REPLY | CONN_ASSURED | CONN_CONFIRMED);
 	assert_int_equal(tick_left(v.conn.deadline, 0) / 1000, 432000);
 	assert_int_equal(v.detail.start_ns, T0 + MS);
 	assert_int_equal(v.detail.last_ns, T0 + 3 * MS);
@@ -237,9 +237,7 @@ static void test_sweep(void **state)
 	assert_int_equal(table_count(bed.t), 1);
 	assert_int_equal(event(&bed, 2)->type, EVENT_DESTROY);
 	assert_int_equal(counter(&bed, CTR_DELETE), 2);
-	assert_int_equal(bed.t->hdr->budget -
-				 bed.t->ring[0].hdr->credit,
-			 1);
+	assert_int_equal(bed.t->hdr->budget - bed.t->ring[0].hdr->credit, 1);
 	bed_close(&bed);
 }
 
@@ -292,12 +290,12 @@ static void test_early_drop(void **state)
 	assert_int_equal(assured, 4);
 	assert_true(table_count(bed.t) <= 8);
 	assert_int_equal(counter(&bed, CTR_INSERT) - counter(&bed, CTR_DELETE),
-			 table_count(bed.t));
+	                 table_count(bed.t));
 	assert_true(counter(&bed, CTR_EARLY_DROP) > 0);
 	assert_int_equal(counter(&bed, CTR_DROP),
-			 counter(&bed, CTR_TABLE_FULL));
+	                 counter(&bed, CTR_TABLE_FULL));
 	assert_int_equal(counter(&bed, CTR_INSERT) + counter(&bed, CTR_DROP),
-			 4 + 2000);
+	                 4 + 2000);
 	bed_close(&bed);
 }
 
@@ -342,10 +340,10 @@ static void test_ping(void **state)
 		packet_begin(&bed.b);
 		packet_eth(&bed.b);
 		packet_ip6(&bed.b, i ? "fd01::1" : "fd00::1",
-			   i ? "fd00::1" : "fd01::1");
+		           i ? "fd00::1" : "fd01::1");
 		packet_tcp(&bed.b, i ? 80 : 4000, i ? 4000 : 80,
-			   i ? 5000 : 1000, i ? 1001 : 0, i ? 0x12 : 0x02,
-			   65535);
+		           i ? 5000 : 1000, i ? 1001 : 0, i ? 0x12 : 0x02,
+		           65535);
 		bed_send(&bed, 1);
 	}
 	assert_int_equal(table_count(bed.t), 3);
