@@ -212,7 +212,7 @@ fuzz: deps
 
 FORMATTED = $(wildcard $(addsuffix /*.[ch],$(ROOMS)) tests/*/*.[ch])
 format: ; clang-format -i $(FORMATTED)
-format-check: ; clang-format --dry-run --Werror $(FORMATTED)
+format-check: ; @clang-format --dry-run --Werror $(FORMATTED)
 
 I = install -D -m
 install: all

@@ -78,7 +78,8 @@ static uint8_t lane_classify(struct pipeline *p, struct lane *l)
 		if (off > 0)
 			return lane_related(p, l, off);
 		if (off < 0) {
-			invalid_note(p->pol, &c);
+			if (pipeline_mine(p, l->look.shard))
+				invalid_note(p->pol, &c);
 			return LANE_ERROR;
 		}
 	}
@@ -88,9 +89,11 @@ static uint8_t lane_classify(struct pipeline *p, struct lane *l)
 			return LANE_TRACK;
 		l->look.shard = 0;
 	}
-	invalid_note(p->pol, &c);
 	if (v != TRK_ACCEPT)
 		l->look.shard = steer_shard(p->t->key.steer, l->pkt);
+	/* of the workers that all read a capture, one says so */
+	if (pipeline_mine(p, l->look.shard))
+		invalid_note(p->pol, &c);
 	return v == TRK_UNTRACKED ? LANE_UNTRACKED : LANE_INVALID;
 }
 
