@@ -35,7 +35,7 @@ void invalid_log(const struct policy *pol, const struct trk_ctx *c)
 	if (h && p->l4proto != 1 && p->l4proto != 58)
 		snprintf(ports, sizeof(ports), " SPT=%u DPT=%u", get16(h),
 		         get16(h + 2));
-	log_info("invalid",
-	         "nf_ct_proto_%u: %s SRC=%s DST=%s LEN=%u PROTO=%u%s",
-	         p->l4proto, text, src, dst, p->l3len, p->l4proto, ports);
+	log_warnx("invalid",
+	          "nf_ct_proto_%u: %s SRC=%s DST=%s LEN=%u PROTO=%u%s",
+	          p->l4proto, text, src, dst, p->l3len, p->l4proto, ports);
 }
