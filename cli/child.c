@@ -104,18 +104,17 @@ void child_stop(struct child *c)
 	c->gone = true;
 }
 
-void child_tell(const struct child *c)
+void child_tell(struct child *c)
 {
 	char text[4096];
-	off_t at = 0;
 	ssize_t n, i;
 
-	while ((n = pread(c->log, text, sizeof(text), at)) > 0) {
+	while ((n = pread(c->log, text, sizeof(text), c->told)) > 0) {
 		for (i = 0; i < n; i++)
 			if ((unsigned char)text[i] < ' ' && text[i] != '\n')
 				text[i] = '?';
 		fwrite(text, 1, (size_t)n, stderr);
-		at += n;
+		c->told += n;
 	}
 }
 

@@ -9,6 +9,7 @@
 struct child {
 	pid_t pid;
 	int log;    /* what it said on stderr */
+	off_t told; /* of that, already passed on */
 	int status; /* of waitpid, once `gone` */
 	bool gone;
 };
@@ -21,8 +22,8 @@ int child_start(struct child *c, const char *const *argv);
 bool child_ended(struct child *c);
 /* SIGTERM, wait, and SIGKILL when it does not listen; frees nothing else. */
 void child_stop(struct child *c);
-/* Its words on stderr, to ours. */
-void child_tell(const struct child *c);
+/* Its words on stderr that ours has not had yet. */
+void child_tell(struct child *c);
 void child_close(struct child *c);
 
 #endif

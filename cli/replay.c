@@ -147,7 +147,7 @@ static int replay_start(struct replay *r)
 }
 
 /* The daemon's own code when it says why it does not start (1, 2). */
-static int replay_refused(const struct replay *r)
+static int replay_refused(struct replay *r)
 {
 	int status = r->child.status;
 
@@ -232,6 +232,7 @@ void replay_close(struct replay *r)
 	ctshard_close(r->ct);
 	if (r->running) {
 		child_stop(&r->child);
+		child_tell(&r->child);
 		child_close(&r->child);
 	}
 	if (r->dir[0])
