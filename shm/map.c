@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,30 +53,44 @@ int region_export(const struct region *r, enum region_access access, char *buf,
 	return 0;
 }
 
+/* "NAME=" at *text: which segment, SEG_COUNT if none; *text goes behind it */
+static unsigned int seg_of_name(const char **text)
+{
+	char name[16];
+	unsigned int s;
+	size_t n;
+
+	for (s = 0; s < SEG_COUNT; s++) {
+		region_seg_name(s, name, sizeof(name));
+		n = strlen(name);
+		if (!strncmp(*text, name, n) && (*text)[n] == '=') {
+			*text += n + 1;
+			break;
+		}
+	}
+	return s;
+}
+
 int region_import(struct region *r, const char *text)
 {
 	region_init(r);
 	while (*text) {
-		char name[16], want[16];
+		unsigned int s = seg_of_name(&text);
 		struct stat st;
-		unsigned int s;
-		int fd, n = 0;
+		char *end;
+		long fd;
 
-		if (sscanf(text, "%15[a-z0-9.]=%d%n", name, &fd, &n) != 2)
+		if (s == SEG_COUNT)
 			return -EINVAL;
-		for (s = 0; s < SEG_COUNT; s++) {
-			region_seg_name(s, want, sizeof(want));
-			if (!strcmp(name, want))
-				break;
-		}
-		if (s == SEG_COUNT || fstat(fd, &st))
+		fd = strtol(text, &end, 10);
+		if (end == text || (*end && *end != ','))
+			return -EINVAL;
+		if (fd < 0 || fd > INT_MAX || fstat((int)fd, &st))
 			return -EBADF;
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
-		r->fd[s] = fd;
+		fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+		r->fd[s] = (int)fd;
 		r->size[s] = (uint64_t)st.st_size;
-		text += n;
-		if (*text == ',')
-			text++;
+		text = *end ? end + 1 : end;
 	}
 	return 0;
 }

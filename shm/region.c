@@ -1,6 +1,7 @@
 /* region.c - see region.h. */
 #include "shm/region.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -156,12 +157,18 @@ uint64_t region_bytes_per_conn(const struct region_params *p, bool v6)
 
 /* ---- header ---- */
 
+static unsigned int hex_digit(char c)
+{
+	return c <= '9' ? (unsigned int)(c - '0')
+	                : (unsigned int)(c | 0x20) - 'a' + 10;
+}
+
 static void boot_id(uint8_t id[16])
 {
 	char text[64] = "";
 	const char *c = text;
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	unsigned int n = 0, v;
+	unsigned int n = 0;
 
 	memset(id, 0, 16);
 	if (fd < 0)
@@ -172,9 +179,10 @@ static void boot_id(uint8_t id[16])
 	for (; *c && n < 16; c++) {
 		if (*c == '-')
 			continue;
-		if (sscanf(c, "%2x", &v) != 1)
+		if (!isxdigit((unsigned char)c[0]) ||
+		    !isxdigit((unsigned char)c[1]))
 			return;
-		id[n++] = (uint8_t)v;
+		id[n++] = (uint8_t)(hex_digit(c[0]) << 4 | hex_digit(c[1]));
 		c++;
 	}
 }
