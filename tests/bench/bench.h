@@ -77,5 +77,7 @@ int bench_create(const struct bench_opt *o);
 int bench_expire(const struct bench_opt *o);
 int bench_recover(const struct bench_opt *o);
 int bench_scale(const struct bench_opt *o);
+int bench_list(const struct bench_opt *o);
+int bench_events(const struct bench_opt *o);
 
 #endif

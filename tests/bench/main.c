@@ -20,6 +20,10 @@ static const struct bench {
 	{"expire", bench_expire, 1000000, 0, "every connection ends"},
 	{"recover", bench_recover, 1000000, 0,
          "a shard made anew from its entries"},
+	{"list", bench_list, 1000000, 0,
+         "rows through the socket, by ctctl list"},
+	{"events", bench_events, 1000000, 0,
+         "events through the socket, by ctctl watch"},
 	{"scale", bench_scale, 100000, 10000000,
          "one to N pinned workers with shards of their own"},
 };
@@ -31,7 +35,9 @@ static int usage(FILE *to, int code)
 	fprintf(to, "usage: ctbench BENCH [--connections N] [--packets M] "
 	            "[--repeat R] [--v6]\n"
 	            "               [--proto tcp|udp|mix] [--seed S] "
-	            "[--no-detail] [--workers 1,2]\n");
+	            "[--no-detail] [--workers 1,2]\n"
+	            "               [--clients K] [--subscribers K] "
+	            "[-o FORMAT]\n");
 	for (i = 0; i < ARRAY_SIZE(benches); i++)
 		fprintf(to, "  %-9s %s\n", benches[i].name, benches[i].what);
 	return code;
@@ -44,6 +50,8 @@ static const struct option longopts[] = {
 	{"seed", required_argument, NULL, 's'},
 	{"proto", required_argument, NULL, 'P'},
 	{"workers", required_argument, NULL, 'w'},
+	{"clients", required_argument, NULL, 'C'},
+	{"subscribers", required_argument, NULL, 'S'},
 	{"v6", no_argument, NULL, '6'},
 	{"no-detail", no_argument, NULL, 'd'},
 	{"help", no_argument, NULL, 'h'},
@@ -55,12 +63,14 @@ int main(int argc, char **argv)
 	                      .seed = 1,
 	                      .proto = "tcp",
 	                      .workers = "1,2",
-	                      .detail = true};
+	                      .detail = true,
+	                      .clients = 1,
+	                      .subscribers = 1};
 	const struct bench *b = NULL;
 	unsigned int i;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "h", longopts, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "ho:", longopts, NULL)) != -1)
 		switch (c) {
 		case 'c':
 			o.connections = strtoull(optarg, NULL, 0);
@@ -79,6 +89,15 @@ int main(int argc, char **argv)
 			break;
 		case 'w':
 			o.workers = optarg;
+			break;
+		case 'C':
+			o.clients = (unsigned int)strtoul(optarg, NULL, 0);
+			break;
+		case 'S':
+			o.subscribers = (unsigned int)strtoul(optarg, NULL, 0);
+			break;
+		case 'o':
+			o.format = optarg;
 			break;
 		case '6':
 			o.v6 = true;
