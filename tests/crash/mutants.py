@@ -17,6 +17,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -111,9 +112,20 @@ def mutants_of(name):
     return made
 
 
-def sh(cmd, **kw):
-    return subprocess.run(cmd, cwd=TREE, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, **kw)
+def sh(cmd, timeout=None):
+    """As subprocess.run(), but whoever hangs goes with all its children: a
+    mutant's forked processes would spin for ever."""
+    p = subprocess.Popen(cmd, cwd=TREE, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        out, _ = p.communicate(timeout=timeout)
+    finally:
+        try:
+            os.killpg(p.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        p.wait()
+    return subprocess.CompletedProcess(cmd, p.returncode, out)
 
 
 def compile_c(src, out):
