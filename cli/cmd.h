@@ -87,11 +87,16 @@ struct cmd {
 	X(check, 0, NULL, CHECK, "", "every invariant of the segments") \
 	X(replay, 0, NULL, REPLAY | OUTPUT, "CAPTURE...",               \
 	  "captures through a private daemon")                          \
+	X(completion, 0, NULL, 0, "bash|zsh|fish",                      \
+	  "a script that completes command lines")                      \
 	X(help, 0, NULL, 0, "[VERB]", "this, or a verb's options")
 
 #define X(name, ...) int cmd_##name(struct cmd *c);
 CMD_VERBS(X)
 #undef X
+
+/* what `show` itself knows, ended by NULL; KEYs are the daemon's */
+extern const char *const cmd_show_words[];
 
 /* "ctctl: ..." and a newline on stderr, cleaned */
 void cmd_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -193,10 +193,9 @@ static int show_row(void *arg, const struct ctshard_row *r)
 	return s->o->error;
 }
 
-/* What `show` itself knows; KEYs are the daemon's. */
-static const char *const show_words[] = {
-	"workers", "shards", "subscribers", "config",
-	"memory",  "mirror", "version",     "protocols",
+const char *const cmd_show_words[] = {
+	"workers", "shards",  "subscribers", "config", "memory",
+	"mirror",  "version", "protocols",   NULL,
 };
 
 /* The subject that a beginning means, or the word as it stands. */
@@ -205,12 +204,12 @@ static const char *show_word(const char *word)
 	const char *found = NULL;
 	size_t i, n = strlen(word);
 
-	for (i = 0; i < sizeof(show_words) / sizeof(show_words[0]); i++) {
-		if (strncmp(show_words[i], word, n))
+	for (i = 0; cmd_show_words[i]; i++) {
+		if (strncmp(cmd_show_words[i], word, n))
 			continue;
 		if (found)
 			return word;
-		found = show_words[i];
+		found = cmd_show_words[i];
 	}
 	return found && n ? found : word;
 }
