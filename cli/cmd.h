@@ -78,6 +78,7 @@ struct cmd {
 	X(show, 0, NULL, OUTPUT, "WHAT...",                             \
 	  "workers shards subscribers config memory mirror version "    \
 	  "protocols, or a setting")                                    \
+	X(metrics, 0, NULL, 0, "", "figures as OpenMetrics text")       \
 	X(set, 0, NULL, 0, "KEY=VALUE...", "change settings")           \
 	X(delete, 'D', "delete", FILTER | OUTPUT, "",                   \
 	  "forget matching connections")                                \

@@ -283,6 +283,7 @@ struct ctshard_handler {
 	int (*row)(void *arg, const struct ctshard_row *row);
 	int (*fault)(void *arg, const char *text);
 	int (*affected)(void *arg, uint64_t count);
+	int (*text)(void *arg, const char *text, size_t len);
 	void (*done)(void *arg, int error, const char *text);
 };
 
@@ -387,6 +388,9 @@ int ctshard_update(struct ctshard *c, const struct ctshard_update_opts *o,
                    const struct ctshard_handler *h, uint64_t *id);
 int ctshard_check(struct ctshard *c, int deep, const struct ctshard_handler *h,
                   uint64_t *id);
+/* OpenMetrics, to the handler's `text` */
+int ctshard_metrics(struct ctshard *c, const struct ctshard_handler *h,
+                    uint64_t *id);
 int ctshard_start(struct ctshard *c, const struct ctshard_handler *h,
                   uint64_t *id);
 int ctshard_wait_end(struct ctshard *c, const struct ctshard_handler *h,

@@ -264,6 +264,9 @@ static int decode_rest(const Ctshard__Response *r,
 		if (h->fault(h->arg,
 		             r->fault[i]->text ? r->fault[i]->text : ""))
 			return 1;
+	if (h->text && r->has_text &&
+	    h->text(h->arg, (const char *)r->text.data, r->text.len))
+		return 1;
 	if (h->affected && r->has_affected)
 		return !!h->affected(h->arg, r->affected);
 	return 0;

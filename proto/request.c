@@ -296,6 +296,17 @@ int ctshard_check(struct ctshard *c, int deep, const struct ctshard_handler *h,
 	return client_submit(c, &r, h, id);
 }
 
+int ctshard_metrics(struct ctshard *c, const struct ctshard_handler *h,
+                    uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Metrics m = CTSHARD__METRICS__INIT;
+
+	r.body_case = CTSHARD__REQUEST__BODY_METRICS;
+	r.metrics = &m;
+	return client_submit(c, &r, h, id);
+}
+
 int ctshard_start(struct ctshard *c, const struct ctshard_handler *h,
                   uint64_t *id)
 {

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "daemon/api/client.h"
+#include "daemon/api/http.h"
 #include "daemon/base/log.h"
 #include "shm/clock.h"
 #include "shm/rcu.h"
@@ -42,6 +43,8 @@ struct api_role {
 	struct door door[2];
 	struct event *bell, *ctl, *stop, *tick;
 	uint64_t held_ns; /* since when a record waits */
+	int http_fd;
+	struct http *http; /* NULL: nobody asked for it */
 };
 
 static int api_setup(struct role_env *e)
@@ -56,6 +59,8 @@ static int api_setup(struct role_env *e)
 	r->api.env = e;
 	r->api.t = e->t;
 	r->api.uid = geteuid(); /* the daemon's: privileges are dropped later */
+	/* while a port below 1024 may still be had */
+	r->http_fd = http_listen(conf_text(e->conf, "metrics"));
 	/* from a capture no event may be lost */
 	shm_store_release(&e->t->mlog->lossless, e->live ? 0 : 1);
 	return 0;
@@ -178,6 +183,8 @@ static int api_begin(struct role_env *e)
 		fatalx("api", "events: no memory");
 	door_open(r, &r->door[0], e->fd[ROLE_FD_listen], false);
 	door_open(r, &r->door[1], e->fd[ROLE_FD_control], true);
+	if (r->http_fd >= 0)
+		r->http = http_new(a, r->http_fd);
 	return 0;
 }
 
@@ -249,6 +256,7 @@ static int api_loop(struct role_env *e)
 			api_wait(r);
 	}
 	clients_free(a);
+	http_free(r->http);
 	return 0;
 }
 

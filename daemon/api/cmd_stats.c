@@ -7,7 +7,7 @@
  * added under the names of the same scheme.  Names with one prefix stand
  * together, so that a printer may nest them in one pass.
  */
-#include "daemon/api/cmd.h"
+#include "daemon/api/stats.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,17 +16,6 @@
 #include "daemon/pkt/pkt.h"
 #include "shm/atomic.h"
 #include "shm/clock.h"
-
-#define STATS_NAMES (STATS_SLOTS + 16u)
-#define NAME_LEN    48u
-
-/* one scope: names and values in the order of their adding */
-struct scope {
-	Ctshard__Scope msg;
-	Ctshard__Counter counter[STATS_NAMES];
-	Ctshard__Counter *list[STATS_NAMES];
-	char name[STATS_NAMES][NAME_LEN];
-};
 
 /* what one producer, or all of them, have counted */
 struct sums {
@@ -144,12 +133,6 @@ static bool sums_any(const struct sums *u)
 	return u->event_ring != 0;
 }
 
-struct stats {
-	struct scope scope[NWORKER_MAX + 2]; /* totals, workers, the reaper */
-	Ctshard__Scope *list[NWORKER_MAX + 2];
-	size_t n;
-};
-
 static void stats_scope(struct stats *st, const struct api *a,
                         const struct sums *u, int worker)
 {
@@ -161,7 +144,7 @@ static void stats_scope(struct stats *st, const struct api *a,
 	st->list[st->n++] = &s->msg;
 }
 
-static void stats_make(struct stats *st, const struct api *a)
+void stats_make(struct stats *st, const struct api *a, bool all)
 {
 	struct sums total, u;
 	uint32_t i;
@@ -176,7 +159,7 @@ static void stats_make(struct stats *st, const struct api *a)
 	}
 	sums_read(a, SLOT_REAPER, &u);
 	sums_add(&total, &u);
-	if (sums_any(&u))
+	if (all || sums_any(&u))
 		stats_scope(st, a, &u, -1);
 	scope_fill(&st->scope[0], a, &total);
 	st->list[0] = &st->scope[0].msg;
@@ -191,7 +174,7 @@ static enum cmd_step stats_start(struct request *q, const Ctshard__Request *r)
 	if (!st)
 		return request_fail(q, CTSHARD__ERROR_CODE__FAILED,
 		                    "out of memory");
-	stats_make(st, q->api);
+	stats_make(st, q->api, false);
 	m.n_scope = st->n;
 	m.scope = st->list;
 	request_send(q, &m);

@@ -35,6 +35,7 @@ enum conf_type {
 	CONF_NAMED,  /* a number, or one of `words`: "tcp=6 udp=17" */
 	CONF_RANGES, /* list of ports and ranges of them */
 	CONF_NET,    /* an address, or ADDRESS/BITS */
+	CONF_LISTEN, /* ADDRESS:PORT, [ADDRESS]:PORT, or empty */
 	CONF_MARK    /* V or V/M; number = V | M << 32 */
 };
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/base/conf_listen.h"
+
 struct unit {
 	const char *word;
 	uint64_t times;
@@ -287,6 +289,7 @@ int conf_value_read(const struct conf_key *key, const char *text,
 		[CONF_NAMED] = conf_named_read,
 		[CONF_RANGES] = conf_ranges_read,
 		[CONF_NET] = conf_net_read,
+		[CONF_LISTEN] = conf_listen_read,
 		[CONF_MARK] = conf_mark_read,
 	};
 

@@ -75,6 +75,8 @@
 	  "log INVALID packets of this protocol, 255 of all (F290)")           \
 	K("max", NUMBER, "262144", 0, MAX_CONNECTIONS - 1, NULL, LIVE, max,    \
 	  "connections in all, 0 as many as half the free memory holds")       \
+	K("metrics", LISTEN, "", 0, 0, NULL, 0, NONE,                          \
+	  "address and port where HTTP gets /metrics, empty: nowhere")         \
 	K("shm_dir", TEXT, "/dev/shm", 1, 4000, NULL, 0, NONE,                 \
 	  "directory of the segments, on a tmpfs")                             \
 	K("snaplen", NUMBER, "65535", 96, 262144, NULL, 0, NONE,               \

@@ -8,7 +8,7 @@ bad=0
 forbid() { # REASON, then arguments for grep
 	local why=$1
 	shift
-	if grep -rnI --exclude-dir=.git --exclude-dir=build "$@" \
+	if grep -rnI --exclude-dir=.git --exclude=.git --exclude-dir=build "$@" \
 		--exclude=words.sh .; then
 		echo "^ $why"
 		bad=1
