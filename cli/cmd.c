@@ -70,6 +70,7 @@ struct out *cmd_out(const struct cmd *c, const struct out_format *piped,
 	out_init(o, f, c->mods, STDOUT_FILENO, &c->labels);
 	o->colour = cmd_colour(c);
 	o->header = !c->no_header;
+	o->community_seed = c->community_seed;
 	if (c->columns && column_parse(o, c->columns, why, sizeof(why))) {
 		cmd_warn("`%s' is no column", why);
 		*code = CMD_USAGE;

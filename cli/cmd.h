@@ -57,6 +57,12 @@ struct cmd {
 	uint8_t labels_clear[16];
 	bool deep;
 	bool bpf;
+	bool zero;
+	const char *community; /* get: this one */
+	uint16_t community_seed;
+	uint32_t delta_ms; /* stats */
+	const char *top;   /* stats: by what */
+	bool exist_ok;     /* add: one that is there already is no failure */
 	struct cmd_replay replay;
 	struct labels labels;
 	const char *label_words[LABEL_WORDS]; /* as they were given, or NULL */
@@ -66,30 +72,32 @@ struct cmd {
 };
 
 /* X(name, letter, long name, groups, arguments, "what it does") */
-#define CMD_VERBS(X)                                                    \
-	X(list, 'L', "dump", FILTER | OUTPUT | LIST, "",                \
-	  "matching connections")                                       \
-	X(get, 'G', "get", FILTER | OUTPUT | GET, "",                   \
-	  "one connection, by tuple or --id")                           \
-	X(count, 'C', "count", FILTER | OUTPUT | COUNT, "",             \
-	  "how many there are")                                         \
-	X(watch, 'E', "event", FILTER | OUTPUT | WATCH, "", "events")   \
-	X(stats, 'S', "stats", OUTPUT, "", "counters")                  \
-	X(show, 0, NULL, OUTPUT, "WHAT...",                             \
-	  "workers shards subscribers config memory mirror version "    \
-	  "protocols, or a setting")                                    \
-	X(metrics, 0, NULL, 0, "", "figures as OpenMetrics text")       \
-	X(set, 0, NULL, 0, "KEY=VALUE...", "change settings")           \
-	X(delete, 'D', "delete", FILTER | OUTPUT, "",                   \
-	  "forget matching connections")                                \
-	X(flush, 'F', "flush", FLUSH, "", "forget all connections")     \
-	X(update, 'U', "update", FILTER | OUTPUT | UPDATE, "",          \
-	  "change mark, labels, timeout")                               \
-	X(check, 0, NULL, CHECK, "", "every invariant of the segments") \
-	X(replay, 0, NULL, REPLAY | OUTPUT, "CAPTURE...",               \
-	  "captures through a private daemon")                          \
-	X(completion, 0, NULL, 0, "bash|zsh|fish",                      \
-	  "a script that completes command lines")                      \
+#define CMD_VERBS(X)                                                          \
+	X(list, 'L', "dump", FILTER | OUTPUT | LIST | ZERO | PRINT, "",       \
+	  "matching connections")                                             \
+	X(get, 'G', "get", FILTER | OUTPUT | GET | ZERO | PRINT, "",          \
+	  "one connection, by tuple or --id")                                 \
+	X(count, 'C', "count", FILTER | OUTPUT | COUNT, "",                   \
+	  "how many there are")                                               \
+	X(watch, 'E', "event", FILTER | OUTPUT | WATCH | PRINT, "", "events") \
+	X(stats, 'S', "stats", OUTPUT | STATS, "", "counters")                \
+	X(show, 0, NULL, OUTPUT, "WHAT...",                                   \
+	  "workers shards subscribers config memory mirror version "          \
+	  "protocols, or a setting")                                          \
+	X(metrics, 0, NULL, 0, "", "figures as OpenMetrics text")             \
+	X(set, 0, NULL, 0, "KEY=VALUE...", "change settings")                 \
+	X(delete, 'D', "delete", FILTER | OUTPUT, "",                         \
+	  "forget matching connections")                                      \
+	X(flush, 'F', "flush", FLUSH, "", "forget all connections")           \
+	X(update, 'U', "update", FILTER | OUTPUT | UPDATE, "",                \
+	  "change mark, labels, timeout")                                     \
+	X(add, 'I', "create", FILTER | ADD, "", "make a connection")          \
+	X(load, 0, NULL, 0, "FILE", "what `-o save' or `dump' wrote")         \
+	X(check, 0, NULL, CHECK, "", "every invariant of the segments")       \
+	X(replay, 0, NULL, REPLAY | OUTPUT, "CAPTURE...",                     \
+	  "captures through a private daemon")                                \
+	X(completion, 0, NULL, 0, "bash|zsh|fish",                            \
+	  "a script that completes command lines")                            \
 	X(help, 0, NULL, 0, "[VERB]", "this, or a verb's options")
 
 #define X(name, ...) int cmd_##name(struct cmd *c);
@@ -115,5 +123,7 @@ int cmd_finish(struct out *o, int code);
 int cmd_labels(struct cmd *c, struct ctshard *ct);
 /* What -o proc has to know of the daemon (F300). */
 void cmd_proc(struct ctshard *ct, struct out *o);
+/* "N flow entries have been WHAT." */
+void cmd_done(uint64_t n, const char *what);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/community.h"
 #include "cli/sort.h"
 #include "cli/words.h"
 
@@ -15,7 +16,8 @@ struct flows {
 	struct sort sort;
 	bool sorted;
 	bool no_memory;
-	bool bpf;
+	const struct cmd *c;
+	int (*print)(void *arg, const struct ctshard_conn *c);
 	uint64_t affected;
 	bool has_affected;
 };
@@ -66,14 +68,15 @@ static int flows_end(struct flows *f, struct ctshard *ct, int rc)
 	return code;
 }
 
-static void flows_shown(uint64_t n, const char *what)
+void cmd_done(uint64_t n, const char *what)
 {
 	cmd_warn("%" PRIu64 " flow entries have been %s.", n, what);
 }
 
 int cmd_list(struct cmd *c)
 {
-	struct ctshard_list_opts opts = {&c->filter, c->limit};
+	struct ctshard_list_opts opts = {.filter = &c->filter,
+	                                 .limit = c->limit};
 	struct flows f = {.sorted = c->sort != NULL};
 	struct ctshard_handler h = flows_handler(&f);
 	struct ctshard *ct;
@@ -88,14 +91,15 @@ int cmd_list(struct cmd *c)
 	f.o = cmd_out(c, &out_line, &out_table, &code);
 	if (!f.o)
 		return code;
-	ct = cmd_open(c, 0, &code);
+	ct = cmd_open(c, c->zero ? CTSHARD_CONTROL : 0, &code);
 	if (!ct) {
 		free(f.o);
 		return code;
 	}
 	cmd_proc(ct, f.o);
 	out_begin(f.o);
-	rc = ctshard_list(ct, &opts, &h, &id);
+	rc = c->zero ? ctshard_zero(ct, &c->filter, &h, &id)
+	             : ctshard_list(ct, &opts, &h, &id);
 	if (!rc)
 		rc = ctshard_wait(ct, id);
 	code = flows_end(&f, ct, rc);
@@ -103,7 +107,7 @@ int cmd_list(struct cmd *c)
 	rows = f.o->rows;
 	code = cmd_finish(f.o, code);
 	if (code == CMD_OK)
-		flows_shown(rows, "shown");
+		cmd_done(rows, "shown");
 	return code;
 }
 
@@ -116,7 +120,8 @@ static int get_complete(const struct cmd *c)
 	uint64_t reply =
 		CTSHARD_FILTER_HAS(REPLY_SRC) | CTSHARD_FILTER_HAS(REPLY_DST);
 
-	if (has & (CTSHARD_FILTER_HAS(ID) | CTSHARD_FILTER_HAS(ID32)))
+	if (c->community ||
+	    has & (CTSHARD_FILTER_HAS(ID) | CTSHARD_FILTER_HAS(ID32)))
 		return 0;
 	if (!(has & CTSHARD_FILTER_HAS(PROTONUM))) {
 		cmd_warn("You need to supply the `--protonum' option for this "
@@ -149,27 +154,70 @@ static void bpf_direction(struct out *o, const struct ctshard_conn *c, int dir)
 		bpf_pair(o, " and src port ", t->sport);
 		bpf_pair(o, " and dst port ", t->dport);
 	}
+	if (t->has & CTSHARD_TUPLE_ICMP) {
+		bpf_pair(o, c->l3 == 4 ? " and icmp[0] = " : " and icmp6[0] = ",
+		         t->type);
+		bpf_pair(o,
+		         c->l3 == 4 ? " and icmp[4:2] = "
+		                    : " and icmp6[4:2] = ",
+		         t->icmp_id);
+	}
+	out_char(o, ')');
+}
+
+static void bpf_both(struct out *o, const struct ctshard_conn *c)
+{
+	bpf_pair(o, c->l3 == 4 ? "ip proto " : "ip6 proto ", c->protonum);
+	out_str(o, " and (");
+	bpf_direction(o, c, 0);
+	out_str(o, " or ");
+	bpf_direction(o, c, 1);
 	out_char(o, ')');
 }
 
 static int bpf_conn(void *arg, const struct ctshard_conn *c)
 {
 	struct flows *f = arg;
+	size_t i;
 
-	out_str(f->o, c->l3 == 4 ? "ip proto " : "ip6 proto ");
-	out_u64(f->o, c->protonum);
-	out_str(f->o, " and (");
-	bpf_direction(f->o, c, 0);
-	out_str(f->o, " or ");
-	bpf_direction(f->o, c, 1);
-	out_str(f->o, ")\n");
+	bpf_both(f->o, c);
+	/* `vlan' moves all that follows by a tag, so it comes last */
+	for (i = 0; i < c->n_detail; i++)
+		if (!strcmp(c->detail[i].key, "vlan")) {
+			out_str(f->o, " or (vlan and ");
+			bpf_both(f->o, c);
+			out_char(f->o, ')');
+		}
+	out_char(f->o, '\n');
 	f->o->rows++;
 	return 0;
 }
 
+/* The daemon knows no Community IDs: rows are asked for, and held against it
+ * here. */
+static int community_conn(void *arg, const struct ctshard_conn *c)
+{
+	struct flows *f = arg;
+	char text[COMMUNITY_TEXT];
+
+	community_id(c, f->c->community_seed, text);
+	return strcmp(text, f->c->community) ? 0 : f->print(f, c);
+}
+
+static int get_ask(struct ctshard *ct, const struct cmd *c,
+                   const struct ctshard_handler *h, uint64_t *id)
+{
+	const struct ctshard_list_opts opts = {.filter = &c->filter};
+
+	if (c->community)
+		return ctshard_list(ct, &opts, h, id);
+	return c->zero ? ctshard_zero(ct, &c->filter, h, id)
+	               : ctshard_get(ct, &c->filter, h, id);
+}
+
 int cmd_get(struct cmd *c)
 {
-	struct flows f = {0};
+	struct flows f = {.c = c};
 	struct ctshard_handler h = flows_handler(&f);
 	struct ctshard *ct;
 	uint64_t id, rows;
@@ -180,7 +228,7 @@ int cmd_get(struct cmd *c)
 	f.o = cmd_out(c, &out_line, &out_table, &code);
 	if (!f.o)
 		return code;
-	ct = cmd_open(c, 0, &code);
+	ct = cmd_open(c, c->zero ? CTSHARD_CONTROL : 0, &code);
 	if (!ct) {
 		free(f.o);
 		return code;
@@ -190,7 +238,10 @@ int cmd_get(struct cmd *c)
 		h.conn = bpf_conn;
 	else
 		out_begin(f.o);
-	rc = ctshard_get(ct, &c->filter, &h, &id);
+	f.print = h.conn;
+	if (c->community)
+		h.conn = community_conn;
+	rc = get_ask(ct, c, &h, &id);
 	if (!rc)
 		rc = ctshard_wait(ct, id);
 	rows = f.o->rows;
@@ -203,7 +254,7 @@ int cmd_get(struct cmd *c)
 	ctshard_close(ct);
 	code = cmd_finish(f.o, code);
 	if (code == CMD_OK)
-		flows_shown(rows, "shown");
+		cmd_done(rows, "shown");
 	return code;
 }
 
@@ -305,7 +356,7 @@ static int flows_change(struct cmd *c, const char *done)
 	code = cmd_finish(f.o, code);
 	if (code != CMD_OK)
 		return code;
-	flows_shown(n, done);
+	cmd_done(n, done);
 	return n ? CMD_OK : CMD_NOT_FOUND;
 }
 

@@ -7,42 +7,11 @@
 #include <string.h>
 
 #include "cli/child.h"
-#include "cli/stats.h"
 #include "cli/words.h"
 
 static bool state_json(const struct out *o)
 {
 	return o->format == &out_json || o->format == &out_jsonl;
-}
-
-int cmd_stats(struct cmd *c)
-{
-	struct stats s = {0};
-	struct ctshard_handler h = {.arg = &s, .counter = stats_counter};
-	struct ctshard *ct;
-	struct out *o;
-	uint64_t id;
-	int code, rc;
-
-	o = cmd_out(c, &out_line, &out_line, &code);
-	if (!o)
-		return code;
-	ct = cmd_open(c, 0, &code);
-	if (!ct) {
-		free(o);
-		return code;
-	}
-	rc = ctshard_stats(ct, &h, &id);
-	if (!rc)
-		rc = ctshard_wait(ct, id);
-	code = rc ? cmd_error(ct, rc) : CMD_OK;
-	if (!rc && state_json(o))
-		stats_json(&s, o);
-	else if (!rc)
-		stats_text(&s, o);
-	ctshard_close(ct);
-	stats_free(&s);
-	return cmd_finish(o, code);
 }
 
 /*

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/community.h"
+
 struct cell {
 	const struct out *o;
 	const struct ctshard_conn *c;
@@ -244,6 +246,10 @@ static void cell_put(struct cell *t, unsigned id)
 		break;
 	case COLUMN_detail:
 		cell_detail(t);
+		break;
+	case COLUMN_community_id:
+		if (t->size >= COMMUNITY_TEXT)
+			community_id(c, t->o->community_seed, t->to);
 		break;
 	case COLUMN_event:
 	case COLUMN_seq:

@@ -37,7 +37,8 @@
 	X(last, 1, 0)     \
 	X(reason, 0, 0)   \
 	X(shard, 1, 0)    \
-	X(detail, 0, 0)
+	X(detail, 0, 0)   \
+	X(community_id, 0, 0)
 
 enum column_id {
 #define X(name, right, table) COLUMN_##name,

@@ -31,6 +31,7 @@ static const struct {
 } values[] = {
 	{"DIR", COMPLETE_DIR, ""},
 	{"FILE", COMPLETE_FILE, ""},
+	{"[FILE]", COMPLETE_FILE, ""},
 	{"CAPTURE...", COMPLETE_FILE, ""},
 	{"FORMAT[,MOD...]", COMPLETE_LIST, format_words},
 	{"NAME[,...]", COMPLETE_LIST, NULL},

@@ -266,6 +266,15 @@ static int opt_set_status(struct cmd *c, const char *v, int arg)
 	return 0;
 }
 
+/* One that is made begins without any: what is to be clear is. */
+static int opt_add_status(struct cmd *c, const char *v, int arg)
+{
+	uint32_t clear = 0;
+
+	(void)arg;
+	return value_status(v, &c->update.status_set, &clear);
+}
+
 static int opt_output(struct cmd *c, const char *v, int arg)
 {
 	char why[64];
@@ -337,6 +346,8 @@ enum {
 	FLAG_DEEP,
 	FLAG_BPF,
 	FLAG_NO_HEADER,
+	FLAG_ZERO,
+	FLAG_COMMUNITY,
 	FLAG_JSON,
 	FLAG_HELP
 };
@@ -360,6 +371,12 @@ static int opt_flag(struct cmd *c, const char *v, int arg)
 	case FLAG_BPF:
 		c->bpf = true;
 		break;
+	case FLAG_COMMUNITY:
+		c->mods |= OUT_COMMUNITY;
+		break;
+	case FLAG_ZERO:
+		c->zero = true;
+		break;
 	case FLAG_NO_HEADER:
 		c->no_header = true;
 		break;
@@ -382,7 +399,9 @@ enum {
 	TEXT_EVENTS,
 	TEXT_EXPECT,
 	TEXT_EXPECT_EVENTS,
-	TEXT_STATS
+	TEXT_STATS,
+	TEXT_COMMUNITY,
+	TEXT_TOP
 };
 
 static int opt_text(struct cmd *c, const char *v, int arg)
@@ -397,6 +416,8 @@ static int opt_text(struct cmd *c, const char *v, int arg)
 		[TEXT_EXPECT] = &c->replay.expect,
 		[TEXT_EXPECT_EVENTS] = &c->replay.expect_events,
 		[TEXT_STATS] = &c->replay.stats,
+		[TEXT_COMMUNITY] = &c->community,
+		[TEXT_TOP] = &c->top,
 	};
 
 	*to[arg] = v;
@@ -408,6 +429,23 @@ static int opt_workers(struct cmd *c, const char *v, int arg)
 	(void)arg;
 	return value_u32(v, 4096, &c->replay.workers) || !c->replay.workers ? -1
 	                                                                    : 0;
+}
+
+static int opt_seed(struct cmd *c, const char *v, int arg)
+{
+	uint32_t seed;
+
+	(void)arg;
+	if (value_u32(v, UINT16_MAX, &seed))
+		return -1;
+	c->community_seed = (uint16_t)seed;
+	return 0;
+}
+
+static int opt_delta(struct cmd *c, const char *v, int arg)
+{
+	(void)arg;
+	return value_ms(v, &c->delta_ms) || !c->delta_ms ? -1 : 0;
 }
 
 static int opt_set(struct cmd *c, const char *v, int arg)
@@ -444,14 +482,20 @@ const struct word_opt word_opts[] = {
 {0, "icmp-id|icmpv6-id", "N", F, NUM(ICMP_ID), "ICMP id"},
 {0, "srckey|orig-key-src", "KEY", F, NUM(SRCKEY), "original GRE key"},
 {0, "dstkey|orig-key-dst", "KEY", F, NUM(DSTKEY), "other GRE key"},
+{'u', "status", "STATUS[,...]", WORD_ADD, opt_add_status, 0, "status bits, UNSET"},
 {'u', "status", "STATUS[,...]", WORD_UPDATE, opt_set_status, 0, "status bits to set"},
 {'u', "status", "[!]STATUS[,...]", F, opt_status, 0, "status bits, UNREPLIED, UNSET"},
+{'m', "mark", "MARK", WORD_ADD, opt_set_mark, 0, "mark"},
 {'m', "mark", "MARK[/MASK]", WORD_UPDATE, opt_set_mark, 0, "mark to set"},
 {'m', "mark", "MARK[/MASK]", F, opt_mark, 0, "mark"},
+{'t', "timeout", "SECONDS", WORD_ADD, opt_set_timeout, 0, "timeout"},
 {'t', "timeout", "SECONDS", WORD_UPDATE, opt_set_timeout, 0, "timeout to set"},
+{'l', "label", "LABEL[,...]", WORD_ADD, opt_label_add, 0, "labels"},
 {'l', "label", "LABEL[,...]", F, opt_label, 0, "all of these labels"},
-{0, "label-add", "LABEL[,...]", WORD_UPDATE, opt_label_add, 0, "labels to set"},
+{0, "label-add", "LABEL[,...]", WORD_UPDATE | WORD_ADD, opt_label_add, 0, "labels to set"},
 {0, "label-del", "LABEL[,...]|all", WORD_UPDATE, opt_label_del, 0, "labels to clear"},
+{0, "reply-key-src|reply-key-dst", "KEY", WORD_ADD, opt_buffer, 0, "GRE keys of the reply"},
+{'z', "zero", NULL, WORD_ZERO, opt_flag, FLAG_ZERO, "zero the counters that are shown"},
 {'w', "zone", "ZONE", F, NUM(ZONE), "zone"},
 {0, "orig-zone", "ZONE", F, NUM(ORIG_ZONE), "zone of the original direction"},
 {0, "reply-zone", "ZONE", F, NUM(REPLY_ZONE), "zone of the reply direction"},
@@ -462,6 +506,12 @@ const struct word_opt word_opts[] = {
 {'n', "limit", "COUNT", WORD_LIST, opt_limit, 0, "no more rows than this"},
 {'n', "count", "COUNT", WORD_WATCH, opt_limit, 0, "end after so many events"},
 {0, "by", "WORD[,...]", WORD_COUNT, opt_text, TEXT_BY, "proto, state, zone, shard"},
+{0, "community-id", "ID", WORD_GET, opt_text, TEXT_COMMUNITY, "the one that has this Community ID"},
+{0, "community-id", NULL, WORD_ID, opt_flag, FLAG_COMMUNITY, "with Community ID, version 1"},
+{0, "community-seed", "N", WORD_ID, opt_seed, 0, "seed of Community IDs"},
+{0, "delta", "TIME", WORD_STATS, opt_delta, 0, "what is counted within it: 1s, 500ms"},
+{0, "top", "src|dst|dport|zone", WORD_STATS, opt_text, TEXT_TOP, "who has most connections"},
+{'n', "limit", "COUNT", WORD_STATS, opt_limit, 0, "so many of --top"},
 {0, "bpf", NULL, WORD_GET, opt_flag, FLAG_BPF, "print a tcpdump filter for it"},
 {'e', "event-mask", "EVENT[,...]", WORD_WATCH, opt_events, 0, "new, update, destroy"},
 {0, "since", "[UUID:]SEQ|start", WORD_WATCH, opt_since, 0, "events after this one"},
@@ -478,7 +528,7 @@ const struct word_opt word_opts[] = {
 {0, "expect-events", "FILE", WORD_REPLAY, opt_text, TEXT_EXPECT_EVENTS, "events of expectations"},
 {0, "stats", "FILE", WORD_REPLAY, opt_text, TEXT_STATS, "counters, as JSON"},
 {'o', "output", "FORMAT[,MOD...]", WORD_OUTPUT, opt_output, 0,
- "table line extended proc json jsonl csv xml save; id timestamp ktimestamp labels wide"},
+ "table line extended proc json jsonl csv xml save; id timestamp ktimestamp labels wide community-id"},
 {'j', "json", NULL, WORD_OUTPUT, opt_flag, FLAG_JSON, "the same as -o json"},
 {0, "columns", "NAME[,...]", WORD_OUTPUT, opt_text, TEXT_COLUMNS, "of table and csv"},
 {0, "sort", "[-]NAME[,...]", WORD_LIST, opt_text, TEXT_SORT, "by columns, - is downwards"},

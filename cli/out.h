@@ -22,7 +22,8 @@
 	X(TIMESTAMP, "timestamp")   \
 	X(KTIMESTAMP, "ktimestamp") \
 	X(LABELS, "labels")         \
-	X(WIDE, "wide")
+	X(WIDE, "wide")             \
+	X(COMMUNITY, "community-id")
 
 enum out_mod_bit {
 #define X(name, word) OUT_BIT_##name,
@@ -80,6 +81,7 @@ struct out {
 	/* gre's two timeouts, which /proc prints in each line (F300) */
 	unsigned gre_timeout;
 	unsigned gre_stream;
+	uint16_t community_seed;
 	/* table, csv: which columns, in which order */
 	unsigned char column[OUT_COLUMNS];
 	unsigned columns;

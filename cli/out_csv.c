@@ -23,7 +23,7 @@ static void csv_begin(struct out *o)
 	unsigned i;
 
 	if (!o->columns)
-		for (i = 0; i < COLUMN_COUNT; i++)
+		for (i = 0; i < COLUMN_COUNT - !(o->mods & OUT_COMMUNITY); i++)
 			o->column[o->columns++] = (unsigned char)i;
 	for (i = 0; o->header && i < o->columns; i++) {
 		if (i)

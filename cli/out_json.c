@@ -6,6 +6,8 @@
  */
 #include "cli/out.h"
 
+#include "cli/community.h"
+
 #include <stdio.h>
 #include <time.h>
 
@@ -171,6 +173,12 @@ static void json_tail(struct out *o, const struct ctshard_conn *c)
 		json_number(o, ",\"shard\":", c->shard);
 	if (o->mods & OUT_WIDE && c->n_detail)
 		json_detail(o, c);
+	if (o->mods & OUT_COMMUNITY) {
+		char text[COMMUNITY_TEXT];
+
+		community_id(c, o->community_seed, text);
+		json_string(o, ",\"community_id\":", text);
+	}
 }
 
 /* The members of a connection, without braces. */
@@ -205,6 +213,8 @@ static void json_event(struct out *o, const struct ctshard_event *e)
 	}
 	if (e->time_ns && e->type != CTSHARD_GAP)
 		json_time(o, ",\"time\":", ",\"time_ns\":", e->time_ns);
+	if (e->restored)
+		out_str(o, ",\"restored\":true");
 	if (e->conn) {
 		out_char(o, ',');
 		out_json_conn(o, e->conn);

@@ -11,6 +11,8 @@
  */
 #include "cli/out.h"
 
+#include "cli/community.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -210,6 +212,8 @@ static void line_wide(struct out *o, const struct line *l,
 		out_word(o, c->reason);
 		out_char(o, ' ');
 	}
+	if (l->e && l->e->restored)
+		out_str(o, "restored=1 ");
 	for (i = 0; i < c->n_detail; i++) {
 		out_word(o, c->detail[i].key);
 		out_char(o, '=');
@@ -231,6 +235,13 @@ static void line_put(struct out *o, const struct line *l,
 	line_tail(o, l, c);
 	if (o->mods & OUT_WIDE)
 		line_wide(o, l, c);
+	if (o->mods & OUT_COMMUNITY) {
+		char text[COMMUNITY_TEXT];
+
+		community_id(c, o->community_seed, text);
+		out_str(o, "community-id=");
+		out_str(o, text);
+	}
 	if (o->len && o->buf[o->len - 1] == ' ')
 		o->len--;
 	out_char(o, '\n');

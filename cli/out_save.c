@@ -84,9 +84,13 @@ static void save_line(struct out *o, const char *verb,
 	out_str(o, verb);
 	save_pair(o, " -t ", out_seconds(c));
 	save_status(o, c->status);
-	/* conntrack forgets the mark, which makes a load incomplete */
+	/* conntrack forgets mark and labels, which makes a load incomplete */
 	if (c->mark)
 		save_pair(o, " -m ", c->mark);
+	if (out_has_labels(c)) {
+		out_str(o, " --label-add ");
+		out_labels(o, c->labels, ",", "");
+	}
 	save_zones(o, c);
 	save_addr(o, " -s ", c, c->dir[0].src);
 	save_addr(o, " -d ", c, c->dir[0].dst);

@@ -73,6 +73,42 @@ void stats_free(struct stats *s)
 	memset(s, 0, sizeof(*s));
 }
 
+static const struct stats_counter *stats_find(const struct stats *s,
+                                              const struct stats_scope *sc,
+                                              const char *name)
+{
+	size_t i, j;
+
+	for (i = 0; i < s->scopes; i++) {
+		if (s->scope[i].total != sc->total ||
+		    (!sc->total && s->scope[i].worker != sc->worker))
+			continue;
+		for (j = 0; j < s->scope[i].counters; j++)
+			if (!strcmp(s->scope[i].counter[j].name, name))
+				return &s->scope[i].counter[j];
+	}
+	return NULL;
+}
+
+void stats_less(struct stats *s, const struct stats *before)
+{
+	const struct stats_counter *old;
+	struct stats_counter *c;
+	size_t i, j;
+
+	for (i = 0; i < s->scopes; i++)
+		for (j = 0; j < s->scope[i].counters; j++) {
+			c = &s->scope[i].counter[j];
+			/* these two are no counters */
+			if (!strcmp(c->name, "count") ||
+			    !strcmp(c->name, "max"))
+				continue;
+			old = stats_find(before, &s->scope[i], c->name);
+			if (old && old->value <= c->value)
+				c->value -= old->value;
+		}
+}
+
 /* Do both names agree in their first n bytes, and does a part end there? */
 static bool stats_same(const char *a, const char *b, size_t n)
 {

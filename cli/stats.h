@@ -28,6 +28,8 @@ int stats_counter(void *arg, const struct ctshard_counter *c);
 void stats_json(const struct stats *s, struct out *o);
 /* Lines as `conntrack -S` prints, one a worker, then the totals. */
 void stats_text(const struct stats *s, struct out *o);
+/* What has been counted since `before`. */
+void stats_less(struct stats *s, const struct stats *before);
 void stats_free(struct stats *s);
 
 #endif

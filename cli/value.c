@@ -46,6 +46,28 @@ static int value_part(char *to, size_t size, const char *s, size_t n)
 	return 0;
 }
 
+int value_ms(const char *s, uint32_t *ms)
+{
+	static const struct {
+		const char *unit;
+		uint32_t ms;
+	} units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}};
+	char digits[16];
+	size_t n = strspn(s, "0123456789"), i;
+	uint32_t v;
+
+	if (value_part(digits, sizeof(digits), s, n) ||
+	    value_u32(digits, 86400000, &v))
+		return -1;
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (!strcmp(s + n, units[i].unit) &&
+		    v <= 86400000 / units[i].ms) {
+			*ms = v * units[i].ms;
+			return 0;
+		}
+	return -1;
+}
+
 int value_net(const char *s, struct ctshard_net *to)
 {
 	char addr[INET6_ADDRSTRLEN];

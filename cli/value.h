@@ -10,6 +10,8 @@
 /* decimal, or 0x hexadecimal; nothing but the number */
 int value_u64(const char *s, uint64_t max, uint64_t *to);
 int value_u32(const char *s, uint32_t max, uint32_t *to);
+/* seconds, or a number with ms, s or m */
+int value_ms(const char *s, uint32_t *ms);
 /* ADDR[/PREFIX] */
 int value_net(const char *s, struct ctshard_net *to);
 /* a netmask into the prefix of an address that stands already */

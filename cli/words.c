@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
 #define X(name, ...) VERB_##name,
@@ -28,6 +29,11 @@ enum {
 #define FLUSH  WORD_FLUSH
 #define CHECK  WORD_CHECK
 #define REPLAY WORD_REPLAY
+#define ADD    WORD_ADD
+#define ZERO   WORD_ZERO
+#define STATS  WORD_STATS
+#define TOP    WORD_TOP
+#define PRINT  WORD_ID
 
 const struct word_verb word_verbs[VERB_COUNT + 1] = {
 #define X(name, letter, long_name, groups, args, what)                  \
@@ -66,6 +72,9 @@ static const struct word_verb *word_verb_option(const char *arg)
 {
 	const struct word_verb *v;
 
+	/* -I fails where there is one already, -A does not */
+	if (!strcmp(arg, "-A") || !strcmp(arg, "--add"))
+		arg = "-I";
 	for (v = word_verbs; v->name; v++) {
 		if (v->letter && arg[0] == '-' && arg[1] == v->letter &&
 		    !arg[2])
@@ -296,6 +305,24 @@ static const struct word_verb *word_verb_letter(struct words *w)
 	return word_verb_option(w->argv[i]);
 }
 
+/* `conntrack -R FILE`: with no verb the last -R is one.  0, or -1. */
+static int word_load(struct words *w)
+{
+	int last = w->argc - 2, i;
+	struct stat st;
+
+	for (i = 1; i < w->argc; i += 2)
+		if (strcmp(w->argv[i], "-R") != 0)
+			return -1;
+	/* the run directory, and the verb was forgotten */
+	if (i != w->argc ||
+	    (!stat(w->argv[last + 1], &st) && S_ISDIR(st.st_mode)))
+		return -1;
+	w->c->verb = word_verb_find("load", w->why, w->size);
+	w->verb_at = last;
+	return w->c->verb ? 0 : -1;
+}
+
 int word_parse(struct cmd *c, int argc, char **argv, char *why, size_t size)
 {
 	struct words w = {.c = c,
@@ -308,5 +335,10 @@ int word_parse(struct cmd *c, int argc, char **argv, char *why, size_t size)
 	c->verb = word_verb_letter(&w);
 	if (!c->verb)
 		c->verb = word_verb_look(&w);
+	if (!c->verb && argc > 2 && word_load(&w))
+		return -1;
+	if (c->verb && w.verb_at > 0)
+		c->exist_ok = !strncmp(argv[w.verb_at], "-A", 3) ||
+		              !strcmp(argv[w.verb_at], "--add");
 	return c->verb ? word_rest(&w) : -1;
 }

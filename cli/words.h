@@ -16,7 +16,12 @@ enum word_group {
 	WORD_FLUSH = 1 << 7,
 	WORD_CHECK = 1 << 8,
 	WORD_REPLAY = 1 << 9,
-	WORD_ANY = 1 << 10 /* every verb */
+	WORD_ANY = 1 << 10, /* every verb */
+	WORD_ADD = 1 << 11,
+	WORD_ZERO = 1 << 12,
+	WORD_STATS = 1 << 13,
+	WORD_TOP = 1 << 14,
+	WORD_ID = 1 << 15 /* prints connections */
 };
 
 struct word_verb {

@@ -119,6 +119,8 @@ struct ctshard_conn {
 	uint64_t now_ns; /* the tracker's clock, 0: not told */
 	size_t n_detail;
 	const struct ctshard_detail *detail;
+	const uint8_t *private_data; /* of `whole` lists, or NULL */
+	size_t private_len;
 };
 
 /* X(NAME, bit, "word"): IPS_* that are ever set */
@@ -167,6 +169,7 @@ struct ctshard_event {
 	uint64_t to;
 	uint64_t lost;
 	const char *source;
+	int restored; /* NEW: it lived before */
 };
 
 struct ctshard_net {
@@ -327,6 +330,7 @@ int ctshard_cancel(struct ctshard *c, uint64_t id);
 struct ctshard_list_opts {
 	const struct ctshard_filter *filter; /* NULL: all */
 	uint64_t limit;                      /* 0: none */
+	int whole;                           /* with private_data, for add */
 };
 
 struct ctshard_count_opts {
@@ -386,6 +390,16 @@ int ctshard_flush(struct ctshard *c, uint32_t l3,
                   const struct ctshard_handler *h, uint64_t *id);
 int ctshard_update(struct ctshard *c, const struct ctshard_update_opts *o,
                    const struct ctshard_handler *h, uint64_t *id);
+/* Make connections: l3, protonum, both directions (reply: all zero but `has`
+ * if it mirrors the original), timeout_ms, state, status, mark, zones, labels,
+ * start_ns and private_data are looked at.  Each that is not made is a `fault`
+ * "N: why", N its place in `conn`. */
+#define CTSHARD_ADD_MAX 128
+int ctshard_add(struct ctshard *c, const struct ctshard_conn *conn, size_t n,
+                int restored, const struct ctshard_handler *h, uint64_t *id);
+/* List, and take what is told off the counters. */
+int ctshard_zero(struct ctshard *c, const struct ctshard_filter *f,
+                 const struct ctshard_handler *h, uint64_t *id);
 int ctshard_check(struct ctshard *c, int deep, const struct ctshard_handler *h,
                   uint64_t *id);
 /* OpenMetrics, to the handler's `text` */

@@ -127,6 +127,8 @@ static const char *decode_conn(struct ctshard_conn *c, const Ctshard__Conn *p,
 	c->shard_seq = p->shard_seq;
 	c->version = p->version;
 	c->now_ns = now_ns;
+	c->private_data = p->has_private_ ? p->private_.data : NULL;
+	c->private_len = p->has_private_ ? p->private_.len : 0;
 	if (decode_tuple(&c->dir[0], p->original, p->l3) ||
 	    decode_tuple(&c->dir[1], p->reply, p->l3))
 		return "a connection with a bad address";
@@ -163,6 +165,7 @@ static const char *decode_event(struct ctshard_event *e, struct ctshard_conn *c,
 	e->to = p->to;
 	e->lost = p->lost;
 	e->source = decode_word(p->source);
+	e->restored = p->has_restored && p->restored;
 	e->conn = NULL;
 	if (p->type == CTSHARD__EVENT_TYPE__GAP ||
 	    p->type == CTSHARD__EVENT_TYPE__LIST_END)

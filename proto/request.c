@@ -100,6 +100,7 @@ int ctshard_list(struct ctshard *c, const struct ctshard_list_opts *o,
 		m.has_limit = 1;
 		m.limit = o->limit;
 	}
+	m.has_whole = m.whole = o && o->whole;
 	r.body_case = CTSHARD__REQUEST__BODY_LIST;
 	r.list = &m;
 	return client_submit(c, &r, h, id);
@@ -281,6 +282,102 @@ int ctshard_update(struct ctshard *c, const struct ctshard_update_opts *o,
 	}
 	r.body_case = CTSHARD__REQUEST__BODY_UPDATE;
 	r.update = &m;
+	return client_submit(c, &r, h, id);
+}
+
+int ctshard_zero(struct ctshard *c, const struct ctshard_filter *filter,
+                 const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Zero m = CTSHARD__ZERO__INIT;
+	struct request_filter f;
+
+	m.filter = request_filter(&f, filter);
+	r.body_case = CTSHARD__REQUEST__BODY_ZERO;
+	r.zero = &m;
+	return client_submit(c, &r, h, id);
+}
+
+/* The messages that a connection needs besides itself. */
+struct request_conn {
+	Ctshard__Conn c;
+	Ctshard__Tuple dir[2];
+};
+
+static void request_tuple(Ctshard__Tuple *to, const struct ctshard_tuple *t,
+                          uint32_t l3)
+{
+	ctshard__tuple__init(to);
+	to->has_src = to->has_dst = 1;
+	to->src = request_bytes(t->src, l3 == 4 ? 4 : 16);
+	to->dst = request_bytes(t->dst, l3 == 4 ? 4 : 16);
+	to->has_sport = to->has_dport = !!(t->has & CTSHARD_TUPLE_PORTS);
+	to->sport = t->sport;
+	to->dport = t->dport;
+	to->has_type = to->has_code = to->has_icmp_id =
+		!!(t->has & CTSHARD_TUPLE_ICMP);
+	to->type = t->type;
+	to->code = t->code;
+	to->icmp_id = t->icmp_id;
+	to->has_srckey = to->has_dstkey = !!(t->has & CTSHARD_TUPLE_GRE);
+	to->srckey = t->srckey;
+	to->dstkey = t->dstkey;
+	to->has_packets = to->has_bytes = !!(t->has & CTSHARD_TUPLE_COUNTER);
+	to->packets = t->packets;
+	to->bytes = t->bytes;
+	to->has_zone = !!(t->has & CTSHARD_TUPLE_ZONE);
+	to->zone = t->zone;
+}
+
+static Ctshard__Conn *request_conn(struct request_conn *to,
+                                   const struct ctshard_conn *c)
+{
+	Ctshard__Conn *m = &to->c;
+	int d;
+
+	ctshard__conn__init(m);
+	for (d = 0; d < 2; d++)
+		request_tuple(&to->dir[d], &c->dir[d], c->l3);
+	m->original = &to->dir[0];
+	m->reply = &to->dir[1];
+	m->has_l3 = m->has_protonum = m->has_status = m->has_mark = 1;
+	m->l3 = c->l3;
+	m->protonum = c->protonum;
+	m->status = c->status;
+	m->mark = c->mark;
+	m->state = request_text(c->state);
+	m->has_timeout_ms = 1;
+	m->timeout_ms = c->timeout_ms;
+	m->has_zone = !!(c->has & CTSHARD_CONN_ZONE);
+	m->zone = c->zone;
+	m->has_start_ns = !!(c->has & CTSHARD_CONN_START);
+	m->start_ns = c->start_ns;
+	m->has_labels = !!(c->has & CTSHARD_CONN_LABELS);
+	m->labels = request_bytes(c->labels, sizeof(c->labels));
+	m->has_private_ = c->private_data != NULL;
+	m->private_ = request_bytes(c->private_data, c->private_len);
+	return m;
+}
+
+int ctshard_add(struct ctshard *c, const struct ctshard_conn *conn, size_t n,
+                int restored, const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Add m = CTSHARD__ADD__INIT;
+	struct request_conn row[CTSHARD_ADD_MAX];
+	Ctshard__Conn *p[CTSHARD_ADD_MAX];
+	size_t i;
+
+	if (!n || n > CTSHARD_ADD_MAX)
+		return client_fail(c, CTSHARD_ETOOBIG, "%s",
+		                   "1 to 128 connections");
+	for (i = 0; i < n; i++)
+		p[i] = request_conn(&row[i], &conn[i]);
+	m.n_conn = n;
+	m.conn = p;
+	m.has_restored = m.restored = !!restored;
+	r.body_case = CTSHARD__REQUEST__BODY_ADD;
+	r.add = &m;
 	return client_submit(c, &r, h, id);
 }
 

@@ -71,6 +71,7 @@ _Static_assert(sizeof(struct event_cell) == 128, "event_cell");
 
 #define EVENT_F_ACCT      1u /* counters are meant */
 #define EVENT_F_TIMESTAMP 2u /* timestamp=1 when it was created */
+#define EVENT_F_RESTORED  4u /* NEW: it lived before, elsewhere or earlier */
 
 struct event_more {
 	uint64_t seq; /* EVENT_CONT | cell number + 1 */

@@ -98,6 +98,10 @@ static const uint32_t layout_table[] = {
 	OFF(struct mlog_header, next),
 	OFF(struct mlog_header, command),
 	SIZE(struct command),
+	SIZE(struct command_conn),
+	OFF(struct command_conn, status),
+	OFF(struct command_conn, detail),
+	OFF(struct mlog_header, add),
 	SIZE(struct command_answer),
 	SIZE(struct key_segment),
 };

@@ -195,12 +195,33 @@ enum command_kind {
 	COMMAND_NONE,
 	COMMAND_DELETE, /* id; value = enum conn_reason */
 	COMMAND_UPDATE, /* id; bits = COMMAND_F_*, value/mask, seconds, ... */
-	COMMAND_CHECK   /* shard `value`, under its lock */
+	COMMAND_CHECK,  /* shard `value`, under its lock */
+	COMMAND_ADD,    /* what stands in the command's place of `add` */
+	COMMAND_ZERO    /* id; labels = packets and bytes to be taken off */
 };
-#define COMMAND_F_MARK    1u
-#define COMMAND_F_TIMEOUT 2u
-#define COMMAND_F_STATUS  4u
-#define COMMAND_F_LABELS  8u
+#define COMMAND_F_MARK     1u
+#define COMMAND_F_TIMEOUT  2u
+#define COMMAND_F_STATUS   4u
+#define COMMAND_F_LABELS   8u
+#define COMMAND_F_RESTORED 16u /* ADD: it lived before */
+#define COMMAND_F_PRIVATE  32u /* ADD: `priv` and `detail` are meant */
+
+/* a connection to be made: its original tuple, and what is known of it */
+struct command_conn {
+	uint8_t addr[2][16]; /* source, destination; IPv4: 4 bytes */
+	uint64_t packets[2], bytes[2];
+	uint64_t labels[2];
+	uint64_t start_ns;
+	uint64_t timeout_ms;
+	uint32_t status, mark;
+	uint16_t port[2]; /* as in struct trk_tuple */
+	uint16_t zone[2]; /* of the original direction, of the reply */
+	uint8_t l3, l4proto, state;
+	uint8_t priv[CONN_PRIV];
+	uint16_t pad;
+	struct conn_detail detail;
+};
+_Static_assert(sizeof(struct command_conn) == 232, "command_conn");
 
 struct command_answer {
 	uint64_t number; /* of the command + 1 */
@@ -287,8 +308,9 @@ struct mlog_header {
 	uint32_t lossless;       /* capture: producers wait for the log */
 	uint64_t ncommand;       /* commands written */
 	struct command command[NCOMMAND] __attribute__((aligned(64)));
+	struct command_conn add[NCOMMAND];
 };
-#define MLOG_HEADER (4 * PAGE)
+#define MLOG_HEADER (8 * PAGE)
 _Static_assert(sizeof(struct mlog_header) <= MLOG_HEADER, "mlog header");
 
 struct key_segment {

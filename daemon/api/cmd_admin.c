@@ -8,7 +8,7 @@
  * again only when its answer has been taken.  Commands that a predecessor of
  * this process has left are answered to nobody.
  */
-#include "daemon/api/cmd.h"
+#include "daemon/api/change.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,9 +16,6 @@
 
 #include "daemon/base/log.h"
 #include "shm/atomic.h"
-
-/* commands of one request that may be under way: others get their turn */
-#define CHANGE_WINDOW (NCOMMAND / 2)
 
 /* ---- the ring of commands ---- */
 
@@ -42,7 +39,8 @@ void commands_open(struct api *a)
 }
 
 /* False: all places are taken. */
-static bool command_post(struct request *q, const struct command *c)
+static bool command_post(struct request *q, const struct command *c,
+                         const struct command_conn *add)
 {
 	struct api *a = q->api;
 	struct mlog_header *h = a->t->mlog;
@@ -58,6 +56,8 @@ static bool command_post(struct request *q, const struct command *c)
 	       sizeof(*c) - sizeof(c->number));
 	to->uid = request_peer(q)->uid;
 	to->pid = request_peer(q)->pid;
+	if (add)
+		h->add[n % NCOMMAND] = *add;
 	a->commands.owner[n % NCOMMAND] = q;
 	shm_store_release(&to->number, n + 1);
 	shm_store_release(&h->ncommand, n + 1);
@@ -66,24 +66,16 @@ static bool command_post(struct request *q, const struct command *c)
 
 /* ---- changes ---- */
 
-struct change {
-	struct filter *filter;
-	struct conn_walk walk;
-	struct command command; /* kind and values, without an id */
-	bool walked;            /* all commands have been posted */
-	bool one;               /* the filter names an id */
-	unsigned int under_way;
-	uint64_t affected, faults;
-	int error;      /* the first, but for connections that had gone */
-	uint32_t shard; /* check */
-};
-
 static void change_answer(struct request *q, const struct command_answer *ans)
 {
 	struct change *c = q->state;
 
 	c->under_way--;
 	c->affected += ans->affected;
+	if (c->told) {
+		c->told(q, ans);
+		return;
+	}
 	if (ans->error && ans->error != -ENOENT && !c->error)
 		c->error = ans->error;
 	if (!ans->faults)
@@ -137,7 +129,7 @@ void commands_forget(struct api *a, const struct request *q)
 			a->commands.owner[i] = NULL;
 }
 
-static enum cmd_step change_end(struct request *q)
+enum cmd_step change_end(struct request *q)
 {
 	const struct change *c = q->state;
 	Ctshard__Response r = CTSHARD__RESPONSE__INIT;
@@ -162,20 +154,30 @@ static enum cmd_step change_end(struct request *q)
 	return request_end(q);
 }
 
-static bool change_room(const struct request *q, const struct change *c)
+bool change_room(const struct request *q)
 {
+	const struct change *c = q->state;
+
 	return c->under_way < CHANGE_WINDOW &&
 	       q->api->t->mlog->ncommand - q->api->commands.collected <
 	               NCOMMAND;
 }
 
-static void change_post(struct request *q, struct change *c, uint64_t id)
+void change_post(struct request *q, const struct command *k,
+                 const struct command_conn *add)
 {
-	struct command cmd = c->command;
+	struct change *c = q->state;
 
-	cmd.id = id;
-	if (command_post(q, &cmd))
+	if (command_post(q, k, add))
 		c->under_way++;
+}
+
+static void change_post_id(struct request *q, uint64_t id)
+{
+	struct change *c = q->state;
+
+	c->command.id = id;
+	change_post(q, &c->command, NULL);
 }
 
 /* There is one with this id, and the rest of the filter holds. */
@@ -191,7 +193,7 @@ static void change_one(struct request *q, struct change *c)
 	    conn_read(t, conn_id_shard(id), conn_id_idx(id), &v) > 0 &&
 	    !pb_expired(&q->api->pb, &v) &&
 	    filter_view(c->filter, &q->api->policy, &v, t->detail != NULL))
-		change_post(q, c, id);
+		change_post_id(q, id);
 	c->walked = true;
 }
 
@@ -204,7 +206,7 @@ static enum cmd_step change_step(struct request *q)
 	bool rang = false;
 
 	pb_begin(&a->pb); /* for the time */
-	for (look = 0; !c->walked && look < CMD_LOOK && change_room(q, c);
+	for (look = 0; !c->walked && look < CMD_LOOK && change_room(q);
 	     look++) {
 		if (c->one) {
 			change_one(q, c);
@@ -213,7 +215,7 @@ static enum cmd_step change_step(struct request *q)
 		} else if (!pb_expired(&a->pb, &v) &&
 		           filter_view(c->filter, &a->policy, &v,
 		                       a->t->detail != NULL)) {
-			change_post(q, c, conn_id(v.conn.gen, v.shard, v.idx));
+			change_post_id(q, conn_id(v.conn.gen, v.shard, v.idx));
 			rang = true;
 		}
 	}
@@ -221,7 +223,7 @@ static enum cmd_step change_step(struct request *q)
 		role_ring(a->env->fd[ROLE_FD_bell_reaper]);
 	if (c->walked && !c->under_way)
 		return change_end(q);
-	return !c->walked && change_room(q, c) ? CMD_MORE : CMD_WAIT;
+	return !c->walked && change_room(q) ? CMD_MORE : CMD_WAIT;
 }
 
 static enum cmd_step change_begin(struct request *q, const Ctshard__Filter *m)
@@ -298,7 +300,7 @@ static enum cmd_step update_start(struct request *q, const Ctshard__Request *r)
 	return change_begin(q, m->filter);
 }
 
-static void change_stop(struct request *q)
+void change_stop(struct request *q)
 {
 	struct change *c = q->state;
 
@@ -329,9 +331,9 @@ static enum cmd_step check_step(struct request *q)
 	const struct table *t = q->api->t;
 	bool rang = false;
 
-	while (c->shard < t->nshard && change_room(q, c)) {
+	while (c->shard < t->nshard && change_room(q)) {
 		c->command.value = c->shard++;
-		change_post(q, c, 0);
+		change_post_id(q, 0);
 		rang = true;
 	}
 	if (rang)

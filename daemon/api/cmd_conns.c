@@ -17,7 +17,8 @@ struct listing {
 	struct conn_walk walk;
 	struct filter *filter;
 	uint64_t limit;
-	bool one; /* get */
+	bool one;   /* get */
+	bool whole; /* with what trackers keep */
 };
 
 static bool listing_match(const struct request *q, const struct filter *f,
@@ -53,7 +54,11 @@ static enum cmd_step listing_step(struct request *q)
 			return listing_end(q);
 		if (!conn_walk(q->api->t, &l->walk, &v))
 			return listing_end(q);
-		if (listing_match(q, l->filter, &v))
+		if (!listing_match(q, l->filter, &v))
+			continue;
+		if (l->whole)
+			pb_whole(b, &v);
+		else
 			pb_conn(b, &v);
 	}
 	request_send_rows(q);
@@ -92,6 +97,7 @@ static enum cmd_step list_start(struct request *q, const Ctshard__Request *r)
 	struct listing *l = q->state;
 
 	l->limit = r->list->has_limit ? r->list->limit : 0;
+	l->whole = r->list->has_whole && r->list->whole;
 	return listing_begin(q, r->list->filter);
 }
 

@@ -19,12 +19,22 @@
 #define PB_DETAILS 32u
 #define PB_TEXT    640u
 
+/* Conn.private: means something to a daemon of the same layout alone */
+struct pb_private {
+	uint64_t layout;
+	uint8_t priv[CONN_PRIV];
+	uint8_t pad[5];
+	struct conn_detail detail;
+};
+_Static_assert(sizeof(struct pb_private) == 128, "pb_private");
+
 struct pb_row {
 	Ctshard__Event event;
 	Ctshard__Conn conn;
 	Ctshard__Tuple dir[2];
 	struct tuples tuples;
 	uint64_t labels[2];
+	struct pb_private private;
 	Ctshard__Detail detail[PB_DETAILS];
 	Ctshard__Detail *details[PB_DETAILS];
 	size_t used; /* of text */
@@ -376,6 +386,37 @@ void pb_conn(struct pb *b, const struct conn_view *v)
 	b->conn[b->resp.n_conn++] = &row_view(b, v)->conn;
 }
 
+void pb_whole(struct pb *b, const struct conn_view *v)
+{
+	struct pb_row *r = row_view(b, v);
+	struct pb_private *p = &r->private;
+
+	memset(p, 0, sizeof(*p));
+	p->layout = layout_hash();
+	memcpy(p->priv, v->conn.priv, sizeof(p->priv));
+	if (b->t->detail)
+		p->detail = v->detail;
+	r->conn.has_private_ = 1;
+	r->conn.private_.len = sizeof(*p);
+	r->conn.private_.data = (uint8_t *)p;
+	b->conn[b->resp.n_conn++] = &r->conn;
+}
+
+bool pb_private_read(const ProtobufCBinaryData *from, uint8_t priv[CONN_PRIV],
+                     struct conn_detail *x)
+{
+	struct pb_private p;
+
+	if (from->len != sizeof(p))
+		return false;
+	memcpy(&p, from->data, sizeof(p));
+	if (p.layout != layout_hash())
+		return false;
+	memcpy(priv, p.priv, sizeof(p.priv));
+	*x = p.detail;
+	return true;
+}
+
 /* ---- events ---- */
 
 static Ctshard__Event *event_new(struct pb *b, struct pb_row *r,
@@ -510,6 +551,8 @@ void pb_event(struct pb *b, const struct event_slot *s)
 	e->seq = s->cell.gseq;
 	e->time_ns = s->cell.ts_ns;
 	e->bits = s->cell.bits;
+	e->has_restored = (s->cell.flags & EVENT_F_RESTORED) != 0;
+	e->restored = e->has_restored;
 	event_conn(b, r, s);
 	e->conn = &r->conn;
 }

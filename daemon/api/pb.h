@@ -43,6 +43,11 @@ bool pb_expired(const struct pb *b, const struct conn_view *v);
 
 /* All of these want a batch that is not full. */
 void pb_conn(struct pb *b, const struct conn_view *v);
+/* The same with Conn.private: what pb_private_read() takes. */
+void pb_whole(struct pb *b, const struct conn_view *v);
+/* A connection's private part; false: another layout made it. */
+bool pb_private_read(const ProtobufCBinaryData *from, uint8_t priv[CONN_PRIV],
+                     struct conn_detail *x);
 /* a row of a snapshot; shard_seq was read before the row was copied */
 void pb_list(struct pb *b, const struct conn_view *v, uint64_t shard_seq);
 void pb_list_end(struct pb *b, uint64_t seq);

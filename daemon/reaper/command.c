@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/reaper/add.h"
 #include "daemon/tracker/key.h"
 #include "shm/atomic.h"
 #include "shm/check.h"
@@ -163,8 +164,33 @@ static int command_check(struct table *t, const struct command *c,
 	return 0;
 }
 
+/* What was read is taken off, so what came since is counted once, too. */
+static int command_zero(struct table *t, const struct command *cmd)
+{
+	uint32_t sh = conn_id_shard(cmd->id), slot, idx;
+	struct conn *c;
+	unsigned int d;
+
+	shard_lock(t, sh);
+	idx = id_find(t, cmd->id, &slot);
+	if (idx) {
+		op_update_begin(t, sh, idx);
+		c = table_conn(t, sh, idx);
+		for (d = 0; d < 2; d++) {
+			if (cmd->labels[d] <= c->packets[d])
+				c->packets[d] -= cmd->labels[d];
+			if (cmd->labels[2 + d] <= c->bytes[d])
+				c->bytes[d] -= cmd->labels[2 + d];
+		}
+		op_update_commit(t, sh, idx, NULL, (struct op_cursor){0, 0});
+	}
+	shard_unlock(t, sh);
+	return idx ? 0 : -ENOENT;
+}
+
 static void command_run(struct table *t, const struct policy *pol,
-                        const struct command *c, struct command_answer *a)
+                        const struct command *c, const struct command_conn *add,
+                        struct command_answer *a)
 {
 	a->affected = 0;
 	a->faults = 0;
@@ -178,6 +204,12 @@ static void command_run(struct table *t, const struct policy *pol,
 		break;
 	case COMMAND_CHECK:
 		a->error = command_check(t, c, a);
+		break;
+	case COMMAND_ADD:
+		a->error = command_add(t, pol, add, c->bits);
+		break;
+	case COMMAND_ZERO:
+		a->error = command_zero(t, c);
 		break;
 	default:
 		a->error = -EOPNOTSUPP;
@@ -196,12 +228,15 @@ unsigned int commands_run(struct table *t, const struct policy *pol,
 		const struct command *slot =
 			&t->mlog->command[number % NCOMMAND];
 		struct command_answer *a = &h->answer[number % NCOMMAND];
+		struct command_conn add;
 		struct command c;
 
 		if ((uint32_t)shm_load_acquire(&slot->number) != number + 1)
 			break;
 		c = *slot;
-		command_run(t, pol, &c, a);
+		if (c.kind == COMMAND_ADD)
+			add = t->mlog->add[number % NCOMMAND];
+		command_run(t, pol, &c, &add, a);
 		shm_store_release(&a->number, (uint64_t)number + 1);
 		shm_store_release(&h->commands_done, number + 1);
 	}

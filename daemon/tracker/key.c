@@ -52,16 +52,15 @@ static bool ports_tuple(const struct pkt *p, struct trk_tuple *tp)
 	return true;
 }
 
-bool key_of_packet(const struct table *t, const struct pkt *p,
-                   const struct tracker *trk, struct conn_lookup *k, bool *land)
+bool key_of_tuple(const struct table *t, const struct pkt *p,
+                  const struct tracker *trk, const struct trk_tuple *given,
+                  struct conn_lookup *k, bool *land)
 {
-	struct trk_tuple tp;
+	struct trk_tuple tp = *given;
 	bool answer = false;
 	int order = addr_order(p);
 	unsigned int src; /* endpoint of the key that sent */
 
-	if (!(trk->tuple ? trk->tuple(p, &tp) : ports_tuple(p, &tp)))
-		return false;
 	k->shard = steer_tuple(t->key.steer, p->l3proto == 6, &p->src, &p->dst,
 	                       tp.src, tp.dst, p->l4proto);
 	k->key.flags = p->l3proto == 6 ? KEY_V6 : 0;
@@ -89,6 +88,15 @@ bool key_of_packet(const struct table *t, const struct pkt *p,
 	k->sender = (uint8_t)src;
 	k->hash = hash_key(t->key.hash, &k->key, &k->addr6);
 	return true;
+}
+
+bool key_of_packet(const struct table *t, const struct pkt *p,
+                   const struct tracker *trk, struct conn_lookup *k, bool *land)
+{
+	struct trk_tuple tp;
+
+	return (trk->tuple ? trk->tuple(p, &tp) : ports_tuple(p, &tp)) &&
+	       key_of_tuple(t, p, trk, &tp, k, land);
 }
 
 uint8_t key_home(const struct table *t, const struct conn_key *k,

@@ -15,6 +15,12 @@ bool key_of_packet(const struct table *t, const struct pkt *p,
                    const struct tracker *trk, struct conn_lookup *k,
                    bool *land);
 
+/* The same for a tuple that no packet has: of `p` the addresses, protocols and
+ * zone are looked at. */
+bool key_of_tuple(const struct table *t, const struct pkt *p,
+                  const struct tracker *trk, const struct trk_tuple *given,
+                  struct conn_lookup *k, bool *land);
+
 /* shard_check()'s question: where does this key belong? */
 uint8_t key_home(const struct table *t, const struct conn_key *k,
                  const struct addr6 *a6);

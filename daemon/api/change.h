@@ -1,0 +1,34 @@
+/* change.h - requests that the reaper carries out: commands in its ring. */
+#ifndef API_CHANGE_H
+#define API_CHANGE_H
+
+#include "daemon/api/cmd.h"
+
+/* commands of one request that may be under way: others get their turn */
+#define CHANGE_WINDOW (NCOMMAND / 2)
+
+/* the state of such a request, or the beginning of it */
+struct change {
+	struct filter *filter;
+	struct conn_walk walk;
+	struct command command; /* kind and values, without an id */
+	bool walked;            /* all commands have been posted */
+	bool one;               /* the filter names an id */
+	unsigned int under_way;
+	uint64_t affected, faults;
+	int error;      /* the first, but for connections that had gone */
+	uint32_t shard; /* check */
+	/* answers in the order of the commands; NULL: summed up */
+	void (*told)(struct request *q, const struct command_answer *ans);
+};
+
+/* Is there room for one more command of this request? */
+bool change_room(const struct request *q);
+/* Posts it; `add` with COMMAND_ADD.  The caller rings the reaper's bell. */
+void change_post(struct request *q, const struct command *k,
+                 const struct command_conn *add);
+/* How many, and the end. */
+enum cmd_step change_end(struct request *q);
+void change_stop(struct request *q);
+
+#endif
