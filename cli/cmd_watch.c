@@ -32,6 +32,8 @@ struct watch {
 	uint8_t uuid[16];
 	int signals;
 	uint64_t shown;
+	/* the last number, and how many, that are known to be written */
+	uint64_t safe, safe_shown;
 	bool stop;
 	bool gap;
 	bool ended; /* the request under way */
@@ -55,6 +57,7 @@ static int watch_event(void *arg, const struct ctshard_event *e)
 	out_event(w->o, e);
 	switch (e->type) {
 	case CTSHARD_LIST:
+		w->shown++;
 		break;
 	case CTSHARD_LIST_END:
 		w->opts.snapshot = 0;
@@ -105,6 +108,15 @@ static int watch_signal(struct watch *w)
 	               : 0;
 }
 
+/* What was handed to the format has been written, if nothing went wrong. */
+static void watch_written(struct watch *w)
+{
+	if (w->o->error)
+		return;
+	w->safe = w->opts.since;
+	w->safe_shown = w->shown;
+}
+
 /* One turn: the daemon, a signal, or a reader that went away. */
 static void watch_turn(struct watch *w)
 {
@@ -123,6 +135,7 @@ static void watch_turn(struct watch *w)
 	if (p[2].revents && !w->stop && !w->o->error) {
 		ctshard_dispatch(w->ct);
 		out_pause(w->o);
+		watch_written(w);
 	}
 }
 
@@ -212,6 +225,19 @@ static void watch_joined(struct watch *w)
 		w->opts.uuid = w->uuid;
 	if (!w->opts.has_since && !w->opts.from_start)
 		w->opts.since = peer->seq;
+	w->safe = w->opts.since;
+}
+
+/* A signal while the reader slept: what it did not take has not been shown. */
+static void watch_stalled(struct watch *w)
+{
+	if (w->o->error != EINTR)
+		return;
+	w->o->error = 0;
+	w->o->len = 0;
+	w->o->begun = false;
+	w->opts.since = w->safe;
+	w->shown = w->safe_shown;
 }
 
 int cmd_watch(struct cmd *c)
@@ -231,9 +257,11 @@ int cmd_watch(struct cmd *c)
 	w.signals = watch_signals();
 	watch_joined(&w);
 	cmd_proc(w.ct, w.o);
+	w.o->stop = w.signals;
 	out_begin(w.o);
 	out_flush(w.o);
 	code = watch_run(&w);
+	watch_stalled(&w);
 	ctshard_close(w.ct);
 	close(w.signals);
 	/* the reader went away: nobody wants to know where to resume */

@@ -76,6 +76,19 @@ static enum cmd_step set_start(struct request *q, const Ctshard__Request *r)
 	return set_step(q);
 }
 
+/* "KEY: why": of many settings one was refused */
+static void set_error(struct setting *s, const char *why)
+{
+	const char *key = s->item[s->answers - 1] + strlen("set ");
+	int n = (int)strcspn(key, "=");
+
+	if (!strncmp(why, key, (size_t)n))
+		snprintf(s->error, sizeof(s->error), "%.240s", why);
+	else
+		snprintf(s->error, sizeof(s->error), "%.*s: %.180s",
+		         n < 64 ? n : 64, key, why);
+}
+
 static void set_answer(struct api *a, const char *text)
 {
 	struct set_queue *sq = &a->sets;
@@ -94,8 +107,7 @@ static void set_answer(struct api *a, const char *text)
 	s->answers++;
 	if (strcmp(text, "ok") != 0) {
 		s->failed = true;
-		snprintf(s->error, sizeof(s->error), "%.240s",
-		         !strncmp(text, "error ", 6) ? text + 6 : text);
+		set_error(s, !strncmp(text, "error ", 6) ? text + 6 : text);
 	}
 }
 

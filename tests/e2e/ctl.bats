@@ -119,6 +119,34 @@ code() {
 	jq -s -e '.[18].event == "UPDATE" and .[18].seq == 68' "$W/snap"
 }
 
+@test "watch: a reader that sleeps makes nobody deaf; -n counts rows too" {
+	start_demo
+	run --separate-stderr ctl watch --snapshot -n 5
+	[ "${#lines[@]}" -eq 5 ]
+	/usr/bin/python3 - "$BUILD/ctctl" "$run_dir" <<-'END'
+	import fcntl, json, os, re, select, signal, subprocess, sys
+	r, w = os.pipe()
+	fcntl.fcntl(w, 1031, 4096)  # F_SETPIPE_SZ
+	p = subprocess.Popen([sys.argv[1], '-R', sys.argv[2], 'watch',
+	                      '--since', 'start', '-o', 'jsonl'],
+	                     stdout=w, stderr=subprocess.PIPE, text=True)
+	poll = select.poll()
+	poll.register(w, select.POLLOUT)
+	for _ in range(600):  # until it is full
+	    if not poll.poll(0):
+	        break
+	    select.select([], [], [], 0.05)
+	os.close(w)
+	p.send_signal(signal.SIGINT)
+	err = p.communicate(timeout=60)[1]
+	assert p.returncode == 0, (p.returncode, err)
+	lines = os.read(r, 65536).decode().split('\n')[:-1]
+	last = json.loads(lines[-1])['seq']
+	since = int(re.search(r'resume with --since \S+:(\d+)', err)[1])
+	assert since <= last < 67, (since, last)
+	END
+}
+
 @test "watch: a reader that goes is no error" {
 	start_demo
 	{ ctl watch --since start 2>"$W/err"; echo $? >"$W/code"; } |
@@ -187,7 +215,9 @@ code() {
 	code 1 set shm_dir=/nowhere
 	[[ "$output" == *"cannot be changed"* ]]
 	code 1 set no_such=1
-	code 1 set udp_timeout=many
+	code 1 set tcp_loose=1 udp_timeout=many acct=0
+	[[ "$output" == "ctctl: udp_timeout: "* ]]
+	[ "$(ctl show acct)" = "acct = 1" ]
 	code 2 set udp_timeout
 	[ "$(ctl show udp_timeout)" = "udp_timeout = 44" ]
 }
