@@ -58,6 +58,7 @@ struct cmd {
 	bool deep;
 	bool bpf;
 	bool zero;
+	bool once;             /* top */
 	const char *community; /* get: this one */
 	uint16_t community_seed;
 	uint32_t delta_ms; /* stats */
@@ -84,6 +85,7 @@ struct cmd {
 	X(show, 0, NULL, OUTPUT, "WHAT...",                                   \
 	  "workers shards subscribers config memory mirror version "          \
 	  "protocols, or a setting")                                          \
+	X(top, 0, NULL, FILTER | TOP, "", "who talks most, on a screen")      \
 	X(metrics, 0, NULL, 0, "", "figures as OpenMetrics text")             \
 	X(set, 0, NULL, 0, "KEY=VALUE...", "change settings")                 \
 	X(delete, 'D', "delete", FILTER | OUTPUT, "",                         \

@@ -347,6 +347,7 @@ enum {
 	FLAG_BPF,
 	FLAG_NO_HEADER,
 	FLAG_ZERO,
+	FLAG_ONCE,
 	FLAG_COMMUNITY,
 	FLAG_JSON,
 	FLAG_HELP
@@ -373,6 +374,9 @@ static int opt_flag(struct cmd *c, const char *v, int arg)
 		break;
 	case FLAG_COMMUNITY:
 		c->mods |= OUT_COMMUNITY;
+		break;
+	case FLAG_ONCE:
+		c->once = true;
 		break;
 	case FLAG_ZERO:
 		c->zero = true;
@@ -509,6 +513,10 @@ const struct word_opt word_opts[] = {
 {0, "community-id", "ID", WORD_GET, opt_text, TEXT_COMMUNITY, "the one that has this Community ID"},
 {0, "community-id", NULL, WORD_ID, opt_flag, FLAG_COMMUNITY, "with Community ID, version 1"},
 {0, "community-seed", "N", WORD_ID, opt_seed, 0, "seed of Community IDs"},
+{0, "once", NULL, WORD_TOP, opt_flag, FLAG_ONCE, "print one page and end"},
+{0, "delta", "TIME", WORD_TOP, opt_delta, 0, "time between two samples"},
+{'n', "limit", "COUNT", WORD_TOP, opt_limit, 0, "rows of --once"},
+{0, "sort", "rate|bytes|age", WORD_TOP, opt_text, TEXT_SORT, "the greatest first"},
 {0, "delta", "TIME", WORD_STATS, opt_delta, 0, "what is counted within it: 1s, 500ms"},
 {0, "top", "src|dst|dport|zone", WORD_STATS, opt_text, TEXT_TOP, "who has most connections"},
 {'n', "limit", "COUNT", WORD_STATS, opt_limit, 0, "so many of --top"},

@@ -61,6 +61,13 @@ struct tally_row *tally_at(struct tally *t, const uint8_t key[20])
 	return r;
 }
 
+const struct tally_row *tally_find(const struct tally *t, const uint8_t key[20])
+{
+	const struct tally_row *r = t->room ? tally_slot(t, key) : NULL;
+
+	return r && r->used ? r : NULL;
+}
+
 /* Equal ones by key: the same table prints the same lines. */
 static int tally_compare(const void *pa, const void *pb)
 {

@@ -18,6 +18,9 @@ struct tally {
 
 /* The row of a key, made if it is new; NULL: no memory. */
 struct tally_row *tally_at(struct tally *t, const uint8_t key[20]);
+/* The same, or NULL when it is not there. */
+const struct tally_row *tally_find(const struct tally *t,
+                                   const uint8_t key[20]);
 /* Puts those with most connections first; no tally_at() after it. */
 void tally_sort(struct tally *t);
 void tally_free(struct tally *t);
