@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "cli/make.h"
+#include "cli/snapshot.h"
 #include "cli/words.h"
 
 static int add_error(const struct make *m)
@@ -177,6 +178,12 @@ int cmd_load(struct cmd *c)
 	if (!f) {
 		cmd_warn("%s: %s", path, strerror(errno));
 		return CMD_FAILED;
+	}
+	if (snapshot_is(f)) {
+		code = snapshot_load(c, f, path);
+		if (!in)
+			fclose(f);
+		return code;
 	}
 	l.c = c;
 	l.make.file = in ? "stdin" : path;

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "daemon/api/api.h"
+#include "daemon/api/dump.h"
+#include "daemon/reaper/add.h"
 #include "daemon/reaper/reaper.h"
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/tracker/key.h"
@@ -133,10 +135,19 @@ static const struct role *const roles[] = {
 	&role_supervisor, &role_worker, &role_reaper, &role_api, NULL,
 };
 
+/* the api reads it, the reaper writes the table */
+static int snapshot_load(struct table *t, const struct policy *p, int fd,
+                         uint64_t *n)
+{
+	return dump_read(t, p, fd, command_add, n);
+}
+
 static const struct role_table table = {.rows = roles,
                                         .keys = tracker_keys,
                                         .policy = tracker_defaults,
-                                        .home = key_home};
+                                        .home = key_home,
+                                        .dump = dump_write,
+                                        .load = snapshot_load};
 
 int main(int argc, char *argv[])
 {

@@ -397,6 +397,12 @@ int ctshard_update(struct ctshard *c, const struct ctshard_update_opts *o,
 #define CTSHARD_ADD_MAX 128
 int ctshard_add(struct ctshard *c, const struct ctshard_conn *conn, size_t n,
                 int restored, const struct ctshard_handler *h, uint64_t *id);
+/* A snapshot's bytes, in parts, to the handler's `text`. */
+int ctshard_dump(struct ctshard *c, const struct ctshard_handler *h,
+                 uint64_t *id);
+/* One message of a snapshot: answered as ctshard_add. */
+int ctshard_restore(struct ctshard *c, const void *message, size_t len,
+                    const struct ctshard_handler *h, uint64_t *id);
 /* List, and take what is told off the counters. */
 int ctshard_zero(struct ctshard *c, const struct ctshard_filter *f,
                  const struct ctshard_handler *h, uint64_t *id);

@@ -381,6 +381,33 @@ int ctshard_add(struct ctshard *c, const struct ctshard_conn *conn, size_t n,
 	return client_submit(c, &r, h, id);
 }
 
+int ctshard_dump(struct ctshard *c, const struct ctshard_handler *h,
+                 uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Dump m = CTSHARD__DUMP__INIT;
+
+	r.body_case = CTSHARD__REQUEST__BODY_DUMP;
+	r.dump = &m;
+	return client_submit(c, &r, h, id);
+}
+
+int ctshard_restore(struct ctshard *c, const void *message, size_t len,
+                    const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	int rc;
+
+	r.add = ctshard__add__unpack(NULL, len, message);
+	if (!r.add)
+		return client_fail(c, CTSHARD_EINVAL, "%s",
+		                   "the message is malformed");
+	r.body_case = CTSHARD__REQUEST__BODY_ADD;
+	rc = client_submit(c, &r, h, id);
+	ctshard__add__free_unpacked(r.add, NULL);
+	return rc;
+}
+
 int ctshard_check(struct ctshard *c, int deep, const struct ctshard_handler *h,
                   uint64_t *id)
 {

@@ -79,6 +79,10 @@
 	  "address and port where HTTP gets /metrics, empty: nowhere")         \
 	K("shm_dir", TEXT, "/dev/shm", 1, 4000, NULL, 0, NONE,                 \
 	  "directory of the segments, on a tmpfs")                             \
+	K("snapshot", SECONDS, "0", 0, 31536000, NULL, LIVE, NONE,             \
+	  "a snapshot of the table so often, 0: never")                        \
+	K("snapshot_file", TEXT, "", 0, 4000, NULL, 0, NONE,                   \
+	  "where it is written; empty: snapshot in the run directory")         \
 	K("snaplen", NUMBER, "65535", 96, 262144, NULL, 0, NONE,               \
 	  "bytes of a frame that are captured")                                \
 	K("stall_kill", MS, "2s", 100, 3600000, NULL, LIVE, NONE,              \

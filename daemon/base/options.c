@@ -19,7 +19,9 @@ enum {
 	LONG_PRIVATE,
 	LONG_HOLD,
 	LONG_CHECK,
-	LONG_DEEP
+	LONG_DEEP,
+	LONG_DUMP,
+	LONG_LOAD
 };
 
 static const struct option longs[] = {
@@ -29,6 +31,8 @@ static const struct option longs[] = {
 	{"hold", no_argument, NULL, LONG_HOLD},
 	{"check", no_argument, NULL, LONG_CHECK},
 	{"deep", no_argument, NULL, LONG_DEEP},
+	{"dump", required_argument, NULL, LONG_DUMP},
+	{"load", required_argument, NULL, LONG_LOAD},
 	{NULL, 0, NULL, 0},
 };
 
@@ -95,6 +99,12 @@ static int option_take(struct options *o, int c, const char *arg, char **room)
 		return 0;
 	case LONG_DEEP:
 		o->deep = true;
+		return 0;
+	case LONG_DUMP:
+		o->dump = arg;
+		return 0;
+	case LONG_LOAD:
+		o->load = arg;
 		return 0;
 	default:
 		return -1;

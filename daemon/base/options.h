@@ -28,6 +28,8 @@ struct options {
 	bool remove_table; /* --remove-table */
 	bool check;        /* --check: the segments, without a daemon */
 	bool deep;         /* --deep, with --check */
+	const char *dump;  /* --dump: a snapshot of them, without a daemon */
+	const char *load;  /* --load: one into them, likewise */
 	/* of `ctctl replay` */
 	bool private_instance; /* --private: segments without names */
 	bool hold;             /* --hold: captures wait for a client's word */

@@ -134,6 +134,11 @@ struct role_table {
 	/* the shard that a key belongs to, for the check without a daemon */
 	uint8_t (*home)(const struct table *t, const struct conn_key *k,
 	                const struct addr6 *a6);
+	/* the table as a snapshot to a descriptor, and back: 0 or -errno,
+	 * -EBADMSG: that is no snapshot */
+	int (*dump)(const struct table *t, const struct policy *p, int fd);
+	int (*load)(struct table *t, const struct policy *p, int fd,
+	            uint64_t *n);
 };
 void role_table_set(const struct role_table *table);
 const struct role *role_find(const char *name);

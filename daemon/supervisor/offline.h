@@ -1,5 +1,5 @@
 /*
- * offline.h - `ctctl check` while no daemon runs.
+ * offline.h - `ctctl check`, `dump` and `load` while no daemon runs.
  *
  * The segments are mapped copy-on-write, so that what the next start would
  * repair can be repaired here first without touching a file: an operation that
@@ -11,9 +11,16 @@
 
 #include "daemon/base/conf.h"
 #include "daemon/base/options.h"
+#include "shm/table.h"
 
 /* Exit code: 0 clean, 1 faults (one line each on stdout), 3 nothing is there,
  * 4 segments that this program cannot read. */
 int offline_check(const struct options *o, const struct conf *c);
+/* A snapshot at `path`, whole or not at all: 0 or -errno. */
+int snapshot_write(const struct table *t, const struct policy *pol,
+                   const char *path);
+/* `ctctl dump', `ctctl load' likewise */
+int offline_dump(const struct options *o, const struct conf *c);
+int offline_load(const struct options *o, const struct conf *c);
 
 #endif

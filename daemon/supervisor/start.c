@@ -190,6 +190,10 @@ static int command(const struct options *o, const struct conf *c)
 		return 0;
 	if (o->check)
 		return offline_check(o, c);
+	if (o->dump)
+		return offline_dump(o, c);
+	if (o->load)
+		return offline_load(o, c);
 	if (o->remove_table)
 		return remove_table(o, c);
 	if (!o->nifaces && !o->ncaptures) {

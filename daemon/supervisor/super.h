@@ -62,6 +62,8 @@ struct super {
 	int fd[ROLE_FD_COUNT]; /* what children get, but for ctl */
 	uint64_t turn_ns;      /* of the watch, the last */
 	uint64_t deadline_ns;  /* of stopping: SIGKILL after it */
+	pid_t snapshot_pid;    /* 0: none is written */
+	uint64_t snapshot_ns;  /* when the last began */
 };
 
 /* start.c: file and -s over the defaults; NULL and why (CONF_ERR) */

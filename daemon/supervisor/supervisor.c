@@ -30,6 +30,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/sandbox.h"
 #include "daemon/supervisor/plan.h"
+#include "daemon/supervisor/snapshot.h"
 #include "daemon/supervisor/super.h"
 #include "shm/atomic.h"
 #include "shm/proc.h"
@@ -267,6 +268,7 @@ static void turn(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	child_reap(s);
+	snapshot_turn(s);
 	if (s->phase <= PHASE_READY)
 		child_watch(s);
 	else if (super_now() > s->deadline_ns)
@@ -299,6 +301,7 @@ static void events_run(struct super *s)
 	s->turn_ns = super_now();
 	phase_go(s, PHASE_REAPER);
 	event_base_dispatch(s->base);
+	snapshot_stop(s);
 	for (i = 0; i < NEVENTS; i++)
 		event_free(ev[i]);
 }

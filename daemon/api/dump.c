@@ -1,0 +1,302 @@
+/* dump.c - see dump.h. */
+#include "daemon/api/dump.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/api/made.h"
+
+#define FNV_FIRST   0xcbf29ce484222325ull
+#define FNV_PRIME   0x100000001b3ull
+#define TRAILER_MAX 64u
+
+static uint64_t fnv(uint64_t h, const uint8_t *p, size_t n)
+{
+	while (n--)
+		h = (h ^ *p++) * FNV_PRIME;
+	return h;
+}
+
+/* ---- out ---- */
+
+int dump_begin(struct dump *d, const struct table *t, const struct policy *pol)
+{
+	memset(d, 0, sizeof(*d));
+	d->t = t;
+	d->sum = FNV_FIRST;
+	return pb_init(&d->pb, t, pol);
+}
+
+void dump_end(struct dump *d)
+{
+	pb_free(&d->pb);
+	free(d->chunk);
+	d->chunk = NULL;
+}
+
+bool dump_over(const struct dump *d)
+{
+	return d->stage == DUMP_OVER;
+}
+
+static int dump_room(struct dump *d, size_t n)
+{
+	uint8_t *p;
+
+	if (n <= d->room)
+		return 0;
+	p = realloc(d->chunk, n);
+	if (!p)
+		return -ENOMEM;
+	d->chunk = p;
+	d->room = n;
+	return 0;
+}
+
+static int dump_text(struct dump *d, const char *text, size_t *len)
+{
+	*len = strlen(text);
+	if (dump_room(d, *len))
+		return -ENOMEM;
+	memcpy(d->chunk, text, *len);
+	return 0;
+}
+
+static int dump_rows(struct dump *d, size_t *len)
+{
+	Ctshard__Add m = CTSHARD__ADD__INIT;
+	size_t i, n = d->pb.resp.n_conn, size;
+	uint32_t word;
+
+	*len = 0;
+	if (!n)
+		return 0;
+	m.n_conn = n;
+	m.conn = d->pb.conn;
+	m.has_restored = m.restored = 1;
+	m.has_saved_ns = 1;
+	m.saved_ns = d->pb.now_ns;
+	/* what `wide` prints is in the private part, too */
+	for (i = 0; i < n; i++)
+		d->pb.conn[i]->n_detail = 0;
+	size = ctshard__add__get_packed_size(&m);
+	if (dump_room(d, sizeof(word) + size))
+		return -ENOMEM;
+	word = htonl((uint32_t)size);
+	memcpy(d->chunk, &word, sizeof(word));
+	ctshard__add__pack(&m, d->chunk + sizeof(word));
+	*len = sizeof(word) + size;
+	d->count += n;
+	return 0;
+}
+
+static int dump_walk(struct dump *d, size_t *len)
+{
+	struct conn_view v;
+	uint32_t look;
+
+	pb_begin(&d->pb);
+	for (look = 0; look < CMD_LOOK && d->pb.n < DUMP_ROWS; look++) {
+		if (!conn_walk(d->t, &d->walk, &v)) {
+			d->stage = DUMP_TRAILER;
+			break;
+		}
+		if (!pb_expired(&d->pb, &v))
+			pb_whole(&d->pb, &v);
+	}
+	return dump_rows(d, len);
+}
+
+static int dump_trailer(struct dump *d, size_t *len)
+{
+	static const uint8_t zero[4];
+	int n;
+
+	if (dump_room(d, TRAILER_MAX))
+		return -ENOMEM;
+	memcpy(d->chunk, zero, sizeof(zero));
+	d->sum = fnv(d->sum, zero, sizeof(zero));
+	n = snprintf((char *)d->chunk + sizeof(zero),
+	             TRAILER_MAX - sizeof(zero),
+	             "end %" PRIu64 " %016" PRIx64 "\n", d->count, d->sum);
+	*len = sizeof(zero) + (size_t)n;
+	d->stage = DUMP_OVER;
+	return 0;
+}
+
+int dump_next(struct dump *d, const uint8_t **at, size_t *len)
+{
+	int r;
+
+	if (d->stage == DUMP_START) {
+		d->stage = DUMP_WALK;
+		r = dump_text(d, DUMP_HEAD, len);
+	} else if (d->stage == DUMP_WALK) {
+		r = dump_walk(d, len);
+	} else {
+		*at = d->chunk;
+		return dump_trailer(d, len) ? -ENOMEM : (*at = d->chunk, 0);
+	}
+	*at = d->chunk;
+	if (!r)
+		d->sum = fnv(d->sum, d->chunk, *len);
+	return r;
+}
+
+static int write_all(int fd, const uint8_t *p, size_t len)
+{
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, p, len);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+int dump_write(const struct table *t, const struct policy *pol, int fd)
+{
+	const uint8_t *at;
+	struct dump d;
+	size_t len;
+	int r = dump_begin(&d, t, pol);
+
+	while (!r && !dump_over(&d)) {
+		r = dump_next(&d, &at, &len);
+		if (!r)
+			r = write_all(fd, at, len);
+	}
+	dump_end(&d);
+	return r;
+}
+
+/* ---- back ---- */
+
+struct file {
+	const uint8_t *at;
+	size_t len, pos;
+};
+
+/* The next message; false: the zero, or the end. */
+static bool file_message(struct file *f, const uint8_t **at, uint32_t *len)
+{
+	if (f->len - f->pos < 4)
+		return false;
+	memcpy(len, f->at + f->pos, 4);
+	*len = ntohl(*len);
+	f->pos += 4;
+	if (!*len || *len > f->len - f->pos)
+		return false;
+	*at = f->at + f->pos;
+	f->pos += *len;
+	return true;
+}
+
+/* Everything stands where it should, and the sum is right. */
+static bool file_whole(const struct file *f)
+{
+	struct file g = *f;
+	char want[TRAILER_MAX], got[TRAILER_MAX];
+	uint64_t count = 0;
+	const uint8_t *at;
+	const char *text;
+	uint32_t len;
+	size_t n;
+
+	while (file_message(&g, &at, &len))
+		;
+	n = g.len - g.pos;
+	if (g.pos < 4 || memcmp(g.at + g.pos - 4, "\0\0\0\0", 4) != 0 || !n ||
+	    n >= sizeof(got))
+		return false;
+	memcpy(got, g.at + g.pos, n);
+	got[n] = '\0';
+	text = strncmp(got, "end ", 4) ? NULL : got + 4;
+	if (!text)
+		return false;
+	count = strtoull(text, NULL, 10);
+	snprintf(want, sizeof(want), "end %" PRIu64 " %016" PRIx64 "\n", count,
+	         fnv(FNV_FIRST, g.at, g.pos));
+	return !strcmp(want, got);
+}
+
+static int message_read(struct table *t, const struct policy *pol,
+                        const Ctshard__Add *m, uint64_t *n,
+                        int (*add)(struct table *t, const struct policy *pol,
+                                   const struct command_conn *c, uint32_t bits))
+{
+	struct command_conn c;
+	uint32_t bits;
+	size_t i;
+	int r;
+
+	for (i = 0; i < m->n_conn; i++) {
+		bits = COMMAND_F_RESTORED;
+		if (made_read(t, pol, &c, m, i, &bits))
+			continue;
+		r = add(t, pol, &c, bits);
+		if (r && r != -EEXIST && r != -EINVAL)
+			return r;
+		*n += !r;
+	}
+	return 0;
+}
+
+static int file_read(struct table *t, const struct policy *pol, struct file *f,
+                     uint64_t *n,
+                     int (*add)(struct table *t, const struct policy *pol,
+                                const struct command_conn *c, uint32_t bits))
+{
+	const uint8_t *at;
+	Ctshard__Add *m;
+	uint32_t len;
+	int r = 0;
+
+	while (!r && file_message(f, &at, &len)) {
+		m = ctshard__add__unpack(NULL, len, at);
+		if (!m)
+			return -EBADMSG;
+		r = message_read(t, pol, m, n, add);
+		ctshard__add__free_unpacked(m, NULL);
+	}
+	return r;
+}
+
+int dump_read(struct table *t, const struct policy *pol, int fd,
+              int (*add)(struct table *t, const struct policy *pol,
+                         const struct command_conn *c, uint32_t bits),
+              uint64_t *n)
+{
+	const size_t head = strlen(DUMP_HEAD);
+	struct file f = {.pos = head};
+	struct stat st;
+	void *p;
+	int r = -EBADMSG;
+
+	*n = 0;
+	if (fstat(fd, &st))
+		return -errno;
+	if ((size_t)st.st_size <= head)
+		return -EBADMSG;
+	f.len = (size_t)st.st_size;
+	p = mmap(NULL, f.len, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	f.at = p;
+	if (!memcmp(p, DUMP_HEAD, head) && file_whole(&f))
+		r = file_read(t, pol, &f, n, add);
+	munmap(p, f.len);
+	return r;
+}

@@ -1,0 +1,184 @@
+/*
+ * made.c - see made.h.
+ *
+ * Words become numbers, with the trackers' help.
+ */
+#include "daemon/api/made.h"
+
+#include <string.h>
+
+#include "daemon/api/tuple.h"
+#include "daemon/tracker/tracker.h"
+#include "shm/clock.h"
+
+static const char *made_addr(struct command_conn *c, const Ctshard__Tuple *t)
+{
+	size_t len = c->l3 == 4 ? 4 : 16;
+
+	if (!t || t->src.len != len || t->dst.len != len)
+		return "two addresses of its family are needed";
+	memcpy(c->addr[0], t->src.data, len);
+	memcpy(c->addr[1], t->dst.data, len);
+	return NULL;
+}
+
+static const char *made_ports(const struct policy *pol, struct command_conn *c,
+                              const Ctshard__Tuple *t)
+{
+	switch (tuple_kind(pol, c->l4proto)) {
+	case TUPLE_PORTS:
+		if (!t->has_sport || !t->has_dport ||
+		    (t->sport | t->dport) > UINT16_MAX)
+			return "two ports are needed";
+		c->port[0] = (uint16_t)t->sport;
+		c->port[1] = (uint16_t)t->dport;
+		break;
+	case TUPLE_TYPE:
+		if (!t->has_type || t->type > 255 || t->code > 255 ||
+		    t->icmp_id > UINT16_MAX)
+			return "type, code and id are needed";
+		c->port[0] = (uint16_t)t->icmp_id;
+		c->port[1] = (uint16_t)(t->type << 8 | t->code);
+		break;
+	case TUPLE_KEYS:
+		if ((t->srckey | t->dstkey) > UINT16_MAX)
+			return "keys have 16 bits";
+		c->port[0] = (uint16_t)t->srckey;
+		c->port[1] = (uint16_t)t->dstkey;
+		break;
+	case TUPLE_ADDRESSES:
+		break;
+	}
+	return NULL;
+}
+
+/* What a tap sees is what was sent: nobody translates between two packets of
+ * a connection. */
+static const char *made_reply(const struct command_conn *c,
+                              const Ctshard__Tuple *a, const Ctshard__Tuple *b)
+{
+	size_t len = c->l3 == 4 ? 4 : 16;
+
+	if (!b)
+		return NULL;
+	if (b->src.len != len || b->dst.len != len ||
+	    memcmp(b->src.data, a->dst.data, len) != 0 ||
+	    memcmp(b->dst.data, a->src.data, len) != 0 ||
+	    (b->has_sport && b->sport != a->dport) ||
+	    (b->has_dport && b->dport != a->sport))
+		return "the reply does not mirror the original";
+	return NULL;
+}
+
+static const char *made_state(const struct policy *pol, struct command_conn *c,
+                              const char *state)
+{
+	uint8_t id;
+	const struct tracker *trk = tracker_find(pol, c->l4proto, &id);
+	const char *name;
+	uint8_t i;
+
+	if (!trk->nstates)
+		return state && *state ? "the protocol has no states" : NULL;
+	for (i = 0; i < trk->nstates; i++) {
+		name = tracker_state_name(c->l4proto, i);
+		if (!name || !state || strcmp(name, state) != 0)
+			continue;
+		c->state = i;
+		return NULL;
+	}
+	return state && *state ? "there is no such state"
+	                       : "the state is needed";
+}
+
+static const char *made_zones(struct command_conn *c, const Ctshard__Conn *m)
+{
+	uint32_t zone = m->has_zone ? m->zone : 0, orig = zone, reply = zone;
+
+	if (m->original->has_zone)
+		orig = m->original->zone;
+	if (m->reply && m->reply->has_zone)
+		reply = m->reply->zone;
+	if ((orig | reply) > UINT16_MAX)
+		return "zones have 16 bits";
+	c->zone[0] = (uint16_t)orig;
+	c->zone[1] = (uint16_t)reply;
+	return NULL;
+}
+
+static void made_values(struct command_conn *c, const Ctshard__Conn *m)
+{
+	const Ctshard__Tuple *dir[2] = {m->original, m->reply};
+	unsigned int d;
+
+	c->status = m->status;
+	c->mark = m->mark;
+	c->timeout_ms = m->timeout_ms;
+	c->start_ns = m->has_start_ns ? m->start_ns : 0;
+	for (d = 0; d < 2 && dir[d]; d++) {
+		c->packets[d] = dir[d]->has_packets ? dir[d]->packets : 0;
+		c->bytes[d] = dir[d]->has_bytes ? dir[d]->bytes : 0;
+	}
+	if (m->has_labels && m->labels.len == sizeof(c->labels))
+		memcpy(c->labels, m->labels.data, sizeof(c->labels));
+}
+
+/* What is left of its timeout; false: nothing. */
+static bool made_left(const struct table *t, const Ctshard__Add *m,
+                      struct command_conn *c)
+{
+	uint64_t now = table_clock_ns(t), gone;
+
+	if (!m->has_saved_ns || now <= m->saved_ns)
+		return true;
+	gone = (now - m->saved_ns) / NS_PER_MS;
+	if (gone >= c->timeout_ms)
+		return false;
+	c->timeout_ms -= gone;
+	return true;
+}
+
+static const char *made_tuple(const struct policy *pol, struct command_conn *c,
+                              const Ctshard__Conn *m)
+{
+	const char *why = made_addr(c, m->original);
+
+	if (!why)
+		why = made_ports(pol, c, m->original);
+	if (!why)
+		why = made_reply(c, m->original, m->reply);
+	if (!why)
+		why = made_state(pol, c, m->state);
+	return why ? why : made_zones(c, m);
+}
+
+const char *made_read(const struct table *t, const struct policy *pol,
+                      struct command_conn *c, const Ctshard__Add *add, size_t i,
+                      uint32_t *bits)
+{
+	const Ctshard__Conn *m = add->conn[i];
+	const char *why;
+	uint8_t id;
+
+	memset(c, 0, sizeof(*c));
+	if ((m->l3 != 4 && m->l3 != 6) || !m->has_protonum || m->protonum > 255)
+		return "family and protocol are needed";
+	if (!m->timeout_ms)
+		return "a timeout is needed";
+	c->l3 = (uint8_t)m->l3;
+	c->l4proto = (uint8_t)m->protonum;
+	why = made_tuple(pol, c, m);
+	if (why)
+		return why;
+	made_values(c, m);
+	if (!made_left(t, add, c))
+		return "";
+	/* data of trackers without states holds times of another table */
+	if (m->has_private_ &&
+	    pb_private_read(&m->private_, c->priv, &c->detail)) {
+		*bits |= COMMAND_F_PRIVATE;
+		if (!tracker_find(pol, c->l4proto, &id)->nstates)
+			memset(c->priv, 0, sizeof(c->priv));
+	}
+	return NULL;
+}

@@ -1,0 +1,15 @@
+/* made.h - a connection of a request as the reaper takes it. */
+#ifndef API_MADE_H
+#define API_MADE_H
+
+#include "daemon/api/cmd.h"
+
+/*
+ * Number `i` of the request: NULL, or why it cannot be made; the empty text
+ * says that it has expired since it was saved.  *bits gets more COMMAND_F_*.
+ */
+const char *made_read(const struct table *t, const struct policy *pol,
+                      struct command_conn *c, const Ctshard__Add *m, size_t i,
+                      uint32_t *bits);
+
+#endif
