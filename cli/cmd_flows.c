@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/community.h"
+#include "cli/snapshot.h"
 #include "cli/sort.h"
 #include "cli/words.h"
 
@@ -15,6 +16,7 @@ struct flows {
 	struct out *o;
 	struct sort sort;
 	bool sorted;
+	struct progress progress;
 	bool no_memory;
 	const struct cmd *c;
 	int (*print)(void *arg, const struct ctshard_conn *c);
@@ -27,6 +29,7 @@ static int flows_conn(void *arg, const struct ctshard_conn *c)
 	struct flows *f = arg;
 
 	if (f->sorted) {
+		progress_add(&f->progress, 1);
 		f->no_memory = sort_add(&f->sort, c);
 		return f->no_memory;
 	}
@@ -56,6 +59,7 @@ static int flows_end(struct flows *f, struct ctshard *ct, int rc)
 {
 	int code = CMD_OK;
 
+	progress_end(&f->progress);
 	if (f->no_memory) {
 		cmd_warn("out of memory");
 		code = CMD_FAILED;
@@ -77,7 +81,8 @@ int cmd_list(struct cmd *c)
 {
 	struct ctshard_list_opts opts = {.filter = &c->filter,
 	                                 .limit = c->limit};
-	struct flows f = {.sorted = c->sort != NULL};
+	struct flows f = {.sorted = c->sort != NULL,
+	                  .progress = {.what = "connections"}};
 	struct ctshard_handler h = flows_handler(&f);
 	struct ctshard *ct;
 	uint64_t id, rows;

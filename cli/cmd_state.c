@@ -271,6 +271,11 @@ static int check_fault(void *arg, const char *text)
 {
 	struct check *k = arg;
 
+	if (state_json(k->o)) {
+		out_str(k->o, k->faults++ ? ",\n" : "\n");
+		out_json_string(k->o, text);
+		return k->o->error;
+	}
 	k->faults++;
 	out_text(k->o, text);
 	out_char(k->o, '\n');
@@ -314,9 +319,13 @@ int cmd_check(struct cmd *c)
 	}
 	k.o = cmd_out(c, &out_line, &out_line, &code);
 	if (k.o) {
+		if (state_json(k.o))
+			out_char(k.o, '[');
 		rc = ctshard_check(ct, c->deep, &h, &id);
 		if (!rc)
 			rc = ctshard_wait(ct, id);
+		if (state_json(k.o))
+			out_str(k.o, "\n]\n");
 		code = rc && !k.o->error ? cmd_error(ct, rc) : CMD_OK;
 		code = cmd_finish(k.o, code);
 		if (code == CMD_OK && k.faults)

@@ -263,12 +263,14 @@ int cmd_watch(struct cmd *c)
 	code = watch_run(&w);
 	watch_stalled(&w);
 	ctshard_close(w.ct);
-	close(w.signals);
 	/* the reader went away: nobody wants to know where to resume */
 	if (w.o->error == EPIPE || (out_end(w.o) == EPIPE)) {
 		free(w.o);
 		return CMD_OK;
 	}
+	watch_stalled(&w);
+	w.o->stop = -1;
+	close(w.signals);
 	if (code == CMD_OK || code == CMD_NO_DAEMON)
 		watch_resume(&w);
 	code = cmd_finish(w.o, code);

@@ -13,9 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/api/describe.h"
 #include "daemon/base/log.h"
 
 #define SCHEMA_VERSION 1u
+/* of a request in the log */
+#define AUDIT_TEXT 512
 
 #define CMD(name) extern const struct cmd cmd_##name;
 #include "daemon/api/commands.h"
@@ -243,20 +246,32 @@ static const struct cmd *cmd_find(const Ctshard__Request *r)
 	return NULL;
 }
 
+/* "uid 0 pid 7: delete{filter{protonum=6}}" */
+static void request_audit(const struct client *c, const Ctshard__Request *r,
+                          const char *end)
+{
+	char text[AUDIT_TEXT];
+	Ctshard__Request copy = *r;
+
+	copy.has_id = 0;
+	describe(&copy.base, text, sizeof(text));
+	log_info("audit", "uid %u pid %u: %s%s", c->peer.uid, c->peer.pid, text,
+	         end);
+}
+
 static bool request_allowed(struct client *c, const struct cmd *cmd,
-                            uint64_t id)
+                            const Ctshard__Request *r)
 {
 	char text[256];
 
 	if (!cmd->control || c->peer.control)
 		return true;
-	log_info("audit", "uid %u pid %u: %s: denied", c->peer.uid, c->peer.pid,
-	         cmd->name);
+	request_audit(c, r, ": denied");
 	snprintf(text, sizeof(text),
 	         "%s: permission denied: changes go over control.sock, which "
 	         "is root's; the group ctshard may read",
 	         cmd->name);
-	client_error(c, id, CTSHARD__ERROR_CODE__DENIED, text);
+	client_error(c, r->id, CTSHARD__ERROR_CODE__DENIED, text);
 	return false;
 }
 
@@ -270,7 +285,7 @@ static void request_begin(struct client *c, const Ctshard__Request *r)
 		              "this daemon does not know the request");
 		return;
 	}
-	if (!request_allowed(c, cmd, r->id))
+	if (!request_allowed(c, cmd, r))
 		return;
 	if (c->nrequests >= REQUESTS_MAX) {
 		client_refuse(c, r->id, CTSHARD__ERROR_CODE__BUSY,
@@ -284,8 +299,7 @@ static void request_begin(struct client *c, const Ctshard__Request *r)
 		return;
 	}
 	if (cmd->control)
-		log_info("audit", "uid %u pid %u: %s", c->peer.uid, c->peer.pid,
-		         cmd->name);
+		request_audit(c, r, "");
 	cmd->start(q, r);
 }
 

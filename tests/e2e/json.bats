@@ -1,0 +1,85 @@
+#!/usr/bin/env bats
+# What programs and terminals get: JSON that parses, of every verb; colour and
+# width where there is a screen to fit.
+load lib
+
+setup() { e2e_setup; }
+teardown() { e2e_teardown; }
+
+@test "JSON: every verb that prints, both ways, full and empty" {
+	start_demo -w 2
+	id=$(ctl list -o json 2>/dev/null | jq -r '.[0].id')
+	while read -r verb; do
+		for o in json jsonl json,id,labels,wide,community-id; do
+			# shellcheck disable=SC2086
+			ctl $verb -o $o 2>/dev/null >"$W/json" || [ $? = 4 ]
+			jq -e -s 'length > 0 or $empty' --argjson empty \
+				"$([[ $verb =~ 192.0.2|^update|^delete ]] &&
+					echo true || echo false)" <"$W/json" >/dev/null ||
+				{ echo "$verb -o $o"; cat "$W/json"; false; }
+		done
+	done <<-END
+	list
+	list -s 192.0.2.1
+	list --sort -bytes
+	list -z -p icmp
+	get --id $id
+	count
+	count --by proto
+	watch --since start -n 67
+	watch --snapshot -n 17
+	stats
+	stats --delta 1ms
+	stats --top dport
+	show workers shards subscribers config memory mirror version protocols
+	show udp_timeout
+	update -p udp -m 1
+	delete -s 192.0.2.1
+	delete -p icmp
+	check --deep
+	replay $demo
+	END
+	# verbs without -o say so, they do not print something else
+	for verb in "flush" "set acct=1" "metrics" "load x" "dump x"; do
+		# shellcheck disable=SC2086
+		run ctl $verb -o json
+		[ "$status" -eq 2 ]
+	done
+}
+
+@test "a terminal: a table within its width, colour unless NO_COLOR" {
+	start_demo
+	tty() {
+		/usr/bin/python3 - "$W/tty" "$@" <<-'END'
+		import fcntl, os, pty, struct, sys, termios
+		pid, fd = pty.fork()
+		if not pid:
+		    fcntl.ioctl(1, termios.TIOCSWINSZ,
+		                struct.pack('4H', 24, 150, 0, 0))
+		    os.environ['TERM'] = 'xterm'
+		    os.execvp(sys.argv[2], sys.argv[2:])
+		got = b''
+		while True:
+		    try:
+		        part = os.read(fd, 65536)
+		    except OSError:
+		        break
+		    if not part:
+		        break
+		    got += part
+		os.waitpid(pid, 0)
+		open(sys.argv[1], 'wb').write(got)
+		END
+	}
+	tty "$BUILD/ctctl" -R "$run_dir" list -f ipv4
+	grep -q $'\x1b\\[' "$W/tty"
+	grep -q 'PROTO' "$W/tty"
+	[ "$(sed 's/\x1b\[[0-9;]*m//g' "$W/tty" | tr -d '\r' | wc -L)" -le 150 ]
+	NO_COLOR=1 tty "$BUILD/ctctl" -R "$run_dir" list
+	run ! grep -q $'\x1b\\[' "$W/tty"
+	tty "$BUILD/ctctl" -R "$run_dir" list --color=never
+	run ! grep -q $'\x1b\\[' "$W/tty"
+	# a pipe has no colour but on demand
+	run ! grep -q $'\x1b' <(ctl list -o table 2>&1)
+	grep -q $'\x1b\\[' <(ctl list -o table --color=always 2>&1)
+}
