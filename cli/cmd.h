@@ -96,7 +96,8 @@ struct cmd {
 	X(add, 'I', "create", FILTER | ADD, "", "make a connection")          \
 	X(dump, 0, NULL, 0, "FILE", "a snapshot of the table")                \
 	X(load, 0, NULL, 0, "FILE", "what `-o save' or `dump' wrote")         \
-	X(check, 0, NULL, CHECK | OUTPUT, "", "every invariant of the segments")       \
+	X(check, 0, NULL, CHECK | OUTPUT, "",                                 \
+	  "every invariant of the segments")                                  \
 	X(replay, 0, NULL, REPLAY | OUTPUT, "CAPTURE...",                     \
 	  "captures through a private daemon")                                \
 	X(completion, 0, NULL, 0, "bash|zsh|fish",                            \

@@ -1,0 +1,51 @@
+#!/usr/bin/env bats
+# What the documentation shows is what happens.
+load lib
+
+setup() { e2e_setup; }
+teardown() { e2e_teardown; }
+
+@test "the tutorial, command by command" {
+	root=$PWD
+	cd "$W"
+	PATH=$BUILD:$PATH /usr/bin/python3 "$root/tests/lib/tutorial.py" \
+		"$root/docs/tutorial.md"
+}
+
+@test "example in C: built against the installed header and library" {
+	mkdir "$W/include"
+	cp proto/ctshard.h "$W/include"
+	${CC:-gcc} -std=c99 -Wall -Wextra -Werror -I"$W/include" \
+		-o "$W/ports" docs/examples/ports.c -L"$BUILD" -lctshard \
+		-Wl,-rpath,"$(realpath "$BUILD")"
+	start_demo
+	diff <("$W/ports" "$run_dir") <(ctl list -o json 2>/dev/null | jq -r '
+		map(.original.dport | select(.)) | group_by(.) |
+		map("\(.[0]) \(length)") | .[]')
+	run "$W/ports" "$W/nowhere"
+	[ "$status" -eq 1 ]
+}
+
+@test "example in Python: from the schema alone" {
+	command -v protoc >/dev/null || skip "no protoc"
+	/usr/bin/python3 -c 'import google.protobuf' 2>/dev/null ||
+		skip "no python3-protobuf"
+	start_demo
+	docs/examples/follow.py "$run_dir" proto/ctshard.proto \
+		>"$W/said" 2>"$W/err" 3>&- 4>&- &
+	others+=("$!")
+	try grep -q LIST_END "$W/said"
+	[ "$(grep -c '^LIST ' "$W/said")" = 17 ]
+	ctl delete -p icmp 2>/dev/null
+	try grep -q '^DESTROY icmp 10.0.0.10:0 10.0.1.80:0  api' "$W/said"
+	[ ! -s "$W/err" ]
+}
+
+@test "example in shell: what has ended, by bytes" {
+	start_demo
+	PATH=$BUILD:$PATH docs/examples/longest.sh "$run_dir" 2 >"$W/said"
+	[ "$(wc -l <"$W/said")" = 2 ]
+	sort -rnc "$W/said"
+	shellcheck docs/examples/longest.sh 2>/dev/null ||
+		! command -v shellcheck
+}
