@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "daemon/api/api.h"
+#include "daemon/helper/helper.h"
+#include "daemon/helper_keys.h"
 #include "daemon/reaper/reaper.h"
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/tracker/key.h"
@@ -126,7 +128,15 @@ static int tracker_keys(struct conf *c)
 		if (!r)
 			r = switch_add(c, t, id);
 	}
+	if (!r)
+		r = helper_keys(c);
 	return r ? r : proto_add(c);
+}
+
+static void policy_defaults(struct policy *p)
+{
+	tracker_defaults(p);
+	helper_defaults(p);
 }
 
 static const struct role *const roles[] = {
@@ -135,7 +145,8 @@ static const struct role *const roles[] = {
 
 static const struct role_table table = {.rows = roles,
                                         .keys = tracker_keys,
-                                        .policy = tracker_defaults,
+                                        .policy = policy_defaults,
+                                        .policy_of = helper_policy,
                                         .home = key_home};
 
 int main(int argc, char *argv[])

@@ -42,8 +42,21 @@
 
 /* capture positions: one a source of a worker; the last counts operations that
  * belong to no packet (expiry, victims, commands) */
-#define NSOURCE    16u
+#define NSOURCE 16u
+#define SOURCE_EXPECT                                          \
+	14u /* what a packet did to expectations, see expect.h \
+	     */
 #define SOURCE_OPS 15u
+
+/* Expectations are a table of their own behind the shards: one shard, entries
+ * of the same kind, the same operations (expect.h). */
+#define EXPECT_ROOM   8192u
+#define EXPECT_BUCKET (EXPECT_ROOM / 8)
+#define EXPECT_LINE   (EXPECT_BUCKET + EXPECT_BUCKET / 8)
+
+/* events are numbered by shard, those of expectations on their own */
+#define STREAM_EXPECT NSHARD
+#define NSTREAM       (NSHARD + 1)
 
 enum op { OP_IDLE, OP_UPDATE, OP_INSERT, OP_DELETE, OP_REBUILD };
 
@@ -104,7 +117,8 @@ struct shard {
 	uint32_t ext_ready; /* records that have memory */
 	uint32_t op_ext;    /* record taken or given back by the op, 0 = none */
 	uint32_t op_enext;  /* what follows it on the free list */
-	uint32_t spare[11];
+	uint32_t op_gen;    /* of the entry before an insert */
+	uint32_t spare[10];
 	/* lines 6 and 7: pre-image of the entry's extension record */
 	struct conn_ext undo_ext;
 } __attribute__((aligned(64)));
@@ -120,9 +134,21 @@ enum area {
 	AREA_CHK,
 	AREA_CONN,
 	AREA_DETAIL,
+	AREA_EXPECT,
 	AREA_ADDR6,
 	AREA_EXT,
 	AREA_COUNT
+};
+
+/* what stands in AREA_EXPECT, all of it always in memory */
+struct expect_area {
+	struct shard shard;
+	struct line line[EXPECT_LINE];
+	uint32_t chk[EXPECT_ROOM];
+	uint32_t tag[EXPECT_ROOM]; /* low half of the master's id: a hint */
+	struct conn conn[EXPECT_ROOM];
+	struct conn_detail detail[EXPECT_ROOM]; /* struct expect_info */
+	struct addr6 addr6[EXPECT_ROOM];
 };
 
 enum seg_state { SEG_INIT, SEG_READY };
@@ -281,7 +307,7 @@ struct mlog_header {
 	uint64_t at_tail;        /* tail that the cursors below belong to */
 	uint64_t cursor[NRING];  /* cells taken from each ring */
 	uint32_t ordinal[NRING]; /* events taken or known lost */
-	uint64_t next[NSHARD];   /* next shard_seq wanted */
+	uint64_t next[NSTREAM];  /* next shard_seq wanted */
 	uint64_t lost[NRING];    /* events lost by ring */
 	uint32_t started;        /* capture held back: workers may begin */
 	uint32_t lossless;       /* capture: producers wait for the log */

@@ -165,6 +165,7 @@ static inline void op_begin(struct table *t, uint32_t sh, uint32_t idx,
 	q->op_tail = 0;
 	q->op_cnt = q->count;
 	q->op_ext = ext;
+	q->op_gen = c->gen;
 	if (op == OP_UPDATE) {
 		const struct conn_ext *x = table_ext(t, sh, c->ext);
 
@@ -310,8 +311,11 @@ static void insert_undo(struct table *t, uint32_t sh)
 	}
 	ext_undo(t, sh);
 	shm_store(table_chk(t, sh, q->op_idx), 0);
-	if (c->seq == q->op_seq + 1)
+	if (c->seq == q->op_seq + 1) {
+		/* the same packet, run again, makes the same id */
+		shm_store(&c->gen, q->op_gen);
 		shm_store(&c->status, 0);
+	}
 	insert_undo_index(t, sh);
 }
 
@@ -503,6 +507,15 @@ static uint32_t index_plan(struct table *t, uint32_t sh, unsigned int f)
 	if (f && !addr6_room(t, sh, idx))
 		return 0;
 	return idx;
+}
+
+uint64_t op_insert_id(struct table *t, const struct conn_lookup *k)
+{
+	uint32_t idx = index_plan(t, k->shard, k->key.flags & KEY_V6 ? 1 : 0);
+
+	return idx ? conn_id(table_conn(t, k->shard, idx)->gen + 1, k->shard,
+	                     idx)
+	           : 0;
 }
 
 /* ---- operations ---- */

@@ -21,6 +21,8 @@
 #define POLICY_RANGES   8u
 #define POLICY_PROFILES 8u
 #define POLICY_NAME     24u
+#define POLICY_HELPERS  16u
+#define POLICY_PORTS    96u
 
 enum tcp_mode { TCP_MODE_AUTO, TCP_MODE_STRICT, TCP_MODE_MIRROR };
 enum checksum_mode { CHECKSUM_OFF, CHECKSUM_ON, CHECKSUM_AUTO };
@@ -72,6 +74,14 @@ struct policy_rule {
 	struct policy_range sport[POLICY_RANGES], dport[POLICY_RANGES];
 };
 
+/* a helper is bound by the port of the reply tuple (F200) */
+struct policy_port {
+	uint16_t port;
+	uint8_t l4proto;
+	uint8_t helper; /* place in the list of helpers + 1 */
+	uint8_t v4, v6;
+};
+
 struct policy {
 	uint64_t version;
 	uint32_t max; /* connections in all, 0 = as many as there is room for */
@@ -99,6 +109,26 @@ struct policy {
 	uint8_t profile_on[POLICY_PROFILES];
 	uint32_t profile[POLICY_PROFILES][POLICY_TRACKERS][POLICY_TIMEOUTS];
 	struct policy_rule rule[POLICY_RULES];
+	/* helpers; `port_hint` has a bit for each port that is in the list,
+	 * and for others (policy_port_hint()) */
+	uint32_t expect_max;
+	uint32_t nport;
+	uint64_t port_hint[4];
+	struct policy_port port[POLICY_PORTS];
+	uint32_t helper_option[POLICY_HELPERS][POLICY_OPTIONS];
 };
+
+static inline uint8_t policy_port_bit(uint16_t port)
+{
+	return (uint8_t)(port ^ port >> 8);
+}
+
+/* false: no helper has this port */
+static inline bool policy_port_hint(const struct policy *p, uint16_t port)
+{
+	uint8_t b = policy_port_bit(port);
+
+	return p->port_hint[b >> 6] >> (b & 63) & 1;
+}
 
 #endif

@@ -115,6 +115,12 @@ int proc_attach(struct table *t, uint32_t slot, uint32_t role)
 	t->word = p->incarnation << 8 | (slot + 1);
 	if (slot >= NRING || !t->ring[slot].hdr)
 		return 0;
+	t->expect->me = t->me;
+	t->expect->word = t->word;
+	if (shard_left(t->expect, 0)) {
+		shard_lock(t->expect, 0);
+		shard_unlock(t->expect, 0);
+	}
 	for (sh = 0; sh < t->nshard; sh++)
 		if (shard_left(t, sh)) {
 			shard_lock(t, sh);
@@ -152,7 +158,7 @@ static void lock_wait(struct table *t, uint32_t sh, uint32_t word,
 	if (!*since)
 		*since = now;
 	if (now - *since > LOCK_NAME_NS) {
-		p->blocked_shard = sh;
+		p->blocked_shard = t->shard0 + sh;
 		shm_store(&p->blocked_lock, word);
 		nanosleep(&nap, NULL);
 	} else {

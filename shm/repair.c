@@ -28,7 +28,7 @@ static bool entry_valid(const struct table *t, uint32_t sh, uint32_t idx)
 	const struct conn *c = table_conn(t, sh, idx);
 
 	return c->status & CONN_LIVE && !(c->seq & 1) &&
-	       !(c->key.flags & ~(KEY_V6 | KEY_REQ1));
+	       !(c->key.flags & ~(KEY_V6 | KEY_REQ1 | KEY_ZONE_DIR));
 }
 
 /* puts the word of entry `idx` into the index; false: chain full or the key
@@ -50,7 +50,7 @@ static bool rebuild_link(struct table *t, uint32_t sh, uint32_t idx)
 				l->slot[i] = hash_tag(h) | idx;
 				return true;
 			}
-			if ((w & SLOT_TAG) == hash_tag(h) &&
+			if (!t->twins && (w & SLOT_TAG) == hash_tag(h) &&
 			    key_equal(&table_conn(t, sh, w & SLOT_IDX)->key,
 			              &c->key) &&
 			    (!(c->key.flags & KEY_V6) ||

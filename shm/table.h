@@ -30,9 +30,17 @@ struct table {
 	struct event_slot *log;
 	struct policy_segment *policy;
 	struct key_segment key;
+	/* the table of expectations, and hints by master; in its own handle
+	 * NULL.  How often this process has its lock. */
+	struct table *expect;
+	uint32_t *expect_tag;
+	uint32_t expect_depth;
+	bool keys_gone; /* expect_sweep() has connections to end (F220) */
 	/* private copies */
 	uint32_t nshard, cap, nbucket, nline, max, nworker, log_mask;
+	uint32_t shard0; /* number of shard 0, for who waits for a lock */
 	bool sparse;
+	bool twins; /* keys may stand there more than once */
 	int tbl_fd; /* for posix_fallocate, or -1 */
 	uint64_t addr6_off, ext_off;
 	/* this process */

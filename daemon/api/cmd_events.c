@@ -44,8 +44,9 @@ static bool type_wanted(const struct watching *w, uint8_t type)
 
 static uint64_t slot_before(const struct event_slot *s)
 {
-	return s->cell.type == EVENT_GAP ? s->cell.gseq - s->cell.id
-	                                 : s->cell.gseq - 1;
+	if (s->cell.type == EVENT_GAP)
+		return s->cell.gseq - s->cell.id;
+	return s->cell.gseq - !event_of_expect(s->cell.type);
 }
 
 /* Skips what is no longer there: events w->seq + 1 up to the one before the

@@ -57,13 +57,13 @@
 	  "events of one process that the log has not taken yet")              \
 	K("events", NUMBER, "1", 0, 2, NULL, LIVE, events,                     \
 	  "0 makes none; 1 and 2 make them always (F281)")                     \
-	K("expect_max", NUMBER, "4096", 1, 1 << 20, NULL, 0, NONE,             \
+	K("expect_max", NUMBER, "4096", 1, 8191, NULL, LIVE, expect_max, \
 	  "expectations at a time, of all helpers")                            \
 	K("frag6_high_thresh", BYTES, "4194304", 0, 1 << 30, NULL, 0, NONE,    \
 	  "memory for incomplete IPv6 datagrams of a worker (F287)")           \
 	K("frag6_timeout", SECONDS, "60", 1, 3600, NULL, LIVE, frag6_timeout,  \
 	  "an incomplete IPv6 datagram lives so long (F287)")                  \
-	K("helpers", ONOFF, "on", 0, 1, NULL, 0, NONE,                         \
+	K("helpers", ONOFF, "on", 0, 1, NULL, LIVE, NONE,                      \
 	  "application helpers, all of them")                                  \
 	K("ipfrag_high_thresh", BYTES, "4194304", 0, 1 << 30, NULL, 0, NONE,   \
 	  "memory for incomplete IPv4 datagrams of a worker (F287)")           \

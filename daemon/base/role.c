@@ -77,6 +77,8 @@ void role_policy(const struct conf *c, struct policy *p)
 	if (role_rows && role_rows->policy)
 		role_rows->policy(p);
 	conf_to_policy(c, p);
+	if (role_rows && role_rows->policy_of)
+		role_rows->policy_of(c, p);
 }
 
 /* -- stopping and bells ------------------------------------------------------

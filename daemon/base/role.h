@@ -131,6 +131,8 @@ struct role_table {
 	int (*keys)(struct conf *c);
 	/* what a policy has before the keys go over it; may be NULL */
 	void (*policy)(struct policy *p);
+	/* and what rooms above make of keys; may be NULL */
+	void (*policy_of)(const struct conf *c, struct policy *p);
 	/* the shard that a key belongs to, for the check without a daemon */
 	uint8_t (*home)(const struct table *t, const struct conn_key *k,
 	                const struct addr6 *a6);

@@ -91,6 +91,31 @@ bool key_of_packet(const struct table *t, const struct pkt *p,
 	return true;
 }
 
+void key_of_tuple(const struct table *t, bool v6, const union pkt_addr *src,
+                  const union pkt_addr *dst, const struct trk_tuple *tp,
+                  uint8_t l4proto, uint16_t zone, struct conn_lookup *k)
+{
+	struct pkt p = {.l3proto = v6 ? 6 : 4, .src = *src, .dst = *dst};
+	int order = addr_order(&p);
+	unsigned int e;
+
+	memset(k, 0, sizeof(*k));
+	if (!order)
+		order = tp->src < tp->dst ? -1 : tp->src > tp->dst;
+	e = order > 0;
+	k->shard = steer_tuple(t->key.steer, v6, src, dst, tp->src, tp->dst,
+	                       l4proto);
+	k->key.flags = v6 ? KEY_V6 : 0;
+	k->key.l4proto = l4proto;
+	k->key.zone = zone;
+	k->key.port[e] = tp->src;
+	k->key.port[!e] = tp->dst;
+	key_addr(t, k, e, &p, src);
+	key_addr(t, k, !e, &p, dst);
+	k->sender = (uint8_t)e;
+	k->hash = hash_key(t->key.hash, &k->key, &k->addr6);
+}
+
 uint8_t key_home(const struct table *t, const struct conn_key *k,
                  const struct addr6 *a6)
 {

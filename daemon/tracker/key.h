@@ -15,6 +15,12 @@ bool key_of_packet(const struct table *t, const struct pkt *p,
                    const struct tracker *trk, struct conn_lookup *k,
                    bool *land);
 
+/* The same of a tuple of a protocol whose endpoints are sorted with their
+ * ports. */
+void key_of_tuple(const struct table *t, bool v6, const union pkt_addr *src,
+                  const union pkt_addr *dst, const struct trk_tuple *tp,
+                  uint8_t l4proto, uint16_t zone, struct conn_lookup *k);
+
 /* shard_check()'s question: where does this key belong? */
 uint8_t key_home(const struct table *t, const struct conn_key *k,
                  const struct addr6 *a6);

@@ -13,9 +13,11 @@
  */
 #include "daemon/worker/apply.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "daemon/worker/fragment.h"
+#include "daemon/worker/help.h"
 #include "daemon/worker/invalid.h"
 #include "daemon/worker/rules.h"
 #include "shm/atomic.h"
@@ -27,18 +29,6 @@
 
 /* buckets that early drop looks through (F235) */
 #define EARLY_DROP_LINES 8u
-
-/* a packet under way */
-struct way {
-	struct pipeline *p;
-	struct lane *l;
-	struct counters cs;
-	struct op_cursor cur;
-	uint32_t now; /* tick */
-	uint8_t dir;
-	uint8_t info; /* enum ctinfo */
-	bool clash;   /* its zones belong to somebody else's tuple */
-};
 
 static void count_class(struct way *w)
 {
@@ -138,6 +128,20 @@ static void conn_refresh(struct way *w, struct conn *c,
 	due_lower(w->p, c->deadline);
 }
 
+/* F202 */
+static void help_existing(struct way *w, uint32_t idx, enum trk_verdict v)
+{
+	struct table *t = w->p->t;
+	uint8_t sh = w->l->look.shard;
+	struct conn *c = table_conn(t, sh, idx);
+	struct conn_ext *x = table_ext(t, sh, c->ext);
+
+	if (!x || !x->helper || v == TRK_KILL)
+		return;
+	help_run(w, c, x, conn_id(c->gen, sh, idx));
+	due_lower(w->p, c->deadline);
+}
+
 /* The packet belongs to entry `idx`.  False: that was the end of the old
  * connection, the packet is to be tried as the first of a new one (F080). */
 static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
@@ -173,6 +177,8 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 	if (v == TRK_INVALID) {
 		w->info = CTINFO_INVALID;
 	} else {
+		if (unlikely(c->ext))
+			help_existing(w, idx, v);
 		/* B3: who is killed by its first reply dies unreplied */
 		if (w->dir == DIR_REPLY && v != TRK_KILL &&
 		    !(c->status & CONN_SEEN_REPLY)) {
@@ -184,6 +190,8 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 	}
 	count_class(w);
 	if (unlikely(v == TRK_KILL)) {
+		uint64_t master = conn_announcer(t, sh, idx);
+
 		counters_add(&w->cs, CTR_DELETE, 1);
 		ev.reason = REASON_TCP_RESET;
 		if (w->p->pol->events)
@@ -192,6 +200,8 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 		op_delete_commit(t, sh, idx, slot, &ev, w->cur);
 		counters_commit(t);
 		budget_give(t, w->p->pol->max);
+		conn_forget(t, master, w->l->pkt->ts_ns, w->now,
+		            w->p->pol->events != 0);
 		return true;
 	}
 	if (v != TRK_INVALID && ctx.events && w->p->pol->events)
@@ -302,7 +312,8 @@ static bool insert(struct way *w, struct conn *c, const struct conn_ext *ext,
 	struct counters before = w->cs;
 
 	count_class(w);
-	counters_add(&w->cs, CTR_NEW, 1);
+	if (likely(!(c->status & CONN_EXPECTED)))
+		counters_add(&w->cs, CTR_NEW, 1);
 	counters_add(&w->cs, CTR_INSERT, 1);
 	if (w->p->pol->events) {
 		ev = (struct op_event){
@@ -338,54 +349,120 @@ static void refuse_clash(struct way *w)
 	way_close(w);
 }
 
-static void apply_new(struct way *w)
+/*
+ * What a new connection has from others (F183, F200): its master, if it was
+ * expected, else the helper of its port; and what rules give.  *used is the
+ * expectation.  NULL: nothing of the kind.
+ */
+static struct conn_ext *given(struct way *w, struct conn *c, struct conn_ext *x,
+                              uint32_t *used, uint16_t *bits)
+{
+	struct conn_ext *ext = NULL;
+	uint8_t helper = 0;
+
+	if (expect_some(w->p->t))
+		*used = help_expected(w, c, x);
+	if (*used) {
+		ext = x;
+		w->info = CTINFO_RELATED;
+		*bits = EVB_RELATED;
+	} else {
+		helper = help_of_port(w);
+	}
+	if (likely(!*used && !helper && !(w->p->pol->rule_gives & RULE_CONN)))
+		return NULL;
+	if (!ext)
+		memset(x, 0, sizeof(*x));
+	if (helper) {
+		x->helper = helper;
+		ext = x;
+	}
+	if (w->p->pol->rule_gives & RULE_CONN &&
+	    rules_conn(w->p->pol, w->l->pkt, c, x, bits))
+		ext = x;
+	if (ext && ext->helper)
+		*bits |= EVB_HELPER;
+	return ext;
+}
+
+/* A first packet is shown to the helper before its connection is there (F193):
+ * with the id that it is going to have. */
+static uint64_t help_first(struct way *w, struct conn *c, struct conn_ext *x)
+{
+	struct table *t = w->p->t;
+	uint64_t id = op_insert_id(t, &w->l->look);
+
+	if (!id && early_drop(w))
+		id = op_insert_id(t, &w->l->look);
+	if (id)
+		help_run(w, c, x, id);
+	return id;
+}
+
+/* Judges the first packet of a connection and inserts it; says what became of
+ * an expectation that it has used. */
+static enum help_fate apply_candidate(struct way *w, struct conn *c,
+                                      struct conn_ext *ext, uint16_t bits)
 {
 	struct table *t = w->p->t;
 	const struct policy *pol = w->p->pol;
-	struct conn c = {0};
-	struct conn_ext x, *ext = NULL;
 	enum op_refusal why = OP_NO_INDEX;
-	uint16_t given = EVB_NEW;
 	enum trk_verdict v;
 	struct trk_ctx ctx;
+	uint64_t id = 0;
 
-	w->dir = DIR_ORIGINAL;
-	w->info = CTINFO_NEW;
-	candidate_fill(w, &c);
 	way_context(w, &ctx, true);
-	if (unlikely(pol->rule_gives & RULE_CONN) &&
-	    rules_conn(pol, w->l->pkt, &c, &x, &given)) {
-		ext = &x;
+	if (unlikely(ext))
 		ctx.timeouts = rules_timeouts(pol, ext);
-	}
-	v = w->l->trk->packet(&ctx, &c);
+	v = w->l->trk->packet(&ctx, c);
 	invalid_note(w->p->pol, &ctx);
 	if (v != TRK_ACCEPT) {
 		w->info = CTINFO_INVALID;
 		count_class(w);
 		way_close(w);
-		return;
+		return HELP_USED;
 	}
 	if (unlikely(w->clash)) {
 		refuse_clash(w);
-		return;
+		return HELP_USED;
 	}
-	c.deadline = tick_after_s(w->now, ctx.timeout);
-	conn_account(&c, w);
+	c->deadline = tick_after_s(w->now, ctx.timeout);
+	conn_account(c, w);
 	if (!budget_take(t, pol->max) &&
 	    !(early_drop(w) && budget_take(t, pol->max))) {
 		refuse(w, OP_NO_INDEX);
-		return;
+		return HELP_NO_ROOM;
 	}
-	given |= ctx.events;
-	if (likely(insert(w, &c, ext, given, &why)))
-		return;
+	bits |= ctx.events;
+	if (unlikely(ext && ext->helper))
+		id = help_first(w, c, ext);
+	if (likely(insert(w, c, ext, bits, &why)))
+		return HELP_USED;
 	/* a full shard of a table that is not full */
-	if (why == OP_NO_INDEX && early_drop(w) &&
-	    insert(w, &c, ext, given, &why))
-		return;
+	if (why == OP_NO_INDEX && !id && early_drop(w) &&
+	    insert(w, c, ext, bits, &why))
+		return HELP_USED;
 	budget_give(t, pol->max);
+	conn_forget(t, id, w->l->pkt->ts_ns, w->now, pol->events != 0);
 	refuse(w, why);
+	return HELP_NO_ROOM;
+}
+
+static void apply_new(struct way *w)
+{
+	struct conn c = {0};
+	struct conn_ext x, *ext;
+	uint16_t bits = EVB_NEW;
+	enum help_fate fate;
+	uint32_t used = 0;
+
+	w->dir = DIR_ORIGINAL;
+	w->info = CTINFO_NEW;
+	candidate_fill(w, &c);
+	ext = given(w, &c, &x, &used, &bits);
+	fate = apply_candidate(w, &c, ext, bits);
+	if (unlikely(used))
+		help_used(w, used, fate);
 }
 
 /* ---- dispatch ---- */
@@ -454,12 +531,28 @@ static uint32_t way_find_zones(struct way *w, uint32_t *slot)
 	return 0;
 }
 
+/* May this packet have to do with expectations?  From a capture only its own
+ * worker writes to this shard, so a look without the lock is enough. */
+static bool way_ordered(const struct way *w)
+{
+	const struct table *t = w->p->t;
+	struct conn_view v;
+
+	return w->l->look.key.l4proto == IPPROTO_GRE ||
+	       conn_lookup(t, &w->l->look, &v) <= 0 || v.conn.ext ||
+	       tick_expired(v.conn.deadline, w->now);
+}
+
 static void apply_track(struct way *w)
 {
 	struct table *t = w->p->t;
 	const struct conn_lookup *k = &w->l->look;
 	uint32_t slot = 0, idx;
 
+	if (unlikely(w->p->helping) && way_ordered(w))
+		help_order(w->p, w->l->pkt->frame);
+	if (unlikely(k->key.l4proto == IPPROTO_GRE))
+		help_gre(w);
 	shard_lock(t, k->shard);
 	if (unlikely(w->p->pol->zone_dirs))
 		idx = way_find_zones(w, &slot);
@@ -468,6 +561,7 @@ static void apply_track(struct way *w)
 	if (!idx || !apply_existing(w, idx, slot))
 		apply_new(w);
 	shard_unlock(t, k->shard);
+	help_after(w->p, w->l->now_ns);
 }
 
 /* The error has the direction of who answers the packet that it quotes, and so

@@ -8,6 +8,7 @@
 
 #include "daemon/pkt/steer.h"
 #include "daemon/worker/fragment.h"
+#include "daemon/worker/help.h"
 #include "daemon/worker/invalid.h"
 #include "daemon/worker/rules.h"
 #include "shm/atomic.h"
@@ -113,6 +114,8 @@ void lane_datagram(struct pipeline *p, struct lane *l, struct pkt *pkt)
 		l->look.hash =
 			hash_key(p->t->key.hash, &l->look.key, &l->look.addr6);
 	}
+	if (l->kind == LANE_TRACK && p->capture && p->nworker > 1)
+		help_watch(p, l);
 	if (!pipeline_mine(p, l->look.shard))
 		l->kind = LANE_SKIP;
 }
@@ -220,17 +223,25 @@ void pipeline_sweep(struct pipeline *p, uint64_t now_ns)
 		                 p->pol->events != 0, &due);
 		p->told |= n != 0;
 	}
+	/* one of them, for all: what has expired is never matched anyway */
+	if (expect_some(t) && (p->worker == 0 || t->keys_gone))
+		expect_sweep(t, now_ns, p->pol->max, p->pol->events != 0);
+	t->keys_gone = false;
 	fragments_expire(p, now_ns);
+	if (expect_some(t) && p->worker == 0)
+		due = table_tick_of(t, now_ns);
 	p->due = due;
 	p->swept_ns = now_ns;
 }
 
 /* virtual seconds pass: whoever expired is told, in the order of time */
-static void capture_sweep(struct pipeline *p, uint64_t now_ns)
+static void capture_sweep(struct pipeline *p, uint64_t now_ns, uint64_t frame)
 {
 	if (likely(now_ns < p->swept_ns + SWEEP_NS) ||
-	    tick_left(p->due, table_tick_of(p->t, now_ns)) > 0)
+	    (tick_left(p->due, table_tick_of(p->t, now_ns)) > 0 &&
+	     !expect_some(p->t)))
 		return;
+	help_order(p, frame);
 	pipeline_sweep(p, now_ns);
 }
 
@@ -252,7 +263,8 @@ void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
 		batch_times_live(p, n);
 	for (i = 0; i < n; i++) {
 		if (p->capture)
-			capture_sweep(p, p->lane[i].now_ns);
+			capture_sweep(p, p->lane[i].now_ns,
+			              p->lane[i].pkt->frame);
 		if (p->lane[i].kind != LANE_SKIP)
 			lane_apply(p, &p->lane[i]);
 	}

@@ -49,7 +49,8 @@ struct lane {
 	uint8_t zone_dir; /* KEY_ZONE_*: its zone is that of one direction */
 };
 
-struct fragments; /* fragment.h */
+struct fragments;  /* fragment.h */
+struct help_store; /* help.h */
 
 struct pipeline {
 	struct table *t;
@@ -62,6 +63,8 @@ struct pipeline {
 	uint32_t due;      /* capture: tick of the next sweep at the earliest */
 	uint64_t swept_ns;
 	struct fragments *frags; /* NULL: all are refused */
+	bool helping; /* capture: helpers have work, order matters (help.h) */
+	struct help_store *store; /* bytes that helpers keep */
 	bool told; /* an event was published since it was last false */
 	struct lane lane[PIPELINE_BATCH];
 };

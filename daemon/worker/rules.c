@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "daemon/helper/helper.h"
+
 /* ---- does it fit? ---- */
 
 static bool net_fits(const struct policy_net *n, const union pkt_addr *a)
@@ -145,6 +147,12 @@ static void conn_take(void *arg, const struct policy_rule *r, uint16_t what)
 		a->x->policy = r->profile;
 		a->extended = true;
 	}
+	/* F183: who was expected has the helper that its master gave it */
+	if (what & RULE_HELPER && !(a->c->status & CONN_EXPECTED)) {
+		a->x->helper = helper_find(r->helper);
+		a->c->status |= a->x->helper ? CONN_HELPER : 0;
+		a->extended |= a->x->helper != 0;
+	}
 }
 
 bool rules_conn(const struct policy *pol, const struct pkt *p, struct conn *c,
@@ -153,7 +161,6 @@ bool rules_conn(const struct policy *pol, const struct pkt *p, struct conn *c,
 	struct conn_asks a = {c, x, false};
 	uint32_t mark = c->mark;
 
-	memset(x, 0, sizeof(*x));
 	rules_ask(pol, p, RULE_CONN, conn_take, &a);
 	/* F246: only what has changed */
 	*events |= (c->mark != mark ? EVB_MARK : 0) |

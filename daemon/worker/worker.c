@@ -18,6 +18,7 @@
 #include "daemon/base/log.h"
 #include "daemon/source/source.h"
 #include "daemon/worker/fragment.h"
+#include "daemon/worker/help.h"
 #include "shm/clock.h"
 #include "shm/rcu.h"
 
@@ -117,6 +118,11 @@ static int worker_begin(struct role_env *e)
 	pipeline_init(&w->pipe, e->t, e->slot, e->t->nworker, !e->live);
 	w->pipe.frags = w->frags;
 	worker_stats_base(h);
+	/* a capture's packet runs again; live it is gone with who had it, and
+	 * its number comes back */
+	if (e->live)
+		shm_store(&h->cursor[SOURCE_EXPECT], 0);
+	expect_settle(e->t, e->slot);
 	if (!e->live) {
 		source_seek(w->source, h->cursor[0]);
 		h->ended = 0;
@@ -232,6 +238,7 @@ static int worker_loop(struct role_env *e)
 		}
 	}
 	worker_stats(w, h);
+	help_store_free(w->pipe.store);
 	source_close(w->source);
 	return 0;
 }
