@@ -18,6 +18,7 @@
  *	packets[1]  the packet that made it: slot << 56 | source << 48 | cursor
  *	bytes[0]    claim: cursor of the packet, 0 = nobody's
  *	bytes[1]    claim: slot << 16 | shard << 8 | source
+ *	priv        when it was claimed, or its master ended (struct moment)
  */
 static struct expect_info *info_at(const struct table *t, uint32_t idx)
 {
@@ -35,6 +36,7 @@ void expect_lock(struct table *t)
 		return;
 	t->expect->me = t->me;
 	t->expect->word = t->word;
+	t->expect->key = t->key;
 	shard_lock(t->expect, 0);
 }
 
@@ -339,12 +341,23 @@ uint32_t expect_find(struct table *t, const struct expect_tuple *tp,
 	return best;
 }
 
+/* so that whoever finishes what another began tells of it with its time */
+struct moment {
+	uint64_t ts_ns;
+	uint32_t now;
+	bool tell;
+};
+
 static void claim_write(struct table *t, uint32_t idx, uint64_t pkt,
-                        uint64_t who)
+                        uint64_t who, const struct expect_by *by)
 {
+	struct moment when = {0};
 	struct conn *c = entry_at(t, idx);
 
+	if (by)
+		when = (struct moment){by->ts_ns, by->now, by->tell};
 	op_update_begin(t->expect, 0, idx);
+	memcpy(c->priv, &when, sizeof(when));
 	c->bytes[0] = pkt;
 	c->bytes[1] = who;
 	op_update_commit(t->expect, 0, idx, NULL, (struct op_cursor){0, 0});
@@ -354,12 +367,12 @@ void expect_claim(struct table *t, uint32_t idx, const struct expect_by *by,
                   uint32_t sh)
 {
 	claim_write(t, idx, by->pkt,
-	            (uint64_t)t->me << 16 | sh << 8 | (by->src & 0xff));
+	            (uint64_t)t->me << 16 | sh << 8 | (by->src & 0xff), by);
 }
 
 void expect_release(struct table *t, uint32_t idx)
 {
-	claim_write(t, idx, 0, 0);
+	claim_write(t, idx, 0, 0, NULL);
 }
 
 void expect_use(struct table *t, uint32_t idx, const struct expect_by *by)
@@ -387,10 +400,13 @@ void expect_settle(struct table *t, uint32_t slot)
 		src = who & 0xff;
 		if (entry_live(t, idx) && pkt && who >> 16 == slot &&
 		    src < NSOURCE) {
-			struct expect_by by = {
-				.now = table_now(t),
-				.ts_ns = entry_at(t, idx)->packets[1],
-				.tell = true};
+			struct moment when;
+			struct expect_by by = {0};
+
+			memcpy(&when, entry_at(t, idx)->priv, sizeof(when));
+			by.now = when.now;
+			by.ts_ns = when.ts_ns;
+			by.tell = when.tell;
 
 			if (t->ring[slot].hdr->cursor[src] >= pkt)
 				expect_use(t, idx, &by);
@@ -652,6 +668,26 @@ bool expect_key_find(const struct table *t, const struct expect_tuple *tp,
 
 /* ---- ends ---- */
 
+void expect_doom(struct table *t, uint64_t master, uint64_t ts_ns, uint32_t now,
+                 bool tell)
+{
+	struct moment when = {ts_ns, now, tell};
+	uint32_t idx = 0;
+
+	if (!expect_some(t))
+		return;
+	expect_lock(t);
+	while ((idx = master_next(t, master, idx))) {
+		if (entry_at(t, idx)->bytes[0])
+			continue;
+		op_update_begin(t->expect, 0, idx);
+		memcpy(entry_at(t, idx)->priv, &when, sizeof(when));
+		op_update_commit(t->expect, 0, idx, NULL,
+		                 (struct op_cursor){0, 0});
+	}
+	expect_unlock(t);
+}
+
 bool expect_flush(struct table *t, uint64_t master, uint64_t ts_ns,
                   uint32_t now, bool tell)
 {
@@ -721,14 +757,21 @@ static void sweep_entry(struct table *t, uint32_t idx, uint64_t now_ns,
 	uint64_t master = entry_at(t, idx)->packets[0], ts = now_ns;
 	struct expect_info i = *info_at(t, idx);
 	bool key = i.flags & EXPECT_KEYMAP, end;
+	struct moment when;
 
+	memcpy(&when, entry_at(t, idx)->priv, sizeof(when));
 	end = key ? i.flags & EXPECT_GONE
 	          : tick_expired(entry_at(t, idx)->deadline, now);
 	if (end && !key)
 		ts = expire_ns(t, entry_at(t, idx)->deadline, now_ns);
-	if (!end)
+	if (!end) {
 		end = maker_done(t, entry_at(t, idx)->packets[1]) &&
 		      orphan(t, idx, master);
+		if (end && when.ts_ns) {
+			ts = when.ts_ns;
+			now = when.now;
+		}
+	}
 	if (!end)
 		return;
 	if (key)

@@ -160,6 +160,10 @@ bool expect_key_find(const struct table *t, const struct expect_tuple *tp,
 
 /* ---- ends ---- */
 
+/* The master is about to end: what it announced notes when, in case that
+ * whoever ends it does not come to expect_flush(). */
+void expect_doom(struct table *t, uint64_t master, uint64_t ts_ns, uint32_t now,
+                 bool tell);
 /* The master has ended: all that it announced goes (F192).  The master's shard
  * is locked.  True: keys were among it, expect_sweep() should run soon. */
 bool expect_flush(struct table *t, uint64_t master, uint64_t ts_ns,

@@ -17,9 +17,10 @@ void conn_end(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
               enum conn_reason reason, uint64_t ts_ns, uint32_t now,
               uint32_t max, bool tell, unsigned int extra);
 
-/* Its id when it may have announced others, else 0 (before it is deleted); and
- * what it announced goes with it (after; F192).  Lock held. */
-uint64_t conn_announcer(const struct table *t, uint32_t sh, uint32_t idx);
+/* Before a delete: its id when it may have announced others, else 0; and after
+ * it: what it announced goes with it (F192).  Lock held. */
+uint64_t conn_ending(struct table *t, uint32_t sh, uint32_t idx, uint64_t ts_ns,
+                     uint32_t now, bool tell);
 void conn_forget(struct table *t, uint64_t master, uint64_t ts_ns, uint32_t now,
                  bool tell);
 

@@ -190,7 +190,8 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 	}
 	count_class(w);
 	if (unlikely(v == TRK_KILL)) {
-		uint64_t master = conn_announcer(t, sh, idx);
+		uint64_t master = conn_ending(t, sh, idx, w->l->pkt->ts_ns,
+		                              w->now, w->p->pol->events != 0);
 
 		counters_add(&w->cs, CTR_DELETE, 1);
 		ev.reason = REASON_TCP_RESET;
