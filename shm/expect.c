@@ -180,10 +180,16 @@ static struct op_cursor cursor_step(const struct table *t)
 	return c;
 }
 
+/* a packet, as the cursor of actions has it: numbers are by source */
+static uint64_t action_pkt(const struct expect_by *by)
+{
+	return by->pkt << 4 | (by->src & 0xf);
+}
+
 /* the cursor that an action's last operation moves */
 static struct op_cursor cursor_action(const struct expect_by *by)
 {
-	struct op_cursor c = {by->pkt << 8 | by->act, SOURCE_EXPECT};
+	struct op_cursor c = {action_pkt(by) << 8 | by->act, SOURCE_EXPECT};
 
 	return c;
 }
@@ -195,7 +201,7 @@ static bool action_done(const struct table *t, struct expect_by *by)
 
 	if (by->act < ACTIONS)
 		by->act++;
-	return at >> 8 == by->pkt && (at & 0xff) >= by->act;
+	return at >> 8 == action_pkt(by) && (at & 0xff) >= by->act;
 }
 
 /* an action that ends without an operation that could tell */
