@@ -1,5 +1,5 @@
 /*
- * main.c - the door: the table of roles, and the keys of the trackers.
+ * main.c - the door: the table of roles, and the keys of trackers and tunnels.
  *
  * Everything else is in rooms that tests link, too.
  */
@@ -13,6 +13,7 @@
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/tracker/key.h"
 #include "daemon/tracker/tracker.h"
+#include "daemon/worker/tunnels.h"
 #include "daemon/worker/worker.h"
 
 /* seconds of a sysctl: 0 to INT_MAX (F289) */
@@ -115,7 +116,7 @@ static int switch_add(struct conf *c, const struct tracker *t, unsigned int id)
 	return conf_add_table(c, &k, 1);
 }
 
-static int tracker_keys(struct conf *c)
+static int keys_add(struct conf *c)
 {
 	const struct tracker *t;
 	unsigned int id;
@@ -130,7 +131,9 @@ static int tracker_keys(struct conf *c)
 	}
 	if (!r)
 		r = helper_keys(c);
-	return r ? r : proto_add(c);
+	if (!r)
+		r = proto_add(c);
+	return r ? r : tunnels_keys(c);
 }
 
 static void policy_defaults(struct policy *p)
@@ -144,9 +147,10 @@ static const struct role *const roles[] = {
 };
 
 static const struct role_table table = {.rows = roles,
-                                        .keys = tracker_keys,
+                                        .keys = keys_add,
                                         .policy = policy_defaults,
                                         .policy_of = helper_policy,
+                                        .check = tunnels_check,
                                         .home = key_home};
 
 int main(int argc, char *argv[])

@@ -23,10 +23,17 @@
 #define POLICY_NAME     24u
 #define POLICY_HELPERS  16u
 #define POLICY_PORTS    96u
+#define POLICY_ZONES    64u
 
 enum tcp_mode { TCP_MODE_AUTO, TCP_MODE_STRICT, TCP_MODE_MIRROR };
 enum checksum_mode { CHECKSUM_OFF, CHECKSUM_ON, CHECKSUM_AUTO };
-enum zone_from { ZONE_FROM_NONE, ZONE_FROM_IFACE, ZONE_FROM_VLAN };
+enum zone_from {
+	ZONE_FROM_NONE,
+	ZONE_FROM_IFACE,
+	ZONE_FROM_VLAN,
+	ZONE_FROM_QINQ,
+	ZONE_FROM_VNI
+};
 
 /* what a rule asks of a packet ... */
 #define RULE_IFACE  (1u << 0)
@@ -55,6 +62,12 @@ struct policy_net {
 
 struct policy_range {
 	uint16_t from, to;
+};
+
+/* numbers of `zone.from` that have one zone */
+struct policy_zone_map {
+	uint32_t from, to;
+	uint16_t zone;
 };
 
 struct policy_rule {
@@ -116,6 +129,8 @@ struct policy {
 	uint64_t port_hint[4];
 	struct policy_port port[POLICY_PORTS];
 	uint32_t helper_option[POLICY_HELPERS][POLICY_OPTIONS];
+	uint32_t nzone_map;
+	struct policy_zone_map zone_map[POLICY_ZONES]; /* first fit */
 };
 
 static inline uint8_t policy_port_bit(uint16_t port)

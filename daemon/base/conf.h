@@ -35,7 +35,8 @@ enum conf_type {
 	CONF_NAMED,  /* a number, or one of `words`: "tcp=6 udp=17" */
 	CONF_RANGES, /* list of ports and ranges of them */
 	CONF_NET,    /* an address, or ADDRESS/BITS */
-	CONF_MARK    /* V or V/M; number = V | M << 32 */
+	CONF_MARK,   /* V or V/M; number = V | M << 32 */
+	CONF_MAP     /* list of FROM=ZONE and FROM-TO=ZONE */
 };
 
 #define CONF_LIVE   1u /* may change while running */

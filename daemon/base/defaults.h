@@ -47,8 +47,6 @@
 	  "the kernel's ring of a worker's interface: 200 ms at 1 M packets/s")\
 	K("checksum", ENUM, "0", 0, 2, "0 1 auto", LIVE, checksum,             \
 	  "verify checksums: never, always, on live sources (F010)")           \
-	K("decap", LIST, "", 0, 0, "", 0, NONE,                                \
-	  "tunnels that are stepped into")                                     \
 	K("detail", ONOFF, "on", 0, 1, NULL, 0, NONE,                          \
 	  "64 more bytes a connection: times, retransmissions, round trips")   \
 	K("event.log", SIZE, "32M", 1 << 20, 1 << 30, NULL, 0, NONE,           \
@@ -90,8 +88,10 @@
 	  "processors of workers 0, 1, ...: 2,3 or 2-5; empty: anywhere")      \
 	K("workers", NUMBER, "1", 1, 64, NULL, 0, NONE,                        \
 	  "processes that take packets")                                       \
-	K("zone.from", ENUM, "none", 0, 0, "none iface vlan", LIVE, zone_from, \
-	  "what gives a packet its zone, unless a rule does")
+	K("zone.from", ENUM, "none", 0, 0, "none iface vlan qinq vni", LIVE,   \
+	  zone_from, "what gives a packet its zone, unless a rule does")       \
+	K("zone.map", MAP, "", 0, 0, NULL, LIVE, NONE,                         \
+	  "zones of some numbers of zone.from: FROM=ZONE, FROM-TO=ZONE")
 
 /* F(name, type, least, most, words, sentence): keys of blocks with a title;
  * main.c adds rule.*.proto and those of timeout.*, which name protocols. */

@@ -71,6 +71,11 @@ struct conf *role_conf_new(void)
 	return c;
 }
 
+int role_conf_check(const struct conf *c, char *err)
+{
+	return role_rows && role_rows->check ? role_rows->check(c, err) : 0;
+}
+
 void role_policy(const struct conf *c, struct policy *p)
 {
 	memset(p, 0, sizeof(*p));

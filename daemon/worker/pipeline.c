@@ -120,10 +120,24 @@ void lane_datagram(struct pipeline *p, struct lane *l, struct pkt *pkt)
 		l->kind = LANE_SKIP;
 }
 
+/* The store of fragments takes one of a frame: a fragment that such a datagram
+ * carries is given up. */
+void pipeline_decap(struct pipeline *p, struct pkt *pkt)
+{
+	if (!p->decap || pkt->reason != PKT_OK)
+		return;
+	if (pkt_decap(pkt, p->decap) == PKT_FRAGMENT)
+		pkt->reason = PKT_TUNNEL_FRAGMENT;
+	if (p->pol->zone_from)
+		rules_zone_from(p->pol, pkt);
+}
+
 static void lane_parse(struct pipeline *p, struct lane *l)
 {
 	enum pkt_reason r = pkt_parse(l->pkt);
 
+	if (unlikely(p->decap != NULL))
+		r = pkt_decap(l->pkt, p->decap);
 	if (unlikely(p->pol->zone_from))
 		rules_zone_from(p->pol, l->pkt);
 	if (unlikely(r == PKT_FRAGMENT)) {

@@ -18,7 +18,7 @@
 #ifndef WORKER_PIPELINE_H
 #define WORKER_PIPELINE_H
 
-#include "daemon/pkt/pkt.h"
+#include "daemon/pkt/decap.h"
 #include "daemon/tracker/key.h"
 #include "shm/ops.h"
 #include "shm/proc.h"
@@ -62,9 +62,10 @@ struct pipeline {
 	uint64_t last_pkt; /* cursor of the newest packet taken */
 	uint32_t due;      /* capture: tick of the next sweep at the earliest */
 	uint64_t swept_ns;
-	struct fragments *frags; /* NULL: all are refused */
 	bool helping; /* capture: helpers have work, order matters (help.h) */
 	struct help_store *store; /* bytes that helpers keep */
+	const struct decap *decap; /* NULL: no tunnel is stepped into */
+	struct fragments *frags;   /* NULL: all are refused */
 	bool told; /* an event was published since it was last false */
 	struct lane lane[PIPELINE_BATCH];
 };
@@ -78,6 +79,9 @@ void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n);
 
 /* Are things of this shard this worker's to count and apply? */
 bool pipeline_mine(const struct pipeline *p, uint8_t shard);
+
+/* A datagram out of fragments: into its tunnels, if it has any. */
+void pipeline_decap(struct pipeline *p, struct pkt *pkt);
 
 /* Capture: ends what has expired in this worker's shards by `now_ns`. */
 void pipeline_sweep(struct pipeline *p, uint64_t now_ns);

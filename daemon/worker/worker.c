@@ -19,6 +19,7 @@
 #include "daemon/source/source.h"
 #include "daemon/worker/fragment.h"
 #include "daemon/worker/help.h"
+#include "daemon/worker/tunnels.h"
 #include "shm/clock.h"
 #include "shm/rcu.h"
 
@@ -29,6 +30,7 @@ struct worker {
 	struct pipeline pipe;
 	struct source *source;
 	struct fragments *frags;
+	struct decap decap;
 	struct pkt batch[PIPELINE_BATCH];
 	uint64_t next_stats_ns;
 };
@@ -80,6 +82,10 @@ static int worker_setup(struct role_env *e)
 	if (!w)
 		return 1;
 	e->priv = w;
+	if (!tunnels_read(e->conf, &w->decap, err)) {
+		log_warnx("worker", "%s", err);
+		return 1;
+	}
 	w->frags = worker_fragments(e);
 	if (!w->frags) {
 		log_warnx("worker", "no memory for fragments");
@@ -117,6 +123,7 @@ static int worker_begin(struct role_env *e)
 
 	pipeline_init(&w->pipe, e->t, e->slot, e->t->nworker, !e->live);
 	w->pipe.frags = w->frags;
+	w->pipe.decap = w->decap.on ? &w->decap : NULL;
 	worker_stats_base(h);
 	/* a capture's packet runs again; live it is gone with who had it, and
 	 * its number comes back */
