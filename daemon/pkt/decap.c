@@ -111,6 +111,7 @@ static bool frame_likely(const struct step *s, uint32_t off)
 	case 0x8100:
 	case 0x88a8:
 	case TYPE_MPLS:
+	case TYPE_MPLS_MULTI:
 	case TYPE_PPPOE:
 		return true;
 	default:
