@@ -127,6 +127,46 @@ TCP = struct.pack(">HHIIBBHHH", 4000, 80, 1000, 0, 0x50, 2, 65535, 0, 0)
 UDP = struct.pack(">HHHH", 4000, 53, 12, 0) + b"data"
 
 
+def tunnels():
+    """A frame in each kind of tunnel."""
+    inner = ip4(6, TCP)
+    frame = eth(0x0800, inner)
+
+    def to_port(port, body):
+        return eth(0x0800, ip4(17, struct.pack(">HHHH", 50000, port, 8 +
+                                               len(body), 0) + body))
+
+    def gre(flags, kind, body):
+        return eth(0x0800, ip4(47, struct.pack(">HH", flags, kind) + body))
+
+    label = struct.pack(">I", 18 << 12 | 0x140)
+    session = struct.pack(">BBHHH", 0x11, 0, 5, 2 + len(inner), 0x21)
+    vxlan = struct.pack(">II", 0x08000000, 5000 << 8)
+    return {
+        "mpls": eth(0x8847, label + inner),
+        "mpls-frame": eth(0x8847, label + bytes(4) + frame),
+        "pppoe": eth(0x8864, session + inner),
+        "ipip": eth(0x0800, ip4(4, inner)),
+        "6in4": eth(0x0800, ip4(41, ip6(6, TCP))),
+        "6in6": eth(0x86dd, ip6(41, ip6(6, TCP))),
+        "gre": gre(0xb000, 0x0800, bytes(12) + inner),
+        "nvgre": gre(0x2000, 0x6558, b"\0\0\1\0" + frame),
+        "erspan1": gre(0, 0x88be, frame),
+        "erspan2": gre(0x1000, 0x88be, bytes(4) + b"\x10\x0c" + bytes(6) +
+                       frame),
+        "erspan3": gre(0x1000, 0x22eb, bytes(4) + b"\x20\x0c" + bytes(9) +
+                       b"\1" + bytes(8) + frame),
+        "vxlan": to_port(4789, vxlan + frame),
+        "vxlan-gpe": to_port(4789, b"\x0c\0\0\1" + vxlan[4:] + inner),
+        "geneve": to_port(6081, b"\1\0\x65\x58\0\0\1\0" + bytes(4) + frame),
+        "tzsp": to_port(37008, b"\1\0\0\1\0\x0a\1\7\1" + frame),
+        "gtpu": to_port(2152, struct.pack(">BBHII", 0x34, 255, 8 + len(inner),
+                                          1, 0x85) + b"\1\0\0\0" + inner),
+        "nested": to_port(4789, vxlan + to_port(
+            4789, vxlan + gre(0, 0x0800, ip4(4, inner)))),
+    }
+
+
 def pkt():
     chain = ip6(0, bytes([43, 0, 1, 4, 0, 0, 0, 0]) +
                 bytes([44, 0, 0, 0, 0, 0, 0, 0]) +
@@ -155,6 +195,8 @@ def pkt():
         "arp": (0, eth(0x0806, bytes(28))),
         "auth": (0, eth(0x86dd, ip6(51, bytes([6, 1] + [0] * 10) + TCP))),
     }
+    for name, frame in tunnels().items():
+        frames[name] = (0, frame)
     for name, (link, frame) in frames.items():
         seed("pkt", name, bytes([link, 0]) + frame)
     seed("pkt", "cut", bytes([0, 12]) + frames["tcp"][1])
