@@ -10,10 +10,10 @@
 #include "daemon/helper/helper.h"
 #include "daemon/helper_keys.h"
 #include "daemon/reaper/reaper.h"
+#include "daemon/source/tunnels.h"
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/tracker/key.h"
 #include "daemon/tracker/tracker.h"
-#include "daemon/worker/tunnels.h"
 #include "daemon/worker/worker.h"
 
 /* seconds of a sysctl: 0 to INT_MAX (F289) */

@@ -12,7 +12,7 @@
 
 #include <linux/filter.h>
 
-#include "daemon/pkt/pkt.h"
+#include "daemon/pkt/decap.h"
 
 #define STEER_KEYS 6u   /* secret words, chosen at random for each table */
 #define STEER_MAX  256u /* instructions of a program, at most */
@@ -39,5 +39,11 @@ bool steer_has_ports(uint8_t l4proto);
  * -1 when `max` is too small or nworkers not within 1..256. */
 int steer_program(const uint32_t key[STEER_KEYS], unsigned int nworkers,
                   struct sock_filter *out, unsigned int max);
+
+/* The same that also steps into the tunnels of `d`, as far as it reaches. */
+#define STEER_TUNNELS_MAX 2048u /* instructions, at most */
+int steer_program_decap(const uint32_t key[STEER_KEYS], unsigned int nworkers,
+                        const struct decap *d, struct sock_filter *out,
+                        unsigned int max);
 
 #endif

@@ -17,9 +17,9 @@
 
 #include "daemon/base/log.h"
 #include "daemon/source/source.h"
+#include "daemon/source/tunnels.h"
 #include "daemon/worker/fragment.h"
 #include "daemon/worker/help.h"
-#include "daemon/worker/tunnels.h"
 #include "shm/clock.h"
 #include "shm/rcu.h"
 
@@ -43,7 +43,8 @@ static uint32_t worker_group(const struct role_env *e)
 	return (uint32_t)(id ^ id >> 32);
 }
 
-static struct source *worker_open(const struct role_env *e, char *err)
+static struct source *worker_open(const struct role_env *e,
+                                  const struct decap *decap, char *err)
 {
 	struct source_live live = {
 		.ifaces = e->ifaces,
@@ -51,7 +52,8 @@ static struct source *worker_open(const struct role_env *e, char *err)
 		.filter = e->filter,
 		.fanout = {.key = e->t->key.steer,
 	                   .nworkers = e->t->nworker,
-	                   .group = worker_group(e)},
+	                   .group = worker_group(e),
+	                   .decap = decap},
 		.snaplen = (int)conf_number(e->conf, "snaplen"),
 		.ring = (int)conf_number(e->conf, "capture.buffer")};
 
@@ -91,7 +93,7 @@ static int worker_setup(struct role_env *e)
 		log_warnx("worker", "no memory for fragments");
 		return 1;
 	}
-	w->source = worker_open(e, err);
+	w->source = worker_open(e, &w->decap, err);
 	if (w->source)
 		return 0;
 	log_warnx("source", "%s", err);

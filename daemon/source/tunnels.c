@@ -1,5 +1,5 @@
 /* tunnels.c - see tunnels.h; what there is stands in decap.h alone. */
-#include "daemon/worker/tunnels.h"
+#include "daemon/source/tunnels.h"
 
 #include <string.h>
 #include <strings.h>

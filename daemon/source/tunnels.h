@@ -1,8 +1,8 @@
 /*
  * tunnels.h - the keys `decap`, `decap_depth` and `tunnel.NAME.ports`.
  */
-#ifndef WORKER_TUNNELS_H
-#define WORKER_TUNNELS_H
+#ifndef SOURCE_TUNNELS_H
+#define SOURCE_TUNNELS_H
 
 #include "daemon/base/conf.h"
 #include "daemon/pkt/decap.h"
