@@ -346,15 +346,16 @@ static void put_gre(struct level *l)
 static void put_vxlan(struct level *l)
 {
 	struct asmbl *a = l->a;
-	struct jumps frame = {.n = 0};
 
+	advance(a, M_L4, 16);
 	load(a, BPF_B, 8);
 	alu(a, BPF_AND, 0x0c);
-	jump(a, &frame, BPF_JEQ | BPF_K, 0x08);
+	when(l, 0x08, l->frame);
+	load(a, BPF_B, 11); /* VXLAN-GPE, or nothing known */
+	when(l, 3, l->frame);
+	when(l, 1, l->v4);
+	when(l, 2, l->v6);
 	go(l, l->outer);
-	land(a, &frame);
-	advance(a, M_L4, 16);
-	go(l, l->frame);
 }
 
 static void put_geneve(struct level *l)

@@ -129,7 +129,12 @@ def ip_in_ip(d, p, v6):
 
 
 def vxlan(d, p, n, v6=False):
-    return to_port(d, 4789, n, v6) / VXLAN(vni=5000) / frame(d, p)
+    return to_port(d, 4789, n, v6) / VXLAN(vni=5000, flags=8) / frame(d, p)
+
+
+def vxlan_gpe(d, p, n):
+    """What scapy makes by itself."""
+    return to_port(d, 4789, n) / VXLAN(vni=5000) / frame(d, p)
 
 
 def geneve(d, p, n):
@@ -217,6 +222,7 @@ TUNNELS = {
     'erspan2': ('erspan', lambda d, p, n: frame(0, erspan2(d, p, n))),
     'erspan3': ('erspan', lambda d, p, n: frame(0, erspan3(d, p, n))),
     'vxlan': ('vxlan', lambda d, p, n: frame(d, vxlan(d, p, n))),
+    'vxlan-gpe': ('vxlan', lambda d, p, n: frame(d, vxlan_gpe(d, p, n))),
     'vxlan-ipv6': ('vxlan', lambda d, p, n: frame(d, vxlan(d, p, n, True))),
     'geneve': ('geneve', lambda d, p, n: frame(d, geneve(d, p, n))),
     'geneve-ip': ('geneve', lambda d, p, n: frame(d, geneve_ip(d, p, n))),
@@ -252,7 +258,7 @@ OTHERS = {
     'small-pieces': pieces(120),
     # the same addresses in two networks
     'vnis': lambda d, p, n: [frame(d, to_port(d, 4789, n) / VXLAN(
-        vni=vni) / frame(d, p)) for vni in (5, 0x10006)],
+        vni=vni, flags=8) / frame(d, p)) for vni in (5, 0x10006)],
 }
 
 
