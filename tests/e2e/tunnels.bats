@@ -82,6 +82,17 @@ decode() { # OUT REASON: how many
 	grep -q 'gre .*src=192.0.2.1 dst=192.0.2.2' "$TMPDIR/off.t"
 }
 
+@test "the demonstration in ERSPAN, with what helpers expect" {
+	"$BUILD/tests/lib/mkdemo" "$ALL/demo.pcap"
+	tunnels wrap "$ALL/demo.pcap" "$ALL/demo-in.pcap"
+	replay demo demo --expect-events "$TMPDIR/demo.x"
+	replay demo-in demo-in --expect-events "$TMPDIR/demo-in.x" \
+		-s decap=erspan
+	[ -s "$TMPDIR/demo.t" ]
+	same demo demo-in
+	diff "$TMPDIR/demo.x" "$TMPDIR/demo-in.x"
+}
+
 @test "workers: the same for any number" {
 	for n in 1 2 3; do
 		replay "w$n" vxlan-geneve-gtpu --workers $n \

@@ -3,6 +3,7 @@
 
   tunnels.py list         the names, one a line: NAME DECAP-LIST
   tunnels.py NAME OUT     that capture; `plain` is the one without a tunnel
+  tunnels.py wrap IN OUT  the frames of a capture in ERSPAN
   tunnels.py all DIR      NAME.pcap of each, and cut as NAME.64.pcap, NAME.96.pcap
   tunnels.py tshark FILE  inner tuples as tshark sees them, one frame a line
 
@@ -278,6 +279,19 @@ def write(out, frames, snaplen=262144):
                     b[:snaplen])
 
 
+def wrapped(path):
+    with open(path, 'rb') as f:
+        data = f.read()
+    at, n = 24, 0
+    while at + 16 <= len(data):
+        s, us, size = struct.unpack_from('<III', data, at)
+        n += 1
+        yield s, us, raw(frame(0, carrier(0) / GRE(
+            proto=0x88be, seqnum_present=1, seqence_number=n) /
+            ERSPAN_II(ver=1) / Raw(data[at + 16:at + 16 + size])))
+        at += 16 + size
+
+
 def write_all(folder):
     for name in [*OTHERS, *TUNNELS]:
         frames = list(frames_of(name))
@@ -302,6 +316,8 @@ def main(args):
             print(name, words)
     elif len(args) == 2 and args[0] == 'tshark':
         tshark(args[1])
+    elif len(args) == 3 and args[0] == 'wrap':
+        write(args[2], wrapped(args[1]))
     elif len(args) == 2 and args[0] == 'all':
         write_all(args[1])
     elif len(args) == 2 and args[0] in [*OTHERS, *TUNNELS]:
