@@ -13,7 +13,7 @@ build="gcc make liburcu-dev libpcap-dev libprotobuf-c-dev
 test="libcmocka-dev bats jq iproute2 procps python3"
 kernel="conntrack nftables tcpreplay procps"
 fuzz="clang libclang-rt-14-dev"
-ci="$kernel $fuzz clang-tidy clang-format cppcheck mandoc"
+ci="$kernel $fuzz python3-scapy clang-tidy clang-format cppcheck mandoc"
 
 check=
 if [ "${1-}" = --check ]; then

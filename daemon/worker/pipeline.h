@@ -63,7 +63,7 @@ struct pipeline {
 	uint32_t due;      /* capture: tick of the next sweep at the earliest */
 	uint64_t swept_ns;
 	bool helping; /* capture: helpers have work, order matters (help.h) */
-	struct help_store *store; /* bytes that helpers keep */
+	struct help_store *store;  /* bytes that helpers keep */
 	const struct decap *decap; /* NULL: no tunnel is stepped into */
 	struct fragments *frags;   /* NULL: all are refused */
 	bool told; /* an event was published since it was last false */
