@@ -62,6 +62,7 @@ struct step {
 	uint32_t end;  /* of what may be read */
 	uint32_t type; /* what stands at `at` in the end */
 	uint16_t vlan; /* the mirror's word for a frame without a tag */
+	bool carried;  /* by IP: the frame around it is not its own */
 	uint32_t vni;
 };
 
@@ -422,6 +423,7 @@ static enum pkt_reason step_ip(struct step *s)
 	struct pkt *p = s->p;
 	bool v6 = p->l3proto == 6;
 
+	s->carried = true;
 	s->at = p->l4;
 	s->end = p->l4 + pkt_l4cap(p);
 	switch (p->l4proto) {
@@ -451,6 +453,7 @@ static enum pkt_reason step_link(struct step *s)
 {
 	struct pkt *p = s->p;
 
+	s->carried = p->linktype == LINK_RAW; /* labels in GRE */
 	s->at = p->l3;
 	s->end = p->caplen;
 	switch (p->ethertype) {
@@ -474,6 +477,20 @@ static enum pkt_reason step_find(struct step *s, enum pkt_reason r)
 	return r == PKT_NOT_IP ? step_link(s) : NO_TUNNEL;
 }
 
+/* The packet now begins at `at`: who looks for its link header must not find
+ * the carrier's. */
+static void step_cut(struct step *s, uint16_t linktype)
+{
+	struct pkt *p = s->p;
+
+	p->data += s->at;
+	p->caplen = s->end - s->at;
+	p->wirelen = p->wirelen > s->at ? p->wirelen - s->at : 0;
+	p->linktype = linktype;
+	s->end = p->caplen;
+	s->at = 0;
+}
+
 /* Parses what stands inside; the carrier's own layers are forgotten. */
 static enum pkt_reason step_enter(struct step *s)
 {
@@ -486,6 +503,7 @@ static enum pkt_reason step_enter(struct step *s)
 	p->vni = s->vni;
 	p->caplen = s->end;
 	if (s->type == TYPE_FRAME) {
+		step_cut(s, LINK_ETHERNET);
 		const uint8_t *h = step_take(s, ETHER_LEN);
 
 		if (!h)
@@ -495,6 +513,8 @@ static enum pkt_reason step_enter(struct step *s)
 			p->vlan = p->qinq = s->vlan;
 		return r;
 	}
+	if (s->carried)
+		step_cut(s, LINK_RAW);
 	p->vlan = kept.vlan;
 	p->qinq = kept.qinq;
 	if (s->type == TYPE_IP)

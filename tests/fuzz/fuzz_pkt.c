@@ -120,7 +120,9 @@ static void check_decap(const struct pkt *outer)
 	                   p.vlan < 4096 && p.qinq < 4096,
 	           "%u bytes of %u, depth %u", p.caplen, outer->caplen,
 	           p.depth);
-	fuzz_check(!p.depth || !p.l3 || p.l3 >= outer->l3, "back to %u", p.l3);
+	fuzz_check(p.data >= outer->data &&
+	                   p.data + p.caplen <= outer->data + outer->caplen,
+	           "outside of the frame");
 	if (r == PKT_OK)
 		fuzz_check(pkt_decap(&p, &all) == PKT_OK, "twice, and more");
 	check_found(&p);

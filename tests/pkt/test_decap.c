@@ -35,8 +35,8 @@ static struct pkt parse(const struct decap *d, uint32_t len, uint16_t linktype)
 		assert_true(p.l3 < p.l4 && p.l4 <= p.caplen);
 		assert_true(pkt_l4cap(&p) <= p.l4len && p.l4len <= p.l3len);
 	}
+	p.data = B.buf + (p.data - exact);
 	free(exact);
-	p.data = B.buf;
 	return p;
 }
 
@@ -44,21 +44,21 @@ static struct pkt parse(const struct decap *d, uint32_t len, uint16_t linktype)
 static void check_inner(const struct pkt *p, bool v6, const char *what)
 {
 	uint32_t at = packet_at(&B, PACKET_UDP);
+	const uint8_t *ip = p->data + p->l3;
 
 	if (p->reason != PKT_OK)
 		fail_msg("%s: %s", what,
 		         pkt_reason_name((enum pkt_reason)p->reason));
 	assert_int_equal(p->l3proto, v6 ? 6 : 4);
 	assert_int_equal(p->l4proto, 17);
-	assert_int_equal(p->l4, at);
+	assert_ptr_equal(p->data + p->l4, B.buf + at);
+	assert_ptr_equal(ip, B.buf + at - (v6 ? 40 : 20));
 	assert_int_equal(p->l4len, 20);
 	assert_int_equal(p->l3len, v6 ? 60 : 40);
 	assert_int_equal(p->ttl, 64);
 	assert_int_equal(p->frag, 0);
-	assert_memory_equal(p->src.b, B.buf + p->l3 + (v6 ? 8 : 12),
-	                    v6 ? 16 : 4);
-	assert_memory_equal(p->dst.b, B.buf + p->l3 + (v6 ? 24 : 16),
-	                    v6 ? 16 : 4);
+	assert_memory_equal(p->src.b, ip + (v6 ? 8 : 12), v6 ? 16 : 4);
+	assert_memory_equal(p->dst.b, ip + (v6 ? 24 : 16), v6 ? 16 : 4);
 	if (!v6)
 		assert_true(!p->src.w[1] && !p->src.d[1] && !p->dst.w[1] &&
 		            !p->dst.d[1]);
@@ -384,7 +384,7 @@ static void test_padding(void **state)
 	packet_fill(&B, 'p', 300);
 	p = parse(&d, B.len, 1);
 	assert_int_equal(p.reason, PKT_OK);
-	assert_int_equal(p.caplen, len);
+	assert_int_equal(p.data - B.buf + p.caplen, len);
 	assert_int_equal(p.l3len, 200);
 	assert_null(pkt_l4(&p, 20, 1));
 	assert_int_equal(pkt_l4cap(&p), 20);
@@ -486,6 +486,31 @@ static void test_noise(void **state)
 	}
 }
 
+/* The link header is that of the innermost frame, or there is none. */
+static void test_link_header(void **state)
+{
+	struct decap d = decap_of(ALL, 8);
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(tunnels); i++) {
+		const struct tunnel *t = &tunnels[i];
+		struct pkt p;
+
+		build(t, t->inside == IP6, false);
+		p = parse(&d, B.len, 1);
+		if (t->inside != FRAME && !t->link) {
+			assert_int_equal(p.linktype, 101);
+			assert_int_equal(p.l3, 0);
+			continue;
+		}
+		assert_int_equal(p.linktype, 1);
+		assert_memory_equal(p.data, "\2\0\0\0\0\2\2\0\0\0\0\1", 12);
+		assert_int_equal(p.l3, t->inside == FRAME ? 14 : 14 + t->len);
+		assert_int_equal(p.caplen, B.len - (p.data - B.buf));
+		assert_int_equal(p.wirelen, p.caplen);
+	}
+}
+
 static void test_ports(void **state)
 {
 	struct decap d = {.on = ON(VXLAN) | ON(GENEVE), .depth = 8};
@@ -516,6 +541,7 @@ int main(void)
 		cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_vlans),
 		cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_link_header),
 		cmocka_unit_test(test_ports),
 	};
 
