@@ -60,9 +60,9 @@ bool decap_port_add(struct decap *d, enum decap_kind kind, uint16_t port);
 enum decap_kind decap_port_kind(const struct decap *d, uint16_t port);
 
 /* Goes on from a parsed packet; sets p->reason and returns it.  What was inside
- * stands there as if it had been captured alone: `data`, `caplen`, `wirelen` and
- * `linktype` are its own, and what follows the carrier is gone.  A fragment is
- * left as it is: its datagram is to come here. */
+ * stands there as if it had been captured alone: `data`, `caplen`, `wirelen`
+ * and `linktype` are its own, and what follows the carrier is gone.  A fragment
+ * is left as it is: its datagram is to come here. */
 enum pkt_reason pkt_decap(struct pkt *p, const struct decap *d);
 
 #endif
