@@ -198,7 +198,13 @@ struct pend_item {
 	uint32_t counter;
 	uint32_t pad;
 };
-#define NPEND 12u
+#define NPEND 32u
+#define PEND_FOLD (~0ull) /* pend_cursor: the log's sums, not a packet's */
+
+/* Packets of a batch, each with the counters that it raises by one (a bit
+ * each), by distance from the window's last packet. */
+#define NCOUNT 64u
+_Static_assert(CTR_COUNT <= 32 && CTR_COUNT <= NPEND, "a bit a counter");
 
 /* Commands from the api to the reaper: a ring in mlog, because the api writes
  * there alone; answers stand in the reaper's ring header, likewise. */
@@ -251,6 +257,11 @@ struct ring_header {
 	 * before the cursor moves, applied after.  Recovery applies them iff
 	 * the cursor did move. */
 	uint64_t pend_cursor __attribute__((aligned(64)));
+	/* The same for counts of one, of source 0: written before the cursor
+	 * moves too, but added up a batch at a time.  What lies above the
+	 * cursor never counts (proc.h). */
+	uint64_t count_last; /* packet of count[0]; 0 = closed */
+	uint32_t count[NCOUNT];
 	uint32_t pend_src;
 	uint32_t npend;
 	struct pend_item pend[NPEND];

@@ -623,7 +623,7 @@ static void apply_fragment(struct way *w)
 	bool done = fragment_take(p, l, &w->cs, &whole);
 
 	if (!mine)
-		w->cs.n = 0;
+		counters_init(&w->cs);
 	if (done && whole.kind != LANE_SKIP) {
 		struct way datagram = *w;
 
@@ -669,13 +669,16 @@ static void apply_lane(struct way *w)
 
 void lane_apply(struct pipeline *p, struct lane *l)
 {
-	struct way w = {.p = p, .l = l};
+	struct way w;
 
+	w.p = p;
+	w.l = l;
 	w.now = table_tick_of(p->t, l->now_ns);
 	w.cur.pkt = l->pkt->frame;
-	w.cs.n = 1;
-	w.cs.item[0].counter = CTR_FRAMES;
-	w.cs.item[0].add = 1;
+	w.cur.src = 0;
+	w.clash = false;
+	counters_init(&w.cs);
+	counters_add(&w.cs, CTR_FRAMES, 1);
 	p->last_pkt = l->pkt->frame;
 	apply_lane(&w);
 }

@@ -271,6 +271,7 @@ void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
 	}
 	for (i = 0; i < n; i++)
 		lane_locate(p, &p->lane[i]);
+	counters_open(p->t, pkts[0].frame);
 	if (p->capture)
 		batch_times_capture(p, n);
 	else
@@ -282,6 +283,7 @@ void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
 		if (p->lane[i].kind != LANE_SKIP)
 			lane_apply(p, &p->lane[i]);
 	}
+	counters_close(p->t);
 	if (p->capture) {
 		struct ring_header *h = p->t->ring[p->t->me].hdr;
 

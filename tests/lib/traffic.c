@@ -228,6 +228,15 @@ static void packet_reopen(struct packet *p)
 	packet_new(p);
 }
 
+/* batches of counters: whole ones, such as end early, such as leave holes */
+static void traffic_window(struct table *t, uint64_t n, uint64_t r)
+{
+	if (n % 16 == 1)
+		counters_open(t, n + (r >> 24 & 1) * 6);
+	else if (n % 16 == 13)
+		counters_close(t);
+}
+
 void traffic_packet(const struct traffic *tr, struct table *t, uint64_t n,
                     void (*after)(void *), void *arg)
 {
@@ -243,6 +252,7 @@ void traffic_packet(const struct traffic *tr, struct table *t, uint64_t n,
 	many = tr->alternate ? 1 : (n / 64) & 1 ? 11 : 3;
 	act = (uint32_t)(p.r >> 58) % 16;
 	p.k = &tr->key[i];
+	traffic_window(t, n, p.r);
 	shard_lock(t, p.k->shard);
 	idx = conn_find(t, p.k, NULL, NULL);
 	if (!idx) {
@@ -349,6 +359,21 @@ static uint64_t cell_hash(const struct event_ring *g, uint64_t at)
 	return bytes_hash(2, &g->cell[at & g->mask], sizeof(*g->cell));
 }
 
+/* with what is counted and not yet added up */
+static uint64_t counters_hash(const struct ring_header *h)
+{
+	uint64_t sum[STATS_SLOTS], pkt;
+	uint32_t i, c;
+
+	memcpy(sum, h->counter, sizeof(sum));
+	for (i = 0; h->count_last && i < NCOUNT; i++) {
+		pkt = h->count_last - i;
+		for (c = 0; pkt <= h->cursor[0] && c < CTR_COUNT; c++)
+			sum[c] += h->count[i] >> c & 1;
+	}
+	return bytes_hash(3, sum, sizeof(sum));
+}
+
 static struct snap snap_take(const struct traffic *tr, const struct table *t)
 {
 	const struct ring_header *h = t->ring[0].hdr;
@@ -360,7 +385,7 @@ static struct snap snap_take(const struct traffic *tr, const struct table *t)
 	s.ordinal = h->ordinal;
 	s.cursor[0] = h->cursor[0];
 	s.cursor[1] = h->cursor[1];
-	s.counters = bytes_hash(3, h->counter, sizeof(h->counter));
+	s.counters = counters_hash(h);
 	for (sh = 0; sh < IMAGE_SHARDS; sh++) {
 		s.ev[sh] = t->shard[sh].ev_seq;
 		s.count[sh] = t->shard[sh].count;
