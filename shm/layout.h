@@ -23,6 +23,7 @@
 
 #include "shm/conn.h"
 #include "shm/event.h"
+#include "shm/hash.h"
 #include "shm/policy.h"
 #include "shm/stats.h"
 
@@ -198,7 +199,7 @@ struct pend_item {
 	uint32_t counter;
 	uint32_t pad;
 };
-#define NPEND 32u
+#define NPEND     32u
 #define PEND_FOLD (~0ull) /* pend_cursor: the log's sums, not a packet's */
 
 /* Packets of a batch, each with the counters that it raises by one (a bit
@@ -329,7 +330,7 @@ struct mlog_header {
 _Static_assert(sizeof(struct mlog_header) <= MLOG_HEADER, "mlog header");
 
 struct key_segment {
-	uint64_t hash[2];
+	uint64_t hash[HASH_KEYS];
 	uint32_t steer[6];
 	uint32_t fold[4];
 };

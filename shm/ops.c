@@ -23,13 +23,14 @@ uint32_t conn_find(struct table *t, const struct conn_lookup *k, uint32_t *slot,
 
 	for (hop = 0; hop <= CHAIN_MAX; hop++) {
 		const struct line *l = table_line(t, k->shard, li);
-		uint32_t i;
+		uint32_t m;
 
-		for (i = 0; i < LINE_SLOTS; i++) {
-			uint32_t w = l->slot[i], idx = w & SLOT_IDX;
+		for (m = line_match(l, tag); m; m &= m - 1) {
+			uint32_t i = (uint32_t)__builtin_ctz(m);
+			uint32_t idx = l->slot[i] & SLOT_IDX;
 			const struct conn *c;
 
-			if ((w & SLOT_TAG) != tag || !idx || idx >= t->cap)
+			if (!idx || idx >= t->cap)
 				continue;
 			c = table_conn(t, k->shard, idx);
 			if (key_equal(&c->key, &k->key) &&

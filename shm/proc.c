@@ -138,8 +138,8 @@ static void pend_settle(struct ring_header *h)
 {
 	uint64_t pkt = h->pend_cursor;
 
-	if (pkt == PEND_FOLD || (pkt && h->pend_src < NSOURCE &&
-	                         h->cursor[h->pend_src] == pkt))
+	if (pkt == PEND_FOLD ||
+	    (pkt && h->pend_src < NSOURCE && h->cursor[h->pend_src] == pkt))
 		pend_apply(h);
 	else
 		shm_store(&h->pend_cursor, 0);

@@ -221,7 +221,7 @@ static int header_fill(struct tbl_header *h, const struct region_params *p)
 	h->nline = g.nline;
 	h->max = p->max;
 	h->detail = p->detail;
-	h->hash_id = HASH_SIPHASH13;
+	h->hash_id = HASH_NH;
 	h->sparse = !p->dir;
 	h->nworker = p->nworker;
 	h->ring_cells = g.ring_cells;
@@ -562,7 +562,7 @@ static int geometry_check(const struct tbl_header *h,
 
 	if (h->max)
 		geometry_of(made, &g);
-	if (h->max && h->nshard == NSHARD && h->hash_id == HASH_SIPHASH13 &&
+	if (h->max && h->nshard == NSHARD && h->hash_id == HASH_NH &&
 	    !h->sparse && h->cap == g.cap && h->nbucket == g.nbucket &&
 	    h->nline == g.nline && h->ring_cells == g.ring_cells &&
 	    h->log_slots == g.log_slots && h->size == g.size &&

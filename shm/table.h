@@ -7,7 +7,13 @@
 #ifndef SHM_TABLE_H
 #define SHM_TABLE_H
 
+#include "shm/atomic.h"
 #include "shm/layout.h"
+
+#if defined(__SSE2__) && !defined(SHM_TSAN)
+#include <emmintrin.h>
+#define TABLE_SSE2 1
+#endif
 
 struct event_ring {
 	struct ring_header *hdr;
@@ -119,6 +125,36 @@ static inline bool shard_used(const struct table *t, const struct shard *q,
                               uint32_t idx)
 {
 	return idx && idx < t->cap && (idx < q->bump[0] || idx > q->bump[1]);
+}
+
+/*
+ * The slots of a line whose tag is `tag`, a bit each; that of a free slot is 0
+ * and may be among them.  Also used where others may write the line: a word is
+ * never torn, and whoever holds no lock looks at what he finds again.
+ */
+static inline uint32_t line_match(const struct line *l, uint32_t tag)
+{
+	uint32_t m = 0;
+#ifdef TABLE_SSE2
+	const __m128i *at = (const __m128i *)(const void *)l->slot;
+	const __m128i t = _mm_set1_epi32((int)(tag >> 24));
+	__m128i a, b;
+
+	a = _mm_packs_epi32(
+		_mm_cmpeq_epi32(_mm_srli_epi32(_mm_load_si128(at), 24), t),
+		_mm_cmpeq_epi32(_mm_srli_epi32(_mm_load_si128(at + 1), 24), t));
+	b = _mm_packs_epi32(
+		_mm_cmpeq_epi32(_mm_srli_epi32(_mm_load_si128(at + 2), 24), t),
+		_mm_cmpeq_epi32(_mm_srli_epi32(_mm_load_si128(at + 3), 24), t));
+	m = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(a, b));
+	m &= (1u << LINE_SLOTS) - 1;
+#else
+	uint32_t i;
+
+	for (i = 0; i < LINE_SLOTS; i++)
+		m |= (uint32_t)((shm_load(&l->slot[i]) & SLOT_TAG) == tag) << i;
+#endif
+	return m;
 }
 
 static inline bool key_equal(const struct conn_key *a, const struct conn_key *b)

@@ -157,30 +157,27 @@ static void lane_locate(const struct pipeline *p, const struct lane *l)
 {
 	const struct table *t = p->t;
 	const struct line *line;
-	uint32_t tag, i;
+	uint32_t m, idx;
+	const char *c;
 
 	if (l->kind < LANE_RELATED)
 		return;
 	line = table_line(t, l->look.shard, hash_bucket(t, l->look.hash));
-	tag = hash_tag(l->look.hash);
 	__builtin_prefetch(&t->shard[l->look.shard], 1);
-	for (i = 0; i < LINE_SLOTS; i++) {
-		uint32_t w = shm_load(&line->slot[i]), idx = w & SLOT_IDX;
-		const char *c;
-
-		if ((w & SLOT_TAG) != tag || !idx || idx >= t->cap)
-			continue;
-		c = (const char *)table_conn(t, l->look.shard, idx);
-		__builtin_prefetch(c, 1);
-		__builtin_prefetch(c + CACHE_LINE, 1);
-		if (t->detail)
-			__builtin_prefetch(table_detail(t, l->look.shard, idx),
-			                   1);
-		__builtin_prefetch(table_chk(t, l->look.shard, idx));
-		if (l->look.key.flags & KEY_V6)
-			__builtin_prefetch(table_addr6(t, l->look.shard, idx));
+	m = line_match(line, hash_tag(l->look.hash));
+	if (!m)
 		return;
-	}
+	idx = shm_load(&line->slot[__builtin_ctz(m)]) & SLOT_IDX;
+	if (unlikely(idx >= t->cap))
+		return;
+	c = (const char *)table_conn(t, l->look.shard, idx);
+	__builtin_prefetch(c, 1);
+	__builtin_prefetch(c + CACHE_LINE, 1);
+	if (t->detail)
+		__builtin_prefetch(table_detail(t, l->look.shard, idx), 1);
+	__builtin_prefetch(table_chk(t, l->look.shard, idx));
+	if (l->look.key.flags & KEY_V6)
+		__builtin_prefetch(table_addr6(t, l->look.shard, idx));
 }
 
 /* ---- clock ---- */
