@@ -32,61 +32,6 @@
  */
 #include "daemon/pkt/steer_asm.h"
 
-/* X(IP protocol number) */
-#define PORT_PROTOCOLS(X) X(6) X(17) X(33) X(132) X(136)
-
-static inline uint32_t round1(const uint32_t *k, uint32_t acc, uint32_t word)
-{
-	acc = ((acc ^ word) + k[0]) * (k[1] | 1);
-	return acc ^ acc >> 15;
-}
-
-static inline uint32_t fold(const uint32_t *k, bool v6,
-                            const union pkt_addr *addr)
-{
-	uint32_t acc = round1(k, 0, get32(addr->b));
-
-	if (!v6)
-		return acc;
-	acc = round1(k, acc, get32(addr->b + 4));
-	acc = round1(k, acc, get32(addr->b + 8));
-	return round1(k, acc, get32(addr->b + 12));
-}
-
-static inline uint32_t endpoint(const uint32_t *k, uint32_t folded,
-                                uint32_t port)
-{
-	uint32_t y = (folded + port * (k[3] | 1)) * (k[2] | 1);
-
-	return y ^ y >> 13;
-}
-
-bool steer_has_ports(uint8_t l4proto)
-{
-	switch (l4proto) {
-#define X(number) case number:
-		PORT_PROTOCOLS(X)
-#undef X
-		return true;
-	default:
-		return false;
-	}
-}
-
-uint8_t steer_tuple(const uint32_t key[STEER_KEYS], bool v6,
-                    const union pkt_addr *src, const union pkt_addr *dst,
-                    uint16_t sport, uint16_t dport, uint8_t l4proto)
-{
-	uint32_t h;
-
-	if (!steer_has_ports(l4proto))
-		sport = dport = 0;
-	h = endpoint(key, fold(key, v6, src), sport) +
-	    endpoint(key, fold(key, v6, dst), dport);
-	h = (h + l4proto * (key[4] | 1)) * (key[5] | 1);
-	return (uint8_t)(h >> 24);
-}
-
 uint8_t steer_shard(const uint32_t key[STEER_KEYS], const struct pkt *p)
 {
 	const uint8_t *ports = NULL;
@@ -109,7 +54,7 @@ static void xor_shift(struct asmbl *a, uint32_t bits)
 	put(a, BPF_ALU | BPF_XOR | BPF_X, 0);
 }
 
-/* twin of fold(): the address at `off`, result in `cell` */
+/* twin of steer_fold(): the address at `off`, result in `cell` */
 static void put_fold(struct asmbl *a, const uint32_t *k, unsigned int words,
                      uint32_t off, uint32_t cell)
 {
@@ -127,7 +72,7 @@ static void put_fold(struct asmbl *a, const uint32_t *k, unsigned int words,
 	}
 }
 
-/* twin of endpoint(): result in `folded` */
+/* twin of steer_endpoint(): result in `folded` */
 static void put_endpoint(struct asmbl *a, const uint32_t *k, uint32_t folded,
                          uint32_t port)
 {
@@ -146,7 +91,7 @@ static void put_has_ports(struct asmbl *a, struct jumps *without)
 	struct jumps with = {.n = 0};
 
 #define X(number) jump(a, &with, BPF_JEQ | BPF_K, number);
-	PORT_PROTOCOLS(X)
+	STEER_PORTS(X)
 #undef X
 	jump(a, without, BPF_JA, 0);
 	land(a, &with);

@@ -27,44 +27,6 @@
 /* an acknowledgement may lag this far behind, however small the window */
 #define ACK_LAG_MIN 66000u
 
-/* ---- the segment ---- */
-
-/* F113 */
-static uint8_t seg_class(uint8_t flags)
-{
-	if (flags & TH_RST)
-		return RST;
-	if (flags & TH_SYN)
-		return flags & TH_ACK ? SYNACK : SYN;
-	if (flags & TH_FIN)
-		return FIN;
-	return flags & TH_ACK ? ACK : NONE;
-}
-
-/* What is in the header, with lengths as on the wire: what a snaplen cut off
- * was sent all the same.  False: no header. */
-bool tcp_seg_read(const struct pkt *p, struct tcp_seg *s)
-{
-	const uint8_t *h = pkt_l4(p, 0, TCP_HLEN);
-	uint32_t hlen;
-
-	if (!h)
-		return false;
-	hlen = (uint32_t)(h[12] >> 4) * 4;
-	if (hlen < TCP_HLEN || hlen > p->l4len)
-		return false;
-	s->seq = get32(h + 4);
-	s->ack = get32(h + 8);
-	s->flags = h[13];
-	s->win = get16(h + 14);
-	s->index = seg_class(s->flags);
-	s->end = s->seq + (p->l4len - hlen) + !!(s->flags & TH_SYN) +
-	         !!(s->flags & TH_FIN);
-	s->opt = pkt_l4(p, TCP_HLEN, hlen - TCP_HLEN);
-	s->optlen = s->opt ? hlen - TCP_HLEN : 0;
-	return true;
-}
-
 /* ---- options ---- */
 
 enum {
@@ -292,9 +254,12 @@ static void win_sender(struct tcp_step *st, uint32_t win)
 		snd->end = s->end;
 		side_set(st->t, st->dir, SIDE_UNACKED);
 	}
-	if (s->flags & TH_ACK && (!side_has(st->t, st->dir, SIDE_MAXACK) ||
-	                          after(s->ack, snd->maxack))) {
-		snd->maxack = s->ack;
+	if (likely(s->flags & TH_ACK)) {
+		/* as often as not: no branch */
+		bool more = !side_has(st->t, st->dir, SIDE_MAXACK) |
+		            after(s->ack, snd->maxack);
+
+		snd->maxack += (s->ack - snd->maxack) & -(uint32_t)more;
 		side_set(st->t, st->dir, SIDE_MAXACK);
 	}
 }

@@ -76,10 +76,11 @@ static void way_event(struct way *w, struct op_event *ev, uint8_t type,
 /* F062 */
 static uint8_t way_info(const struct way *w, uint32_t status)
 {
+	if (likely(status & CONN_SEEN_REPLY))
+		return w->dir == DIR_REPLY ? CTINFO_ESTABLISHED_REPLY
+		                           : CTINFO_ESTABLISHED;
 	if (w->dir == DIR_REPLY)
 		return CTINFO_ESTABLISHED_REPLY;
-	if (status & CONN_SEEN_REPLY)
-		return CTINFO_ESTABLISHED;
 	return status & CONN_EXPECTED ? CTINFO_RELATED : CTINFO_NEW;
 }
 
@@ -154,8 +155,7 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 	enum trk_verdict v;
 	uint8_t orig = c->status & CONN_ORIG1 ? 1 : 0;
 
-	w->dir = w->l->land || w->l->look.sender != orig ? DIR_REPLY
-	                                                 : DIR_ORIGINAL;
+	w->dir = w->l->land | (w->l->look.sender != orig);
 	w->info = way_info(w, c->status);
 	way_context(w, &ctx, false);
 	if (unlikely(c->ext))
@@ -180,8 +180,8 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 		if (unlikely(c->ext))
 			help_existing(w, idx, v);
 		/* B3: who is killed by its first reply dies unreplied */
-		if (w->dir == DIR_REPLY && v != TRK_KILL &&
-		    !(c->status & CONN_SEEN_REPLY)) {
+		if (unlikely(!(c->status & CONN_SEEN_REPLY)) &&
+		    w->dir == DIR_REPLY && v != TRK_KILL) {
 			c->status |= CONN_SEEN_REPLY;
 			ctx.events |= EVB_REPLY;
 		}

@@ -16,6 +16,9 @@
 #include "shm/expire.h"
 #include "shm/hash.h"
 
+/* packets between that whose bytes are fetched and that which is parsed */
+#define PARSE_AHEAD 8u
+
 /* virtual time between two sweeps of a capture */
 #define SWEEP_NS NS_PER_S
 
@@ -263,6 +266,8 @@ void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
 	if (!n)
 		return;
 	for (i = 0; i < n; i++) {
+		if (i + PARSE_AHEAD < n)
+			__builtin_prefetch(pkts[i + PARSE_AHEAD].data);
 		p->lane[i].pkt = &pkts[i];
 		lane_parse(p, &p->lane[i]);
 	}
