@@ -79,20 +79,23 @@ _Static_assert(sizeof(struct line) == 64, "line");
 #define SLOT_TAG 0xff000000u
 
 struct shard {
-	/* line 0: lock and op record, written before the op's first store */
+	/* line 0: lock and op record, written before the op's first store; all
+	 * that an update without an event needs */
 	uint32_t lock; /* incarnation << 8 | slot + 1, 0 = free */
 	uint32_t op;
 	uint32_t op_idx;
 	uint32_t op_seq; /* the entry's even seq before the op */
 	uint64_t op_pkt; /* capture cursor after the op, 0 = leave it */
-	uint32_t op_owner;
-	uint32_t op_slot; /* line << 4 | i */
-	uint32_t op_line; /* line to link or to trim, 0 = none */
+	uint16_t op_owner;
+	uint16_t op_src;
+	uint32_t op_whole; /* undo_detail is valid, not undo_last_ns alone */
+	uint32_t op_slot;  /* line << 4 | i */
+	uint32_t op_line;  /* line to link or to trim, 0 = none */
 	uint32_t op_prev;
 	uint32_t op_lnext;
 	uint32_t op_cnt;
+	uint32_t op_ext;  /* record taken or given back by the op, 0 = none */
 	uint64_t op_tail; /* ring position behind the op's event, 0 = none */
-	uint64_t op_ev;
 	/* line 1: the lock holder's */
 	uint32_t free_head[2]; /* FIFO lists by family: [0] IPv4, [1] IPv6 */
 	uint32_t free_tail[2];
@@ -102,30 +105,32 @@ struct shard {
 	uint32_t ovf_bump;
 	uint32_t addr6_ready; /* entries of addr6[] that have memory */
 	uint64_t ev_seq;
+	uint64_t op_ev;
 	uint32_t op_ordinal;
 	uint16_t op_from;
-	uint16_t op_src;
-	uint32_t repairs;
-	uint32_t damaged; /* times rebuilt from the entries */
-	/* lines 2 to 4: pre-image of an entry behind its key, and of its detail
-	 */
+	uint16_t pad;
+	/* lines 2 and 3: pre-image of an entry behind its key, and of the one
+	 * word of its detail line that every packet changes */
 	uint8_t undo[CONN_UNDO_LEN];
-	struct conn_detail undo_detail;
-	uint8_t pad[24];
+	uint64_t undo_last_ns;
+	/* line 4: pre-image of its detail line */
+	struct conn_detail undo_detail __attribute__((aligned(64)));
 	/* line 5: extension records, like overflow lines */
 	uint32_t ext_free;
 	uint32_t ext_bump;
 	uint32_t ext_ready; /* records that have memory */
-	uint32_t op_ext;    /* record taken or given back by the op, 0 = none */
-	uint32_t op_enext;  /* what follows it on the free list */
+	uint32_t op_enext;  /* what follows op_ext on the free list */
 	uint32_t op_gen;    /* of the entry before an insert */
-	uint32_t spare[10];
+	uint32_t repairs;
+	uint32_t damaged; /* times rebuilt from the entries */
+	uint32_t spare[9];
 	/* lines 6 and 7: pre-image of the entry's extension record */
 	struct conn_ext undo_ext;
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct shard) == 512, "shard");
 _Static_assert(offsetof(struct shard, free_head) == 64, "shard line 1");
 _Static_assert(offsetof(struct shard, undo) == 128, "shard line 2");
+_Static_assert(offsetof(struct shard, undo_detail) == 256, "shard line 4");
 _Static_assert(offsetof(struct shard, ext_free) == 320, "shard line 5");
 
 /* areas of the table segment: AREA(name, type, count) */

@@ -8,6 +8,7 @@
 #include "shm/atomic.h"
 #include "shm/hash.h"
 #include "shm/tick.h"
+#include "shm/update.h"
 
 /* A bucket is its main line and at most this many overflow lines: 75
  * connections, as the kernel's chain limit of 50 to 80 (F046). */
@@ -28,15 +29,10 @@ uint32_t conn_find(struct table *t, const struct conn_lookup *k, uint32_t *slot,
 		for (m = line_match(l, tag); m; m &= m - 1) {
 			uint32_t i = (uint32_t)__builtin_ctz(m);
 			uint32_t idx = l->slot[i] & SLOT_IDX;
-			const struct conn *c;
 
 			if (!idx || idx >= t->cap)
 				continue;
-			c = table_conn(t, k->shard, idx);
-			if (key_equal(&c->key, &k->key) &&
-			    (!(k->key.flags & KEY_V6) ||
-			     !memcmp(table_addr6(t, k->shard, idx), &k->addr6,
-			             sizeof(k->addr6)))) {
+			if (conn_is(t, k, idx)) {
 				if (slot)
 					*slot = li << 4 | i;
 				return idx;
@@ -152,39 +148,19 @@ static void event_prepare(struct table *t, uint32_t sh, uint32_t idx,
 
 /* ---- the op record ---- */
 
-static inline void op_begin(struct table *t, uint32_t sh, uint32_t idx,
-                            enum op op, uint32_t ext)
+static inline void insert_begin(struct table *t, uint32_t sh, uint32_t idx,
+                                uint32_t ext)
 {
 	struct shard *q = &t->shard[sh];
-	const struct conn *c = table_conn(t, sh, idx);
 
 	q->op_idx = idx;
-	q->op_seq = c->seq;
-	q->op_pkt = 0;
-	q->op_src = 0;
-	q->op_owner = t->me;
+	q->op_seq = table_conn(t, sh, idx)->seq;
+	q->op_owner = (uint16_t)t->me;
 	q->op_tail = 0;
 	q->op_cnt = q->count;
 	q->op_ext = ext;
-	q->op_gen = c->gen;
-	if (op == OP_UPDATE) {
-		const struct conn_ext *x = table_ext(t, sh, c->ext);
-
-		if (unlikely(x))
-			q->undo_ext = *x;
-		memcpy(q->undo, (const char *)c + CONN_UNDO_FROM,
-		       CONN_UNDO_LEN);
-		if (t->detail)
-			q->undo_detail = *table_detail(t, sh, idx);
-	}
-	shm_store_release(&q->op, (uint32_t)op);
-}
-
-static inline void op_window_open(struct conn *c)
-{
-	shm_wmb();
-	shm_store(&c->seq, c->seq + 1);
-	shm_wmb();
+	q->op_gen = table_conn(t, sh, idx)->gen;
+	shm_store_release(&q->op, OP_INSERT);
 }
 
 static inline void op_cursor_note(struct shard *q, struct op_cursor cur)
@@ -334,7 +310,8 @@ void op_undo(struct table *t, uint32_t sh)
 			ext_undo(t, sh);
 		memcpy((char *)c + CONN_UNDO_FROM, q->undo, CONN_UNDO_LEN);
 		if (t->detail)
-			*table_detail(t, sh, q->op_idx) = q->undo_detail;
+			undo_detail(t, sh, q->op_idx,
+			            table_detail(t, sh, q->op_idx));
 		x = table_ext(t, sh, c->ext);
 		if (x)
 			*x = q->undo_ext;
@@ -588,9 +565,9 @@ uint32_t op_insert(struct table *t, const struct conn_lookup *k,
 	if (unlikely(ext))
 		xi = q->op_ext;
 	c = table_conn(t, sh, idx);
-	op_begin(t, sh, idx, OP_INSERT, xi);
+	insert_begin(t, sh, idx, xi);
 	index_take(t, sh, idx);
-	op_window_open(c);
+	window_open(c);
 	c->gen++;
 	c->key = k->key;
 	if (k->key.flags & KEY_V6)
@@ -623,8 +600,9 @@ uint32_t op_insert(struct table *t, const struct conn_lookup *k,
 
 void op_update_begin(struct table *t, uint32_t sh, uint32_t idx)
 {
-	op_begin(t, sh, idx, OP_UPDATE, 0);
-	op_window_open(table_conn(t, sh, idx));
+	struct spot s = spot_of(t, sh, idx);
+
+	update_open(t, &s, true);
 }
 
 struct conn_ext *op_update_ext(struct table *t, uint32_t sh, uint32_t idx)
@@ -646,17 +624,19 @@ struct conn_ext *op_update_ext(struct table *t, uint32_t sh, uint32_t idx)
 void op_update_commit(struct table *t, uint32_t sh, uint32_t idx,
                       const struct op_event *ev, struct op_cursor cur)
 {
-	struct conn *c = table_conn(t, sh, idx);
-	uint32_t *chk = table_chk(t, sh, idx);
+	struct spot s = spot_of(t, sh, idx);
+	uint32_t *chk = table_chk(t, sh, idx), deadline = s.c->deadline;
 
-	/* the reaper must look again, if the deadline moved forward in time:
-	 * early is harmless, late is not, so this is before the commit */
-	if (unlikely(tick_left(c->deadline, *chk) < 0))
-		shm_store(chk, c->deadline ? c->deadline : 1);
-	if (ev && ev->type)
-		event_prepare(t, sh, idx, ev);
-	op_cursor_note(&t->shard[sh], cur);
-	shm_store_release(&c->seq, c->seq + 1); /* commit */
+	if (!ev || !ev->type) {
+		update_close(t, &s, cur);
+		return;
+	}
+	/* as in update_close() */
+	if (unlikely(tick_left(deadline, *chk) < 0))
+		shm_store(chk, deadline ? deadline : 1);
+	event_prepare(t, sh, idx, ev);
+	op_cursor_note(s.q, cur);
+	shm_store_release(&s.c->seq, s.c->seq + 1); /* commit */
 	op_finish(t, sh);
 }
 
@@ -672,6 +652,7 @@ void op_delete_commit(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
 	/* plan, then turn the update under way into a delete: both are taken
 	 * back by the same undo image */
 	q->op_slot = slot;
+	q->op_cnt = q->count;
 	trim_plan(t, sh, hash_bucket(t, h), slot);
 	if (unlikely(q->op_ext)) {
 		/* taken in this very window: give it back while an undo would

@@ -231,8 +231,7 @@ static void lock_wait(struct table *t, uint32_t sh, uint32_t word,
 	}
 }
 
-static __attribute__((noinline)) void shard_lock_slow(struct table *t,
-                                                      uint32_t sh)
+void shard_lock_slow(struct table *t, uint32_t sh)
 {
 	uint32_t *lock = &t->shard[sh].lock, word, seen = 0, spins;
 	uint64_t since = 0;
@@ -258,17 +257,6 @@ static __attribute__((noinline)) void shard_lock_slow(struct table *t,
 taken:
 	if (since)
 		shm_store(&table_proc(t, t->me)->blocked_lock, 0);
-}
-
-void shard_lock(struct table *t, uint32_t sh)
-{
-	if (unlikely(shm_cas(&t->shard[sh].lock, 0, t->word) != 0))
-		shard_lock_slow(t, sh);
-}
-
-void shard_unlock(struct table *t, uint32_t sh)
-{
-	shm_store_release(&t->shard[sh].lock, 0);
 }
 
 void counters_more(struct counters *cs, uint32_t counter, uint32_t add)

@@ -35,8 +35,18 @@ void proc_detach(struct table *t);
 /* Takes a shard's lock; repairs what a dead holder left.  Never fails: a
  * holder that is alive but does not move is named to the supervisor, which
  * kills it. */
-void shard_lock(struct table *t, uint32_t sh);
-void shard_unlock(struct table *t, uint32_t sh);
+void shard_lock_slow(struct table *t, uint32_t sh);
+
+static inline void shard_lock(struct table *t, uint32_t sh)
+{
+	if (unlikely(shm_cas(&t->shard[sh].lock, 0, t->word) != 0))
+		shard_lock_slow(t, sh);
+}
+
+static inline void shard_unlock(struct table *t, uint32_t sh)
+{
+	shm_store_release(&t->shard[sh].lock, 0);
+}
 
 /*
  * Counters that belong to the packet `cur` is about: applied with it or not at
@@ -75,6 +85,12 @@ static inline void counters_init(struct counters *cs)
 {
 	cs->ones = 0;
 	cs->n = 0;
+}
+
+/* what happens to a packet but once */
+static inline void counters_one(struct counters *cs, enum counter c)
+{
+	cs->ones |= 1u << c;
 }
 
 static inline void counters_add(struct counters *cs, uint32_t counter,

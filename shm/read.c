@@ -5,6 +5,7 @@
 
 #include "shm/atomic.h"
 #include "shm/ops.h"
+#include "shm/update.h"
 
 #define READ_SPINS 200000u
 #define READ_HOPS  64u
@@ -27,7 +28,8 @@ static int read_torn(const struct table *t, uint32_t sh, uint32_t idx,
 		return -1;
 	memcpy(&v->conn, c, CONN_UNDO_FROM);
 	memcpy((char *)&v->conn + CONN_UNDO_FROM, q->undo, CONN_UNDO_LEN);
-	v->detail = q->undo_detail;
+	if (t->detail)
+		undo_detail(t, sh, idx, &v->detail);
 	v->conn.seq = a - 1;
 	if (v->conn.key.flags & KEY_V6)
 		v->addr6 = *table_addr6(t, sh, idx);

@@ -6,6 +6,7 @@
 #include "shm/atomic.h"
 #include "shm/hash.h"
 #include "shm/ops.h"
+#include "shm/update.h"
 
 void shard_repair(struct table *t, uint32_t sh)
 {
@@ -153,7 +154,8 @@ uint32_t shard_rebuild(struct table *t, uint32_t sh)
 
 		memcpy((char *)c + CONN_UNDO_FROM, q->undo, CONN_UNDO_LEN);
 		if (t->detail)
-			*table_detail(t, sh, q->op_idx) = q->undo_detail;
+			undo_detail(t, sh, q->op_idx,
+			            table_detail(t, sh, q->op_idx));
 		if (table_ext(t, sh, c->ext))
 			*table_ext(t, sh, c->ext) = q->undo_ext;
 		shm_store_release(&c->seq, q->op_seq + 4);

@@ -26,6 +26,7 @@
 #include "shm/expire.h"
 #include "shm/hash.h"
 #include "shm/read.h"
+#include "shm/update.h"
 
 /* buckets that early drop looks through (F235) */
 #define EARLY_DROP_LINES 8u
@@ -42,7 +43,7 @@ static void count_class(struct way *w)
 		[CTINFO_INVALID] = CTR_INVALID,
 	};
 
-	counters_add(&w->cs, counter[w->info], 1);
+	counters_one(&w->cs, counter[w->info]);
 }
 
 /* the end of a packet that changed no connection */
@@ -86,14 +87,13 @@ static uint8_t way_info(const struct way *w, uint32_t status)
 
 static void way_context(const struct way *w, struct trk_ctx *c, bool first)
 {
-	memset(c, 0, sizeof(*c));
-	c->pkt = w->l->pkt;
-	c->pol = w->p->pol;
-	c->id = w->l->trk_id;
-	c->dir = w->dir;
-	c->first = first;
-	c->mirror = w->p->mirror;
-	c->now = w->now;
+	*c = (struct trk_ctx){.pkt = w->l->pkt,
+	                      .pol = w->p->pol,
+	                      .id = w->l->trk_id,
+	                      .dir = w->dir,
+	                      .first = first,
+	                      .mirror = w->p->mirror,
+	                      .now = w->now};
 }
 
 static void conn_account(struct conn *c, const struct way *w)
@@ -143,39 +143,82 @@ static void help_existing(struct way *w, uint32_t idx, enum trk_verdict v)
 	due_lower(w->p, c->deadline);
 }
 
+/* The tracker killed the connection (F121). */
+static void existing_kill(struct way *w, const struct spot *s, uint32_t slot,
+                          uint16_t bits)
+{
+	struct table *t = w->p->t;
+	uint64_t master = conn_ending(t, s->sh, s->idx, w->l->pkt->ts_ns,
+	                              w->now, w->p->pol->events != 0);
+	struct op_event ev = {.reason = REASON_TCP_RESET};
+
+	counters_one(&w->cs, CTR_DELETE);
+	if (w->p->pol->events)
+		way_event(w, &ev, EVENT_DESTROY, bits, s->idx);
+	counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
+	op_delete_commit(t, s->sh, s->idx, slot, &ev, w->cur);
+	counters_commit(t);
+	budget_give(t, w->p->pol->max);
+	conn_forget(t, master, w->l->pkt->ts_ns, w->now,
+	            w->p->pol->events != 0);
+}
+
+/* The connection goes on; `bits` is what there is to tell, or 0. */
+static void existing_commit(struct way *w, const struct spot *s, uint16_t bits)
+{
+	struct table *t = w->p->t;
+	struct op_event ev = {0};
+
+	if (likely(!bits || !w->p->pol->events)) {
+		counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
+		update_close(t, s, w->cur);
+	} else {
+		way_event(w, &ev, EVENT_UPDATE, bits, s->idx);
+		counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
+		op_update_commit(t, s->sh, s->idx, &ev, w->cur);
+	}
+	counters_commit(t);
+}
+
+/* The old connection is over, the packet a new one's (F080). */
+static void existing_reopen(struct way *w, const struct spot *s, uint32_t slot)
+{
+	struct table *t = w->p->t;
+
+	op_update_commit(t, s->sh, s->idx, NULL, (struct op_cursor){0, 0});
+	conn_end(t, s->sh, s->idx, slot, REASON_REOPEN, w->l->pkt->ts_ns,
+	         w->now, w->p->pol->max, w->p->pol->events != 0, CTR_COUNT);
+	w->p->told = true;
+}
+
 /* The packet belongs to entry `idx`.  False: that was the end of the old
  * connection, the packet is to be tried as the first of a new one (F080). */
 static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 {
 	struct table *t = w->p->t;
-	uint8_t sh = w->l->look.shard;
-	struct conn *c = table_conn(t, sh, idx);
-	struct op_event ev = {0};
+	struct spot s = spot_of(t, w->l->look.shard, idx);
+	struct conn *c = s.c;
 	struct trk_ctx ctx;
 	enum trk_verdict v;
-	uint8_t orig = c->status & CONN_ORIG1 ? 1 : 0;
 
-	w->dir = w->l->land | (w->l->look.sender != orig);
+	w->dir = w->l->land | (w->l->look.sender != !!(c->status & CONN_ORIG1));
 	w->info = way_info(w, c->status);
 	way_context(w, &ctx, false);
 	if (unlikely(c->ext))
 		ctx.timeouts =
-			rules_timeouts(w->p->pol, table_ext(t, sh, c->ext));
-	counters_add(&w->cs, CTR_FOUND, 1);
-	op_update_begin(t, sh, idx);
+			rules_timeouts(w->p->pol, table_ext(t, s.sh, c->ext));
+	counters_one(&w->cs, CTR_FOUND);
+	update_open(t, &s, false);
 	v = w->l->trk->packet(&ctx, c);
 	invalid_note(w->p->pol, &ctx);
 	if (unlikely(v == TRK_REPEAT)) {
-		op_update_commit(t, sh, idx, NULL, (struct op_cursor){0, 0});
-		conn_end(t, sh, idx, slot, REASON_REOPEN, w->l->pkt->ts_ns,
-		         w->now, w->p->pol->max, w->p->pol->events != 0,
-		         CTR_COUNT);
-		w->p->told = true;
+		existing_reopen(w, &s, slot);
 		return false;
 	}
 	conn_refresh(w, c, &ctx, v);
 	if (v == TRK_INVALID) {
 		w->info = CTINFO_INVALID;
+		ctx.events = 0;
 	} else {
 		if (unlikely(c->ext))
 			help_existing(w, idx, v);
@@ -185,31 +228,14 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 			c->status |= CONN_SEEN_REPLY;
 			ctx.events |= EVB_REPLY;
 		}
-		if (t->detail)
-			table_detail(t, sh, idx)->last_ns = w->l->pkt->ts_ns;
+		if (s.x)
+			s.x->last_ns = w->l->pkt->ts_ns;
 	}
 	count_class(w);
-	if (unlikely(v == TRK_KILL)) {
-		uint64_t master = conn_ending(t, sh, idx, w->l->pkt->ts_ns,
-		                              w->now, w->p->pol->events != 0);
-
-		counters_add(&w->cs, CTR_DELETE, 1);
-		ev.reason = REASON_TCP_RESET;
-		if (w->p->pol->events)
-			way_event(w, &ev, EVENT_DESTROY, ctx.events, idx);
-		counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
-		op_delete_commit(t, sh, idx, slot, &ev, w->cur);
-		counters_commit(t);
-		budget_give(t, w->p->pol->max);
-		conn_forget(t, master, w->l->pkt->ts_ns, w->now,
-		            w->p->pol->events != 0);
-		return true;
-	}
-	if (v != TRK_INVALID && ctx.events && w->p->pol->events)
-		way_event(w, &ev, EVENT_UPDATE, ctx.events, idx);
-	counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
-	op_update_commit(t, sh, idx, &ev, w->cur);
-	counters_commit(t);
+	if (unlikely(v == TRK_KILL))
+		existing_kill(w, &s, slot, ctx.events);
+	else
+		existing_commit(w, &s, ctx.events);
 	return true;
 }
 
@@ -468,6 +494,17 @@ static void apply_new(struct way *w)
 
 /* ---- dispatch ---- */
 
+/* met in its bucket when its time had come: ended on the spot (F061, F232) */
+static void way_overdue(struct way *w, uint32_t sh, uint32_t idx, uint32_t slot)
+{
+	struct table *t = w->p->t;
+
+	conn_end(t, sh, idx, slot, REASON_TIMEOUT,
+	         expire_ns(t, table_conn(t, sh, idx)->deadline, w->l->now_ns),
+	         w->now, w->p->pol->max, w->p->pol->events != 0, CTR_COUNT);
+	w->p->told = true;
+}
+
 /* The living entry of a key, or 0. */
 static uint32_t way_find(struct way *w, const struct conn_lookup *k,
                          uint32_t *slot)
@@ -480,13 +517,28 @@ static uint32_t way_find(struct way *w, const struct conn_lookup *k,
 	if (!idx ||
 	    !tick_expired(table_conn(t, k->shard, idx)->deadline, w->now))
 		return idx;
-	/* F061, F232: met in its bucket, ended on the spot */
-	conn_end(t, k->shard, idx, *slot, REASON_TIMEOUT,
-	         expire_ns(t, table_conn(t, k->shard, idx)->deadline,
-	                   w->l->now_ns),
-	         w->now, w->p->pol->max, w->p->pol->events != 0, CTR_COUNT);
-	w->p->told = true;
+	way_overdue(w, k->shard, idx, *slot);
 	return 0;
+}
+
+/* The same for the packet's own key, whose entry is nearly always that of the
+ * first word that fits. */
+static uint32_t way_find_own(struct way *w, uint32_t *slot)
+{
+	const struct conn_lookup *k = &w->l->look;
+	const struct line *line = w->l->line;
+	uint32_t m = line_match(line, hash_tag(k->hash)), i, idx;
+
+	if (unlikely(!m))
+		return line->next ? way_find(w, k, slot) : 0;
+	i = (uint32_t)__builtin_ctz(m);
+	idx = line->slot[i] & SLOT_IDX;
+	if (unlikely(!idx || idx >= w->p->t->cap || !conn_is(w->p->t, k, idx) ||
+	             tick_expired(table_conn(w->p->t, k->shard, idx)->deadline,
+	                          w->now)))
+		return way_find(w, k, slot);
+	*slot = hash_bucket(w->p->t, k->hash) << 4 | i;
+	return idx;
 }
 
 /* the same tuple in other zones */
@@ -558,7 +610,7 @@ static void apply_track(struct way *w)
 	if (unlikely(w->p->pol->zone_dirs))
 		idx = way_find_zones(w, &slot);
 	else
-		idx = way_find(w, k, &slot);
+		idx = way_find_own(w, &slot);
 	if (!idx || !apply_existing(w, idx, slot))
 		apply_new(w);
 	shard_unlock(t, k->shard);
@@ -678,7 +730,10 @@ void lane_apply(struct pipeline *p, struct lane *l)
 	w.cur.src = 0;
 	w.clash = false;
 	counters_init(&w.cs);
-	counters_add(&w.cs, CTR_FRAMES, 1);
+	counters_one(&w.cs, CTR_FRAMES);
 	p->last_pkt = l->pkt->frame;
-	apply_lane(&w);
+	if (likely(l->kind == LANE_TRACK))
+		apply_track(&w);
+	else
+		apply_lane(&w);
 }

@@ -119,6 +119,8 @@ void lane_datagram(struct pipeline *p, struct lane *l, struct pkt *pkt)
 	}
 	if (l->kind == LANE_TRACK && p->capture && p->nworker > 1)
 		help_watch(p, l);
+	l->line = table_line(p->t, l->look.shard,
+	                     hash_bucket(p->t, l->look.hash));
 	if (!pipeline_mine(p, l->look.shard))
 		l->kind = LANE_SKIP;
 }
@@ -150,8 +152,7 @@ static void lane_parse(struct pipeline *p, struct lane *l)
 	}
 	lane_datagram(p, l, l->pkt);
 	if (l->kind >= LANE_RELATED)
-		__builtin_prefetch(table_line(p->t, l->look.shard,
-		                              hash_bucket(p->t, l->look.hash)));
+		__builtin_prefetch(l->line);
 }
 
 /* ---- locate ---- */
@@ -159,18 +160,20 @@ static void lane_parse(struct pipeline *p, struct lane *l)
 static void lane_locate(const struct pipeline *p, const struct lane *l)
 {
 	const struct table *t = p->t;
-	const struct line *line;
+	const struct shard *q = &t->shard[l->look.shard];
 	uint32_t m, idx;
 	const char *c;
 
 	if (l->kind < LANE_RELATED)
 		return;
-	line = table_line(t, l->look.shard, hash_bucket(t, l->look.hash));
-	__builtin_prefetch(&t->shard[l->look.shard], 1);
-	m = line_match(line, hash_tag(l->look.hash));
+	/* lock and record, and the pre-image of an update */
+	__builtin_prefetch(q, 1);
+	__builtin_prefetch(q->undo, 1);
+	__builtin_prefetch(q->undo + CACHE_LINE, 1);
+	m = line_match(l->line, hash_tag(l->look.hash));
 	if (!m)
 		return;
-	idx = shm_load(&line->slot[__builtin_ctz(m)]) & SLOT_IDX;
+	idx = shm_load(&l->line->slot[__builtin_ctz(m)]) & SLOT_IDX;
 	if (unlikely(idx >= t->cap))
 		return;
 	c = (const char *)table_conn(t, l->look.shard, idx);

@@ -41,7 +41,8 @@ struct lane {
 	struct pkt *pkt;
 	const struct tracker *trk;
 	struct conn_lookup look;
-	uint64_t now_ns; /* table time of this packet */
+	const struct line *line; /* of the index, where `look` belongs */
+	uint64_t now_ns;         /* table time of this packet */
 	uint8_t kind;
 	uint8_t trk_id;
 	bool land;        /* both endpoints are the same (shm.md: LAND) */

@@ -9,6 +9,7 @@
 #include "shm/check.h"
 #include "shm/proc.h"
 #include "shm/read.h"
+#include "shm/update.h"
 #include "tests/lib/keys.h"
 
 /* `max` of the budget: portions of two connections */
@@ -121,6 +122,25 @@ static void update_ext(struct packet *p, uint32_t sh, uint32_t idx)
 		ext_write(x, p->r);
 }
 
+/* opens the window and writes: all, or what a pre-image without the whole
+ * detail line is enough for */
+static struct spot packet_write(struct packet *p, uint32_t sh, uint32_t idx,
+                                uint64_t r)
+{
+	struct spot s = spot_of(p->t, sh, idx);
+	bool whole = p->r >> 47 & 1;
+
+	if (whole)
+		op_update_begin(p->t, sh, idx);
+	else
+		update_open(p->t, &s, false);
+	entry_write(s.c, whole ? s.x : NULL, r, false);
+	if (s.x)
+		s.x->last_ns = r;
+	update_ext(p, sh, idx);
+	return s;
+}
+
 static bool packet_insert(struct packet *p, struct op_cursor cur)
 {
 	struct conn init;
@@ -149,11 +169,7 @@ static void packet_delete(struct packet *p, const struct conn_lookup *k,
 	struct op_event ev;
 
 	packet_event(p, p->r >> 45 & 3 ? EVENT_DESTROY : EVENT_PAD, &ev);
-	op_update_begin(p->t, k->shard, idx);
-	entry_write(table_conn(p->t, k->shard, idx),
-	            p->t->detail ? table_detail(p->t, k->shard, idx) : NULL,
-	            p->r * 3, false);
-	update_ext(p, k->shard, idx);
+	packet_write(p, k->shard, idx, p->r * 3);
 	op_delete_commit(p->t, k->shard, idx, slot, &ev, cur);
 	budget_give(p->t, 0);
 }
@@ -161,14 +177,14 @@ static void packet_delete(struct packet *p, const struct conn_lookup *k,
 static void packet_update(struct packet *p, uint32_t idx)
 {
 	struct op_event ev;
+	struct spot s;
 
 	packet_event(p, p->r >> 45 & 1 ? EVENT_UPDATE : EVENT_PAD, &ev);
-	op_update_begin(p->t, p->k->shard, idx);
-	entry_write(table_conn(p->t, p->k->shard, idx),
-	            p->t->detail ? table_detail(p->t, p->k->shard, idx) : NULL,
-	            p->r, false);
-	update_ext(p, p->k->shard, idx);
-	op_update_commit(p->t, p->k->shard, idx, &ev, packet_cursor(p));
+	s = packet_write(p, p->k->shard, idx, p->r);
+	if (ev.type)
+		op_update_commit(p->t, p->k->shard, idx, &ev, packet_cursor(p));
+	else
+		update_close(p->t, &s, packet_cursor(p));
 }
 
 static void packet_counters(struct packet *p, uint32_t counter)
