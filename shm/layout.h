@@ -88,9 +88,9 @@ struct shard {
 	uint64_t op_pkt; /* capture cursor after the op, 0 = leave it */
 	uint16_t op_owner;
 	uint16_t op_src;
-	uint32_t op_whole; /* undo_detail is valid, not undo_last_ns alone */
-	uint32_t op_slot;  /* line << 4 | i */
-	uint32_t op_line;  /* line to link or to trim, 0 = none */
+	uint32_t op_ordinal;
+	uint32_t op_slot; /* line << 4 | i */
+	uint32_t op_line; /* line to link or to trim, 0 = none */
 	uint32_t op_prev;
 	uint32_t op_lnext;
 	uint32_t op_cnt;
@@ -106,16 +106,9 @@ struct shard {
 	uint32_t addr6_ready; /* entries of addr6[] that have memory */
 	uint64_t ev_seq;
 	uint64_t op_ev;
-	uint32_t op_ordinal;
-	uint16_t op_from;
-	uint16_t pad;
-	/* lines 2 and 3: pre-image of an entry behind its key, and of the one
-	 * word of its detail line that every packet changes */
-	uint8_t undo[CONN_UNDO_LEN];
-	uint64_t undo_last_ns;
-	/* line 4: pre-image of its detail line */
-	struct conn_detail undo_detail __attribute__((aligned(64)));
-	/* line 5: extension records, like overflow lines */
+	uint32_t op_from;
+	uint32_t pad;
+	/* line 2: extension records, like overflow lines */
 	uint32_t ext_free;
 	uint32_t ext_bump;
 	uint32_t ext_ready; /* records that have memory */
@@ -124,14 +117,26 @@ struct shard {
 	uint32_t repairs;
 	uint32_t damaged; /* times rebuilt from the entries */
 	uint32_t spare[9];
-	/* lines 6 and 7: pre-image of the entry's extension record */
-	struct conn_ext undo_ext;
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct shard) == 512, "shard");
+_Static_assert(sizeof(struct shard) == 192, "shard");
 _Static_assert(offsetof(struct shard, free_head) == 64, "shard line 1");
-_Static_assert(offsetof(struct shard, undo) == 128, "shard line 2");
-_Static_assert(offsetof(struct shard, undo_detail) == 256, "shard line 4");
-_Static_assert(offsetof(struct shard, ext_free) == 320, "shard line 5");
+_Static_assert(offsetof(struct shard, ext_free) == 128, "shard line 2");
+
+/*
+ * What an update or delete under way overwrites.  A process holds one shard at
+ * a time, so it needs one of these, and it stands in its ring header, where it
+ * stays in the processor's nearest cache; the record's op_owner says in whose.
+ * A successor in the slot does not touch it before the shard is repaired.
+ */
+struct undo {
+	uint8_t entry[CONN_UNDO_LEN]; /* behind its key */
+	uint64_t last_ns;             /* of the detail line */
+	uint32_t whole;               /* `detail` is valid, not last_ns alone */
+	uint32_t pad[3];
+	struct conn_detail detail;
+	struct conn_ext ext; /* if the entry has a record */
+};
+_Static_assert(sizeof(struct undo) == 320, "undo");
 
 /* areas of the table segment: AREA(name, type, count) */
 enum area {
@@ -259,6 +264,7 @@ struct ring_header {
 	uint32_t credit; /* of the connection budget, not used up */
 	uint32_t spare;
 	uint64_t cursor[NSOURCE] __attribute__((aligned(64)));
+	struct undo undo __attribute__((aligned(64)));
 	/* Counters that belong to the packet with cursor `pend_cursor`: written
 	 * before the cursor moves, applied after.  Recovery applies them iff
 	 * the cursor did move. */

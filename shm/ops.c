@@ -304,17 +304,9 @@ void op_undo(struct table *t, uint32_t sh)
 	if (q->op == OP_INSERT) {
 		insert_undo(t, sh);
 	} else if (c->seq == q->op_seq + 1) {
-		struct conn_ext *x;
-
 		if (q->op == OP_UPDATE)
 			ext_undo(t, sh);
-		memcpy((char *)c + CONN_UNDO_FROM, q->undo, CONN_UNDO_LEN);
-		if (t->detail)
-			undo_detail(t, sh, q->op_idx,
-			            table_detail(t, sh, q->op_idx));
-		x = table_ext(t, sh, c->ext);
-		if (x)
-			*x = q->undo_ext;
+		undo_entry(t, sh, q->op_idx, undo_of(t, q));
 	}
 	if (c->seq == q->op_seq + 1)
 		shm_store_release(&c->seq, q->op_seq + 4);

@@ -148,17 +148,11 @@ uint32_t shard_rebuild(struct table *t, uint32_t sh)
 	/* a torn update or delete has its pre-image; a torn insert was never
 	 * there */
 	if ((q->op == OP_UPDATE || q->op == OP_DELETE) && q->op_idx &&
-	    q->op_idx < t->cap &&
+	    q->op_idx < t->cap && undo_of(t, q) &&
 	    table_conn(t, sh, q->op_idx)->seq == q->op_seq + 1) {
-		struct conn *c = table_conn(t, sh, q->op_idx);
-
-		memcpy((char *)c + CONN_UNDO_FROM, q->undo, CONN_UNDO_LEN);
-		if (t->detail)
-			undo_detail(t, sh, q->op_idx,
-			            table_detail(t, sh, q->op_idx));
-		if (table_ext(t, sh, c->ext))
-			*table_ext(t, sh, c->ext) = q->undo_ext;
-		shm_store_release(&c->seq, q->op_seq + 4);
+		undo_entry(t, sh, q->op_idx, undo_of(t, q));
+		shm_store_release(&table_conn(t, sh, q->op_idx)->seq,
+		                  q->op_seq + 4);
 	}
 	/* from here on a second repair starts the rebuild over */
 	shm_store_release(&q->op, OP_REBUILD);

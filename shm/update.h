@@ -46,22 +46,23 @@ static inline void window_open(struct conn *c)
 static inline void update_open(struct table *t, const struct spot *s,
                                bool whole)
 {
-	struct shard *q = s->q;
+	struct undo *u = &t->ring[t->me].hdr->undo;
 	const struct conn *c = s->c;
+	struct shard *q = s->q;
 
 	q->op_idx = s->idx;
 	q->op_seq = c->seq;
 	q->op_owner = (uint16_t)t->me;
-	q->op_whole = whole;
 	q->op_tail = 0;
 	q->op_ext = 0;
-	memcpy(q->undo, (const char *)c + CONN_UNDO_FROM, CONN_UNDO_LEN);
+	memcpy(u->entry, (const char *)c + CONN_UNDO_FROM, CONN_UNDO_LEN);
+	u->whole = whole;
 	if (s->x && whole)
-		q->undo_detail = *s->x;
+		u->detail = *s->x;
 	else if (s->x)
-		q->undo_last_ns = s->x->last_ns;
+		u->last_ns = s->x->last_ns;
 	if (unlikely(table_ext(t, s->sh, c->ext)))
-		q->undo_ext = *table_ext(t, s->sh, c->ext);
+		u->ext = *table_ext(t, s->sh, c->ext);
 	shm_store_release(&q->op, OP_UPDATE);
 	window_open(s->c);
 }
@@ -86,19 +87,44 @@ static inline void update_close(struct table *t, const struct spot *s,
 	shm_store_release(&q->op, OP_IDLE);
 }
 
-/* The pre-image of the detail line of the entry whose window is open. */
-static inline void undo_detail(const struct table *t, uint32_t sh, uint32_t idx,
+/* The pre-image of what the shard's record is about; NULL: it is damaged. */
+static inline const struct undo *undo_of(const struct table *t,
+                                         const struct shard *q)
+{
+	uint32_t owner = shm_load(&q->op_owner);
+
+	if (owner >= NRING || !t->ring[owner].hdr)
+		return NULL;
+	return &t->ring[owner].hdr->undo;
+}
+
+/* What the detail line was, in place or as a copy. */
+static inline void undo_detail(const struct undo *u, struct conn_detail *line,
                                struct conn_detail *x)
 {
-	const struct shard *q = &t->shard[sh];
-
-	if (q->op_whole) {
-		*x = q->undo_detail;
+	if (u->whole) {
+		*x = u->detail;
 		return;
 	}
-	if (x != table_detail(t, sh, idx))
-		*x = *table_detail(t, sh, idx);
-	x->last_ns = q->undo_last_ns;
+	if (x != line)
+		*x = *line;
+	x->last_ns = u->last_ns;
+}
+
+/* Puts the entry back; its seq is the caller's. */
+static inline void undo_entry(struct table *t, uint32_t sh, uint32_t idx,
+                              const struct undo *u)
+{
+	struct conn *c = table_conn(t, sh, idx);
+	struct conn_ext *x;
+
+	memcpy((char *)c + CONN_UNDO_FROM, u->entry, CONN_UNDO_LEN);
+	if (t->detail)
+		undo_detail(u, table_detail(t, sh, idx),
+		            table_detail(t, sh, idx));
+	x = table_ext(t, sh, c->ext);
+	if (x)
+		*x = u->ext;
 }
 
 #endif

@@ -284,12 +284,15 @@ static void win_retrans(struct tcp_step *st)
 {
 	struct tcp_priv *t = st->t;
 	const struct tcp_seg *s = &st->s;
+	uint32_t differs;
 
 	if (s->index != ACK)
 		return;
-	if (t->last_dir == st->dir && t->last_seq == s->seq &&
-	    t->last_ack == s->ack && t->last_end == s->end &&
-	    t->last_win == s->win) {
+	/* one branch: half of the packets differ in the direction alone */
+	differs = (t->last_dir ^ st->dir) | (t->last_seq ^ s->seq) |
+	          (t->last_ack ^ s->ack) | (t->last_end ^ s->end) |
+	          (uint32_t)(t->last_win ^ s->win);
+	if (unlikely(!differs)) {
 		t->retrans++;
 		return;
 	}

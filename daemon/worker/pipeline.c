@@ -160,16 +160,12 @@ static void lane_parse(struct pipeline *p, struct lane *l)
 static void lane_locate(const struct pipeline *p, const struct lane *l)
 {
 	const struct table *t = p->t;
-	const struct shard *q = &t->shard[l->look.shard];
 	uint32_t m, idx;
 	const char *c;
 
 	if (l->kind < LANE_RELATED)
 		return;
-	/* lock and record, and the pre-image of an update */
-	__builtin_prefetch(q, 1);
-	__builtin_prefetch(q->undo, 1);
-	__builtin_prefetch(q->undo + CACHE_LINE, 1);
+	__builtin_prefetch(&t->shard[l->look.shard], 1);
 	m = line_match(l->line, hash_tag(l->look.hash));
 	if (!m)
 		return;
