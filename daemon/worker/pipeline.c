@@ -258,12 +258,10 @@ static void capture_sweep(struct pipeline *p, uint64_t now_ns, uint64_t frame)
 	pipeline_sweep(p, now_ns);
 }
 
-void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
+static void pipeline_part(struct pipeline *p, struct pkt *pkts, unsigned int n)
 {
 	unsigned int i;
 
-	if (!n)
-		return;
 	for (i = 0; i < n; i++) {
 		if (i + PARSE_AHEAD < n)
 			__builtin_prefetch(pkts[i + PARSE_AHEAD].data);
@@ -272,7 +270,6 @@ void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
 	}
 	for (i = 0; i < n; i++)
 		lane_locate(p, &p->lane[i]);
-	counters_open(p->t, pkts[0].frame);
 	if (p->capture)
 		batch_times_capture(p, n);
 	else
@@ -284,10 +281,21 @@ void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
 		if (p->lane[i].kind != LANE_SKIP)
 			lane_apply(p, &p->lane[i]);
 	}
+}
+
+void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
+{
+	struct ring_header *h = p->t->ring[p->t->me].hdr;
+	unsigned int i;
+
+	if (!n)
+		return;
+	counters_open(p->t, pkts[0].frame);
+	for (i = 0; i < n; i += PIPELINE_PART)
+		pipeline_part(p, pkts + i,
+		              n - i < PIPELINE_PART ? n - i : PIPELINE_PART);
 	counters_close(p->t);
 	if (p->capture) {
-		struct ring_header *h = p->t->ring[p->t->me].hdr;
-
 		shm_store(&h->done, pkts[n - 1].frame);
 		if (p->clock_ns > shm_load(&p->t->hdr->clock_ns))
 			shm_store(&p->t->hdr->clock_ns, p->clock_ns);

@@ -24,6 +24,9 @@
 #include "shm/proc.h"
 
 #define PIPELINE_BATCH 64u
+/* that go through the stages together: as many as make up for the memory's
+ * delay, and no more than the nearest cache has room for */
+#define PIPELINE_PART 32u
 
 /* where a packet of the batch stands */
 enum lane_kind {
@@ -68,7 +71,7 @@ struct pipeline {
 	const struct decap *decap; /* NULL: no tunnel is stepped into */
 	struct fragments *frags;   /* NULL: all are refused */
 	bool told; /* an event was published since it was last false */
-	struct lane lane[PIPELINE_BATCH];
+	struct lane lane[PIPELINE_PART];
 };
 
 void pipeline_init(struct pipeline *p, struct table *t, uint32_t worker,
