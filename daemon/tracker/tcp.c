@@ -35,6 +35,7 @@
 
 #include "shm/tick.h"
 #include "daemon/tracker/common.h"
+#include "daemon/tracker/tcp_plain.h"
 
 static const char *const tcp_states[] = {[NO] = "NONE",
 #define X(abbr, name, seconds, key, meaning) [abbr] = #name,
@@ -441,7 +442,8 @@ static enum trk_verdict tcp_enter(struct tcp_step *st)
 	return TRK_ACCEPT;
 }
 
-static enum trk_verdict tcp_packet(struct trk_ctx *c, struct conn *conn)
+/* any segment; tcp_packet() for short ways */
+enum trk_verdict tcp_judge(struct trk_ctx *c, struct conn *conn)
 {
 	struct tcp_priv *t = tcp_of(conn);
 	struct tcp_step st = {
@@ -468,6 +470,11 @@ static enum trk_verdict tcp_packet(struct trk_ctx *c, struct conn *conn)
 	if (v == TRK_INVALID)
 		tcp_stray_end(&st);
 	return v == TRK_ACCEPT ? tcp_enter(&st) : v;
+}
+
+static enum trk_verdict tcp_packet(struct trk_ctx *c, struct conn *conn)
+{
+	return likely(tcp_plain(c, conn)) ? TRK_ACCEPT : tcp_judge(c, conn);
 }
 
 /* ---- the descriptor ---- */

@@ -20,12 +20,9 @@
  *
  * The labels W1 to W7 are those of the behaviour's section 3.
  */
-#include "daemon/tracker/tcp.h"
+#include "daemon/tracker/tcp_plain.h"
 
 #define WSCALE_MAX 14 /* RFC 7323 2.3 */
-
-/* an acknowledgement may lag this far behind, however small the window */
-#define ACK_LAG_MIN 66000u
 
 /* ---- options ---- */
 
