@@ -123,11 +123,15 @@ _Static_assert(offsetof(struct shard, free_head) == 64, "shard line 1");
 _Static_assert(offsetof(struct shard, ext_free) == 128, "shard line 2");
 
 /*
- * What an update or delete under way overwrites.  A process holds one shard at
- * a time, so it needs one of these, and it stands in its ring header, where it
- * stays in the processor's nearest cache; the record's op_owner says in whose.
- * A successor in the slot does not touch it before the shard is repaired.
+ * What an update or delete under way overwrites.  A process has at most one
+ * under way in the table of connections, and one in that of expectations
+ * within it; so there are two of these, and they stand in its ring header,
+ * where they stay in the processor's nearest cache; the record's op_owner says
+ * in whose.  A successor in the slot does not touch them before the shard is
+ * repaired.
  */
+enum { UNDO_CONN, UNDO_EXPECT, NUNDO };
+
 struct undo {
 	uint8_t entry[CONN_UNDO_LEN]; /* behind its key */
 	uint64_t last_ns;             /* of the detail line */
@@ -264,7 +268,7 @@ struct ring_header {
 	uint32_t credit; /* of the connection budget, not used up */
 	uint32_t spare;
 	uint64_t cursor[NSOURCE] __attribute__((aligned(64)));
-	struct undo undo __attribute__((aligned(64)));
+	struct undo undo[NUNDO] __attribute__((aligned(64)));
 	/* Counters that belong to the packet with cursor `pend_cursor`: written
 	 * before the cursor moves, applied after.  Recovery applies them iff
 	 * the cursor did move. */

@@ -213,6 +213,7 @@ static int map_expect(struct table *t, struct region_error *err)
 	e->addr6 = x->addr6;
 	e->nshard = 1;
 	e->shard0 = t->nshard;
+	e->undo = UNDO_EXPECT;
 	e->cap = EXPECT_ROOM;
 	e->nbucket = EXPECT_BUCKET;
 	e->nline = EXPECT_LINE;

@@ -44,6 +44,7 @@ struct table {
 	bool keys_gone; /* expect_sweep() has connections to end (F220) */
 	/* private copies */
 	uint32_t nshard, cap, nbucket, nline, max, nworker, log_mask;
+	uint32_t undo;   /* UNDO_*: which pre-images are this table's */
 	uint32_t shard0; /* number of shard 0, for who waits for a lock */
 	bool sparse;
 	bool twins; /* keys may stand there more than once */

@@ -46,7 +46,7 @@ static inline void window_open(struct conn *c)
 static inline void update_open(struct table *t, const struct spot *s,
                                bool whole)
 {
-	struct undo *u = &t->ring[t->me].hdr->undo;
+	struct undo *u = &t->ring[t->me].hdr->undo[t->undo];
 	const struct conn *c = s->c;
 	struct shard *q = s->q;
 
@@ -95,7 +95,7 @@ static inline const struct undo *undo_of(const struct table *t,
 
 	if (owner >= NRING || !t->ring[owner].hdr)
 		return NULL;
-	return &t->ring[owner].hdr->undo;
+	return &t->ring[owner].hdr->undo[t->undo];
 }
 
 /* What the detail line was, in place or as a copy. */
