@@ -99,8 +99,9 @@ struct help_ctx {
 	int (*key_add)(struct help_ctx *h, uint8_t dir, uint16_t key,
 	               uint16_t peer_key);
 	void (*key_flush)(struct help_ctx *h);
-	/* PPTP: ends the connection with this tuple, if there is one (F220) */
-	void (*kill)(struct help_ctx *h, const struct expect_spec *tuple);
+	/* PPTP: ends the connection with this tuple (F220); false: there is
+	 * none */
+	bool (*kill)(struct help_ctx *h, const struct expect_spec *tuple);
 	/* mirror mode: bytes of an unfinished line or message of direction
 	 * `dir`, kept until the next segment; NULL/0 forgets.  help_kept()
 	 * gives them back (never more than HELP_KEEP). */

@@ -58,6 +58,8 @@ struct fake {
 	int expect_rc;
 	unsigned int matched; /* of unexpect and revise */
 	bool keep_fails;
+	bool kills; /* a connection has the tuple to kill */
+	int key_rc;
 	/* layer 2 and 3 before the packet: helpers may look at the frame */
 	uint8_t frame[64];
 	uint32_t frame_len;
@@ -209,8 +211,10 @@ static inline void fake_refresh(struct help_ctx *h, uint32_t seconds)
 static inline int fake_key_add(struct help_ctx *h, uint8_t dir, uint16_t key,
                                uint16_t peer_key)
 {
-	fake_say(h->arg, "key_add %u %u %u\n", dir, key, peer_key);
-	return 0;
+	struct fake *f = h->arg;
+
+	fake_say(f, "key_add %u %u %u\n", dir, key, peer_key);
+	return f->key_rc;
 }
 
 static inline void fake_key_flush(struct help_ctx *h)
@@ -218,9 +222,12 @@ static inline void fake_key_flush(struct help_ctx *h)
 	fake_say(h->arg, "key_flush\n");
 }
 
-static inline void fake_kill(struct help_ctx *h, const struct expect_spec *s)
+static inline bool fake_kill(struct help_ctx *h, const struct expect_spec *s)
 {
-	fake_say_spec(h->arg, "kill", s);
+	struct fake *f = h->arg;
+
+	fake_say_spec(f, "kill", s);
+	return f->kills;
 }
 
 static inline bool fake_keep(struct help_ctx *h, uint8_t dir, const void *data,

@@ -1,0 +1,254 @@
+#!/usr/bin/python3
+"""Random conversations of protocols that announce connections.
+
+Each some_X(rnd, pair) is a list of IP packets, as in sequences.py: a master,
+what it announces, the connections that were announced and some that were not,
+and accidents.  KINDS names them; `conversations("ftp", 7, 500)` is always the
+same.  All of a conversation lies between the hosts of its Pair, and a third
+one of its own, so that many may run at once.
+"""
+import random
+import struct
+
+from frames import ACK, FIN, GRE, MASK, PSH, RST, SYN, Pair
+
+SERVER_FIRST = (1, 0)
+
+
+class Stream:
+    """A TCP connection, and what each side has said."""
+
+    def __init__(self, rnd, pair, ports, out):
+        self.rnd = rnd
+        self.pair = pair
+        self.ports = ports
+        self.out = out
+        self.seq = [rnd.choice((rnd.randrange(1 << 32), MASK - 5))
+                    for _ in range(2)]
+        self.last = [b"", b""]
+
+    def send(self, d, flags, data=b"", jump=0):
+        self.out.append(self.pair.tcp(
+            d, self.ports, flags, self.seq[d] + jump,
+            self.seq[1 - d] if flags & ACK else 0, data))
+        if not jump:
+            self.seq[d] = (self.seq[d] + len(data) + bool(flags & SYN) +
+                           bool(flags & FIN)) & MASK
+
+    def open(self, upto=3):
+        """The handshake, or its beginning."""
+        for d, flags in ((0, SYN), (1, SYN | ACK), (0, ACK))[:upto]:
+            self.send(d, flags)
+        return self
+
+    def say(self, d, data):
+        self.send(d, PSH | ACK, data)
+        self.last[d] = data
+        if self.rnd.random() < 0.5:
+            self.send(1 - d, ACK)
+
+    def again(self, d):
+        """A retransmission of what was said last."""
+        n = len(self.last[d])
+        if n:
+            self.send(d, PSH | ACK, self.last[d], jump=-n)
+
+    def cut(self, d, data, at=None):
+        """In two segments."""
+        at = self.rnd.randrange(1, max(2, len(data))) if at is None else at
+        self.say(d, data[:at])
+        self.say(d, data[at:])
+
+    def lose(self, d, data):
+        """Said, but not seen here."""
+        self.seq[d] = (self.seq[d] + len(data)) & MASK
+
+    def end(self, how):
+        if how == "rst":
+            self.send(self.rnd.randrange(2), RST | ACK)
+        elif how == "fin":
+            self.send(0, FIN | ACK)
+            self.send(1, FIN | ACK)
+            self.send(0, ACK)
+
+
+class Scene:
+    """What all conversations need: hosts, packets, dice."""
+
+    def __init__(self, rnd, pair):
+        self.rnd = rnd
+        self.pair = pair
+        self.out = []
+
+    def chance(self, p):
+        return self.rnd.random() < p
+
+    def port(self):
+        return self.rnd.randrange(20000, 60000)
+
+    def stream(self, ports, swap=False):
+        """A TCP connection of the client, or of the server if `swap`."""
+        pair = self.turned() if swap else self.pair
+        return Stream(self.rnd, pair, ports, self.out)
+
+    def turned(self):
+        """The same hosts, the server as the one who begins."""
+        p = Pair(self.pair.n, self.pair.v6)
+        p.addr[:2] = p.addr[1], p.addr[0]
+        p.names[:2] = p.names[1], p.names[0]
+        return p
+
+    def third(self):
+        """(address, name) of somebody else."""
+        return self.pair.addr[2], self.pair.names[2]
+
+    def udp(self, d, ports, data, **opt):
+        self.out.append(self.pair.udp(d, ports, data, **opt))
+
+    def arrive(self, proto, d, port, answers=True):
+        """Somebody connects to `port` of side 1 - d, who may answer."""
+        ports = (self.port(), port)
+        if proto == "tcp":
+            s = self.stream(ports, swap=d == 1).open(self.rnd.choice(
+                (1, 3, 3, 3)) if answers else 1)
+            if self.chance(0.5):
+                s.say(0, b"data")
+            s.end(self.rnd.choice(("", "fin", "rst")))
+            return
+        pair = self.pair if d == 0 else self.turned()
+        self.out.append(pair.udp(0, ports, b"data"))
+        if answers:
+            self.out.append(pair.udp(1, ports, b"answer"))
+
+
+# -- PPTP, RFC 2637 ---------------------------------------------------------------
+PPTP_SIZE = {1: 156, 2: 156, 3: 16, 4: 16, 5: 16, 6: 20, 7: 168, 8: 32,
+             9: 220, 10: 24, 11: 28, 12: 16, 13: 148, 14: 40, 15: 24}
+
+
+def pptp(kind, *words, **opt):
+    """A control message; words: 16-bit numbers from offset 12, or bytes."""
+    size = opt.get("size", PPTP_SIZE.get(kind, 16))
+    body = b"".join(w if isinstance(w, bytes) else struct.pack("!H", w)
+                    for w in words)
+    head = struct.pack("!HHIHH", opt.get("says", size), opt.get("type", 1),
+                       opt.get("cookie", 0x1a2b3c4d), kind, 0)
+    return (head + body + bytes(size))[:size]
+
+
+def gre1(pair, d, key, n, data=b"ppp"):
+    """An enhanced GRE packet, RFC 2637, 4.1."""
+    return pair.ip(d, GRE, struct.pack("!HHHHI", 0x3001, 0x880b, len(data),
+                                       key, n) + data)
+
+
+class Call(Scene):
+    """A PPTP control connection and its calls."""
+
+    def __init__(self, rnd, pair):
+        super().__init__(rnd, pair)
+        self.s = self.stream((self.port(), 1723))
+        self.ids = [rnd.choice((0, 1, 7, 0xffff, rnd.randrange(1 << 16)))
+                    for _ in range(2)]
+
+    def session(self):
+        self.s.open()
+        self.s.say(0, pptp(1, 0x100, 0))
+        self.s.say(1, pptp(2, 0x100, b"\1\0"))
+
+    def call_out(self, result=1):
+        self.s.say(0, pptp(7, self.ids[0], 9))
+        self.s.say(1, pptp(8, self.ids[1], self.ids[0],
+                           bytes((result, 0))))
+
+    def call_in(self, result=1):
+        self.s.say(1, pptp(9, self.ids[1], 9))
+        self.s.say(0, pptp(10, self.ids[0], self.ids[1],
+                           bytes((result, 0))))
+        self.s.say(1, pptp(11, self.ids[0]))
+
+    def data(self, d, n=1):
+        """GRE of side d, with the number that the other side gave."""
+        for i in range(n):
+            self.out.append(gre1(self.pair, d, self.ids[1 - d], i))
+
+    def talk(self):
+        for d in self.rnd.choice(((0, 1, 0), (1, 0, 1), (0,), (1,), (1, 1),
+                                  (0, 1, 1, 0))):
+            self.data(d)
+
+    def disconnect(self):
+        self.s.say(1, pptp(13, self.ids[1], b"\1\0"))
+
+    def clear(self):
+        self.s.say(0, pptp(12, self.ids[0]))
+        self.disconnect()
+
+    def stop(self):
+        self.s.say(0, pptp(3, b"\1\0"))
+        self.s.say(1, pptp(4, b"\1\0"))
+
+    def wild(self):
+        """A message that is not for this moment, or no message."""
+        rnd, d = self.rnd, self.rnd.randrange(2)
+        kind = rnd.randrange(0, 17)
+        ids = [rnd.choice(self.ids + [3]) for _ in range(2)]
+        m = pptp(kind, *ids, bytes((rnd.choice((1, 1, 0, 2)), 0)))
+        x = rnd.random()
+        if x < 0.15:
+            m = m[:rnd.randrange(1, len(m))]
+        elif x < 0.25:
+            m = pptp(kind, *ids, b"\1\0", type=rnd.choice((0, 2)))
+        elif x < 0.3:
+            m = pptp(kind, *ids, b"\1\0", cookie=1)
+        elif x < 0.4:
+            m += pptp(8, self.ids[1], self.ids[0], b"\1\0")
+        elif x < 0.5:
+            m = pptp(kind, *ids, b"\1\0", says=rnd.choice((0, 12, 500)))
+        self.s.say(d, m)
+
+
+def some_pptp(rnd, pair):
+    c = Call(rnd, pair)
+    c.session()
+    for _ in range(rnd.choice((1, 1, 1, 2, 3))):
+        if c.chance(0.15):
+            c.wild()
+        rnd.choice((c.call_out, c.call_out, c.call_in))(
+            rnd.choice((1, 1, 1, 1, 1, 1, 2)))
+        if c.chance(0.15):
+            c.s.again(1)
+        if c.chance(0.15):
+            c.wild()
+        if c.chance(0.2):
+            c.s.end(rnd.choice(("fin", "rst")))
+        if c.chance(0.8):
+            c.talk()
+        if c.chance(0.15):
+            c.s.again(1)
+        if c.chance(0.2):
+            c.ids[rnd.randrange(2)] = rnd.randrange(1 << 16)
+        else:
+            rnd.choice((c.disconnect, c.disconnect, c.clear, c.stop))()
+        if c.chance(0.3):
+            c.talk()
+    c.s.end(rnd.choice(("fin", "rst", "rst", "")))
+    return c.out
+
+
+# name: what makes them, and of which family: False, True, or None for both
+KINDS = {
+    "pptp": (some_pptp, False),
+}
+
+
+def conversation(kind, seed, n):
+    """Number n of a kind: its own random state, so that it stands alone."""
+    rnd = random.Random("%s:%s:%d" % (kind, seed, n))
+    make, v6 = KINDS[kind]
+    return make(rnd, Pair(n, rnd.random() < 0.4 if v6 is None else v6))
+
+
+def conversations(kind, seed, numbers):
+    """{number: its packets}."""
+    return {n: conversation(kind, seed, n) for n in numbers}
