@@ -143,7 +143,7 @@ static bool frame_join(struct frame_seg *s)
 	}
 	frame_drop(s);
 	s->h->count(s->h, HELP_LINES);
-	s->fn(s->h, buf, len);
+	s->fn(s->h, buf + s->r->skip, len - s->r->skip);
 	return true;
 }
 
@@ -176,7 +176,7 @@ static bool frame_next(struct frame_seg *s)
 	}
 	s->at += size;
 	s->h->count(s->h, HELP_LINES);
-	s->fn(s->h, msg, size);
+	s->fn(s->h, msg + s->r->skip, size - s->r->skip);
 	return true;
 }
 

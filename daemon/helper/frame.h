@@ -20,6 +20,7 @@ struct frame {
 
 struct frame_rule {
 	uint32_t head; /* bytes that tell the length, few */
+	uint32_t skip; /* of these, what is no part of the message */
 	/* of the whole message with its head; 0: none begins here */
 	uint32_t (*measure)(const uint8_t *head);
 };

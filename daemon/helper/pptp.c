@@ -351,7 +351,7 @@ static uint32_t pptp_measure(const uint8_t *head)
 	return len;
 }
 
-static const struct frame_rule pptp_rule = {PPTP_HEAD, pptp_measure};
+static const struct frame_rule pptp_rule = {PPTP_HEAD, 0, pptp_measure};
 
 static void pptp_help(struct help_ctx *h)
 {
