@@ -25,8 +25,10 @@ struct frame_rule {
 	uint32_t (*measure)(const uint8_t *head);
 };
 
-/* one whole message of at most HELP_KEEP bytes, or longer within a segment */
-typedef void (*frame_fn)(struct help_ctx *h, const uint8_t *msg, uint32_t len);
+/* One whole message of at most HELP_KEEP bytes, or longer within a segment.
+ * False: it could not be read, which is a reason for the kernel not to look at
+ * the rest of the segment; here it is not. */
+typedef bool (*frame_fn)(struct help_ctx *h, const uint8_t *msg, uint32_t len);
 
 void frame_feed(struct help_ctx *h, struct frame *f, const struct frame_rule *r,
                 frame_fn fn);

@@ -296,16 +296,17 @@ static void h245_told(void *arg, uint8_t mark, uint8_t emit, uint32_t value,
 }
 
 /* Once to know that it is sound, and once to do what it says. */
-static void h245_one(struct help_ctx *h, const uint8_t *msg, uint32_t len)
+static bool h245_one(struct help_ctx *h, const uint8_t *msg, uint32_t len)
 {
 	struct h245_reading r = {.h = h};
 
-	if (!per_read(&h245_message, msg, len, NULL, NULL)) {
+	if (!per_read(&h245_message, msg, len, !h->mirror, NULL, NULL)) {
 		h->count(h, HELP_MALFORMED);
-		return;
+		return false;
 	}
-	per_read(&h245_message, msg, len, h245_told, &r);
+	per_read(&h245_message, msg, len, !h->mirror, h245_told, &r);
 	h245_done(h, &r.seen);
+	return true;
 }
 
 static void h245_help(struct help_ctx *h)

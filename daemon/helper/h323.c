@@ -5,9 +5,9 @@
  * bytes, with these four.
  *
  * Strict mode takes what begins at the beginning of a segment and ends within
- * it, as the kernel does.  Some terminals send the four bytes alone and the
- * message next; so a segment that begins with none is a message when the one
- * before was such a head.
+ * it, up to the first that cannot be read, as the kernel does.  Some terminals
+ * send the four bytes alone and the message next; so a segment that begins with
+ * none is a message when the one before was such a head.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -120,10 +120,12 @@ static void tpkt_segment(struct help_ctx *h, struct h323_stream *s, frame_fn fn)
 		}
 		msg = help_data(h, at + TPKT_HEAD, size - TPKT_HEAD);
 		h->count(h, HELP_LINES);
-		if (msg)
-			fn(h, msg, size - TPKT_HEAD);
-		else
+		if (!msg) {
 			h->count(h, HELP_MALFORMED);
+			return;
+		}
+		if (!fn(h, msg, size - TPKT_HEAD))
+			return;
 		at += size;
 	}
 }

@@ -36,6 +36,7 @@ enum h323_mark {
 	OF_SIGNAL,    /* callSignalAddress */
 	OF_CALLED,    /* destCallSignalAddress */
 	OF_RAS,       /* rasAddress of a gatekeeper that confirms */
+	OF_FAST,      /* a channel of fastStart */
 	OF_OTHER
 };
 

@@ -11,6 +11,8 @@ enum per_result { PER_GOOD, PER_STOPPED, PER_WRONG };
 struct per {
 	const uint8_t *data;
 	uint32_t bit, end; /* place, and the end of what may be read, in bits */
+	uint32_t all;      /* the end of the message */
+	bool strict;
 	unsigned int depth, mute;
 	per_see see;
 	void *arg;
@@ -117,11 +119,19 @@ static bool per_small(struct per *p, uint32_t *n)
 	return per_bits(p, 8 * large, n);
 }
 
+/* The length of a list, of bytes of any number, or of an open type. */
+static bool per_wide(struct per *p, uint32_t *n)
+{
+	if (p->strict && (!per_align(p) || p->all - p->bit < 16))
+		return false;
+	return per_length(p, n);
+}
+
 static bool per_size(struct per *p, const struct per_type *t, uint32_t *n)
 {
 	if (t->ub)
 		return per_number(p, t->lb, t->ub, n);
-	return per_length(p, n);
+	return per_wide(p, n);
 }
 
 /* -- simple types ---------------------------------------------------------- */
@@ -170,6 +180,13 @@ static enum per_result per_field(struct per *p, const struct per_field *f,
 	return per_type(p, f->type, f->mark ? f->mark : mark);
 }
 
+static bool per_oid(struct per *p)
+{
+	uint32_t n;
+
+	return per_length(p, &n) && per_step(p, 8 * (uint64_t)n);
+}
+
 /* X.691, 10.2: bytes that contain a value; one that is not known, or that is
  * not read to its end, is stepped over. */
 static enum per_result per_open(struct per *p, const struct per_field *f,
@@ -178,7 +195,7 @@ static enum per_result per_open(struct per *p, const struct per_field *f,
 	uint32_t n, next, end = p->end;
 	enum per_result rc = PER_GOOD;
 
-	if (!per_length(p, &n))
+	if (!per_wide(p, &n))
 		return PER_WRONG;
 	if (8 * (uint64_t)n > end - p->bit)
 		return PER_WRONG;
@@ -300,7 +317,7 @@ static enum per_result per_kind(struct per *p, const struct per_type *t,
 	case PER_INT:
 		return per_result(per_int(p, t, mark));
 	case PER_OID:
-		return per_open(p, NULL, mark);
+		return per_result(per_oid(p));
 	case PER_OCTETS:
 		return per_result(per_octets(p, t, mark));
 	case PER_CHARS:
@@ -331,9 +348,16 @@ static enum per_result per_type(struct per *p, const struct per_type *t,
 }
 
 bool per_read(const struct per_type *type, const uint8_t *data, uint32_t len,
-              per_see see, void *arg)
+              bool strict, per_see see, void *arg)
 {
-	struct per p = {.data = data, .end = 8 * len, .see = see, .arg = arg};
+	struct per p = {
+		.data = data,
+		.end = 8 * len,
+		.all = 8 * len,
+		.strict = strict,
+		.see = see,
+		.arg = arg,
+	};
 
 	/* no message is longer than what TPKT can frame */
 	return len <= 0xffff && per_type(&p, type, 0) != PER_WRONG;

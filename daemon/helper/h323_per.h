@@ -18,8 +18,8 @@
 enum per_kind {
 	PER_NULL,
 	PER_BOOL,
-	PER_INT,    /* lb..ub */
-	PER_OID,    /* also any other length and bytes */
+	PER_INT, /* lb..ub */
+	PER_OID,
 	PER_OCTETS, /* size lb..ub, ub 0: any */
 	PER_CHARS,  /* size lb..ub, of `bits` each */
 	PER_SEQ,
@@ -55,9 +55,11 @@ struct per_field {
 typedef void (*per_see)(void *arg, uint8_t mark, uint8_t emit, uint32_t value,
                         const uint8_t *bytes);
 
-/* False: the bytes are no such message.  `see` may be NULL. */
+/* False: the bytes are no such message.  `see` may be NULL.  `strict`: as the
+ * kernel reads, which wants two bytes where a length begins, also at the end
+ * of a message, where one would do for 0. */
 bool per_read(const struct per_type *type, const uint8_t *data, uint32_t len,
-              per_see see, void *arg);
+              bool strict, per_see see, void *arg);
 
 /* -- descriptions ---------------------------------------------------------- */
 

@@ -309,21 +309,22 @@ static void pptp_message(struct help_ctx *h, struct pptp_priv *p,
 	}
 }
 
-static void pptp_one(struct help_ctx *h, const uint8_t *msg, uint32_t len)
+static bool pptp_one(struct help_ctx *h, const uint8_t *msg, uint32_t len)
 {
 	uint16_t type;
 
 	if (len < PPTP_MIN || get16(msg + 2) != PPTP_CONTROL)
-		return;
+		return false;
 	type = get16(msg + PPTP_TYPE);
 	if (type >= ARRAY_SIZE(pptp_messages) || !pptp_messages[type].size ||
 	    pptp_messages[type].dir != h->dir)
-		return;
+		return true;
 	if (len < pptp_messages[type].size) {
 		h->count(h, HELP_MALFORMED);
-		return;
+		return false;
 	}
 	pptp_message(h, h->priv, msg);
+	return true;
 }
 
 /* -- strict: one message a segment ----------------------------------------- */

@@ -36,7 +36,7 @@ HELPER_PRIV(struct q931_priv);
 static PER_INSIDE(h225_channel, PER_F(h245_channel));
 static PER_INSIDE(h225_tunnel, PER_F(h245_message));
 /* as many are looked at as the kernel does */
-static PER_MANY(h225_fast_start, 30, PER_F(h225_channel));
+static PER_MANY(h225_fast_start, 30, PER_FM(h225_channel, OF_FAST));
 static PER_MANY(h225_tunnels, 4, PER_F(h225_tunnel));
 
 static PER_OF(h225_q954, PER_SEQ, 1, 2, 0, PER_F(per_bool), PER_F(per_bool));
@@ -107,7 +107,8 @@ struct q931_reading {
 	struct h245_seen seen;
 	struct h323_place place;   /* h245Address */
 	struct h323_place forward; /* alternativeAddress */
-	bool forwarded;            /* nothing else of this Facility counts */
+	bool forwarded;            /* nothing else of this Facility counts, */
+	bool mute;                 /* but for what is tunnelled with it */
 };
 
 static void q931_h245(struct help_ctx *h, const struct h323_place *p)
@@ -147,21 +148,25 @@ static void q931_told(void *arg, uint8_t mark, uint8_t emit, uint32_t value,
 		if (h323_place(&r->place, emit, value, bytes) && !r->forwarded)
 			q931_h245(r->h, &r->place);
 	} else {
-		h245_see(r->h, &r->seen, mark, emit, value, bytes);
+		if (emit == SEE_CHANNEL || emit == SEE_CHANNEL_ACK)
+			r->mute = r->forwarded && mark == OF_FAST;
+		if (!r->mute)
+			h245_see(r->h, &r->seen, mark, emit, value, bytes);
 	}
 }
 
 /* Once to know that it is sound, and once to do what it says. */
-static void q931_user(struct help_ctx *h, const uint8_t *data, uint32_t len)
+static bool q931_user(struct help_ctx *h, const uint8_t *data, uint32_t len)
 {
 	struct q931_reading r = {.h = h};
 
-	if (!per_read(&h225_user, data, len, NULL, NULL)) {
+	if (!per_read(&h225_user, data, len, !h->mirror, NULL, NULL)) {
 		h->count(h, HELP_MALFORMED);
-		return;
+		return false;
 	}
-	per_read(&h225_user, data, len, q931_told, &r);
+	per_read(&h225_user, data, len, !h->mirror, q931_told, &r);
 	h245_done(h, &r.seen);
+	return true;
 }
 
 /* -- information elements -------------------------------------------------- */
@@ -177,25 +182,24 @@ static uint32_t q931_head(const uint8_t *msg, uint32_t len)
 	return len >= 2 && at <= len - 2 ? at + 1 : 0;
 }
 
-static void q931_one(struct help_ctx *h, const uint8_t *msg, uint32_t len)
+static bool q931_one(struct help_ctx *h, const uint8_t *msg, uint32_t len)
 {
 	uint32_t at = q931_head(msg, len), size;
 
 	if (!at) {
 		h->count(h, HELP_MALFORMED);
-		return;
+		return false;
 	}
 	while (len - at >= 2) {
 		if (msg[at] == Q931_USER) {
 			if (len - at < 3)
-				return;
+				return false;
 			size = get16(msg + at + 1);
 			at += 3;
 			/* the first byte tells that it is H.225.0 */
 			if (size > len - at || size < 1)
-				return;
-			q931_user(h, msg + at + 1, size - 1);
-			return;
+				return false;
+			return q931_user(h, msg + at + 1, size - 1);
 		}
 		if (h->mirror && msg[at] & Q931_SINGLE) {
 			at++;
@@ -203,9 +207,10 @@ static void q931_one(struct help_ctx *h, const uint8_t *msg, uint32_t len)
 		}
 		size = msg[at + 1];
 		if (size > len - at - 2)
-			return;
+			return false;
 		at += 2 + size;
 	}
+	return false; /* says nothing of H.225.0 */
 }
 
 static void q931_help(struct help_ctx *h)

@@ -11,6 +11,9 @@
  *
  * Calls come from the gatekeeper alone, as long as ras_gkrouted_only is set.
  * The registration keeps its connection for as long as it is good for.
+ *
+ * The kernel takes no RRQ and no RCF that names a time: it stumbles over the
+ * number.  Strict mode does as it does; mirror mode reads it.
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -147,7 +150,8 @@ static void ras_registered(struct help_ctx *h, struct ras_priv *p,
 	if (!p->seconds)
 		return;
 	h->refresh(h, p->seconds);
-	if (m.dport)
+	/* the kernel does not find one that is for the gatekeeper alone */
+	if (m.dport && (h->mirror || !h->option[RAS_ROUTED]))
 		h->revise(h, &m, false, p->seconds);
 }
 
@@ -166,7 +170,7 @@ static void ras_admit(struct help_ctx *h, const struct ras_reading *r)
 	const struct h323_place *p = &r->signal;
 	struct expect_spec s;
 
-	if (!h323_usable(h, p))
+	if (p->l3proto != h->l3proto || (h->mirror && !p->port))
 		return;
 	if (r->message == RAS_ACF &&
 	    !memcmp(&p->addr, &h->addr[!h->dir], sizeof(p->addr)))
@@ -203,7 +207,9 @@ static void ras_help(struct help_ctx *h)
 	const uint8_t *msg = help_data(h, 0, h->len);
 
 	h->count(h, HELP_LINES);
-	if (!msg || !per_read(&ras_message, msg, h->len, ras_told, &r)) {
+	if (!msg ||
+	    !per_read(&ras_message, msg, h->len, !h->mirror, ras_told, &r) ||
+	    (r.seconds && !h->mirror)) {
 		h->count(h, HELP_MALFORMED);
 		return;
 	}

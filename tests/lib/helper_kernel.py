@@ -58,7 +58,9 @@ class Helped(Kernel):
         ears = Listener(self.router, "expect")
         try:
             out = super().track(packets, when)
-            out.expect = self.run("conntrack", "-L", "expect").splitlines()
+            out.expect = [
+                line for family in ("ipv4", "ipv6") for line in self.run(
+                    "conntrack", "-L", "expect", "-f", family).splitlines()]
             lost = ears.drain()
         finally:
             lost = ears.end() or lost

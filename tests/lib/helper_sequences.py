@@ -10,6 +10,7 @@ one of its own, so that many may run at once.
 import random
 import struct
 
+import h323
 from frames import ACK, FIN, GRE, MASK, PSH, RST, SYN, Pair
 
 SERVER_FIRST = (1, 0)
@@ -236,9 +237,234 @@ def some_pptp(rnd, pair):
     return c.out
 
 
+# -- H.323 ------------------------------------------------------------------------
+class Terminals(Scene):
+    """What RAS, Q.931 and H.245 announce: places of either side."""
+
+    def place(self, d, port=None):
+        """Of side d; or now and then of somebody else, or no place."""
+        x = self.rnd.random()
+        port = self.port() if port is None else port
+        if x < 0.08:
+            return self.third()[0], port
+        if x < 0.12:
+            return self.pair.addr[1 - d], port
+        if x < 0.15:
+            return None, port
+        if x < 0.17:
+            return (bytes(4) if self.pair.v6 else bytes(16)), port
+        return self.pair.addr[d], 0 if x < 0.19 else port
+
+    def maybe(self, d, p=0.5):
+        return self.place(d) if self.chance(p) else None
+
+    def media(self, d):
+        """Places of RTP and RTCP, or one of them."""
+        port = self.rnd.randrange(10000, 60000)
+        return self.rnd.choice((
+            (None, None), (self.place(d, port), None),
+            (None, self.place(d, port)),
+            (self.place(d, port & ~1), self.place(d, port | 1)),
+            (self.place(d, port & ~1), self.place(d, port | 1)),
+            (self.place(d), self.place(d))))
+
+    def channel(self, d):
+        rnd = self.rnd
+        x = rnd.random()
+        if x < 0.1:
+            return h323.channel(rnd, stack=self.place(d), t120=True)
+        if x < 0.15:
+            return h323.channel(rnd, *self.media(d), stack=self.place(d))
+        if x < 0.2:
+            return h323.channel(rnd, group=(
+                bytes.fromhex("ff02" + "0" * 27 + "1") if self.pair.v6 else
+                bytes((224, 0, 1, 1)), 5000))
+        return h323.channel(rnd, *self.media(d),
+                            reverse=self.media(d) if x < 0.4 else None)
+
+    def ack(self, d):
+        rnd = self.rnd
+        return h323.channel_ack(
+            rnd, *self.media(d),
+            reverse=self.media(d) if self.chance(0.3) else None,
+            stack=self.place(d) if self.chance(0.15) else None)
+
+    def control(self, d):
+        """A message of H.245."""
+        x = self.rnd.random()
+        if x < 0.1:
+            return h323.master_slave()
+        return h323.request(self.channel(d)) if x < 0.6 else \
+            h323.response(self.ack(d))
+
+    def some(self, d, most=3):
+        """None, or a list of channels."""
+        n = self.rnd.choice((None, None, 0, 1, 1, 2, most))
+        return None if n is None else [
+            h323.alone(self.channel(d)) for _ in range(n)]
+
+    def body(self, d):
+        rnd, h245, fast = self.rnd, self.maybe(d), self.some(d)
+        x = rnd.randrange(9)
+        if x == 0:
+            return h323.setup(rnd, h245, fast, self.maybe(1 - d, 0.4))
+        if x in (1, 3):
+            return h323.proceeding(rnd, x, h245, fast)
+        if x == 2:
+            return h323.connect(rnd, h245, fast)
+        if x == 4:
+            return h323.information(fast)
+        if x == 5:
+            return h323.release(rnd)
+        if x == 6:
+            return h323.facility(rnd, rnd.choice((0, 1, 1, 2, 3, 3, 5)),
+                                 self.maybe(d), h245, fast)
+        if x == 7:
+            return h323.progress(rnd, h245, fast)
+        return h323.empty()
+
+    def message(self, d, body):
+        """Q.931 in its TPKT."""
+        rnd = self.rnd
+        tunnelled = [self.control(d) for _ in range(rnd.choice(
+            (1, 1, 2, 5)))] if self.chance(0.3) else None
+        pdu = h323.user(rnd, body, tunnelled, self.chance(0.1))
+        more = b"".join(rnd.choice((b"\x04\x03\x88\x93\xa5", b"\x28\3abc",
+                                    b"\x70\x05\x815551", b"\x1c\x00"))
+                        for _ in range(rnd.randrange(3)))
+        return h323.tpkt(h323.q931(
+            h323.Q931_KINDS[body[0]], pdu, rnd.choice(
+                (b"\x12\x34", b"\x12\x34", b"", b"\1")), more))
+
+    def spoilt(self, data):
+        """The same, a bit wrong."""
+        rnd = self.rnd
+        data = bytearray(data)
+        for _ in range(rnd.choice((1, 1, 2, 5))):
+            if rnd.random() < 0.7:
+                data[rnd.randrange(len(data))] ^= 1 << rnd.randrange(8)
+            else:
+                del data[rnd.randrange(len(data)):][:1]
+            if not data:
+                return b"\0"
+        return bytes(data)
+
+    def deliver(self, s, d, data):
+        """In one segment, in two, with another, twice."""
+        x = self.rnd.random()
+        if x < 0.08:
+            s.cut(d, data)
+        elif x < 0.14:
+            s.cut(d, data, 4)
+        elif x < 0.2:
+            s.say(d, data + h323.tpkt(b"\x08\1\1\x02") + data)
+        else:
+            s.say(d, data)
+        if self.chance(0.1):
+            s.again(d)
+
+    def come(self, d, place):
+        """The other side connects, or sends, to a place of side d."""
+        if not place or place[0] != self.pair.addr[d]:
+            return None
+        return (self.port(), place[1])
+
+
+def some_q931(rnd, pair, bad=False):
+    t = Terminals(rnd, pair)
+    s = t.stream((t.port(), 1720)).open()
+    for _ in range(rnd.randrange(1, 6)):
+        d = rnd.randrange(2)
+        data = t.message(d, t.body(d))
+        t.deliver(s, d, t.spoilt(data) if bad else data)
+        if t.chance(0.05):
+            s.end(rnd.choice(("fin", "rst")))
+    s.end(rnd.choice(("", "", "fin", "rst")))
+    return t.out
+
+
+def some_call(rnd, pair):
+    """A whole call: SETUP, CONNECT with h245Address, H.245, media."""
+    t = Terminals(rnd, pair)
+    s = t.stream((t.port(), 1720)).open()
+    s.say(0, t.message(0, h323.setup(rnd)))
+    port = t.port()
+    place = (pair.addr[1], port)
+    if t.chance(0.3):
+        s.say(1, t.message(1, h323.proceeding(rnd, 1, place)))
+    s.say(1, t.message(1, h323.connect(rnd, place)))
+    if t.chance(0.2):
+        s.again(1)
+    if t.chance(0.15):
+        s.end("rst")
+    c = t.stream((t.port(), port)).open(rnd.choice((1, 2, 3, 3, 3, 3, 3)))
+    c.say(0, h323.tpkt(h323.master_slave()))
+    to = []
+    for _ in range(rnd.randrange(1, 7)):
+        d = rnd.randrange(2)
+        t.deliver(c, d, h323.tpkt(t.control(d)))
+        rtp = t.port() & ~1
+        t.deliver(c, d, h323.tpkt(h323.request(h323.channel(
+            rnd, (pair.addr[d], rtp), (pair.addr[d], rtp + 1)))))
+        to.append((d, rtp))
+        if t.chance(0.5):
+            t.arrive("udp", 1 - d, rtp + rnd.randrange(2), t.chance(0.7))
+    if t.chance(0.3):
+        c.end(rnd.choice(("fin", "rst")))
+    if t.chance(0.3):
+        s.end(rnd.choice(("fin", "rst")))
+    for d, rtp in to:
+        if t.chance(0.5):
+            t.arrive("udp", 1 - d, rtp + rnd.randrange(2), t.chance(0.7))
+    return t.out
+
+
+def some_ras(rnd, pair, bad=False):
+    t = Terminals(rnd, pair)
+    ports = (rnd.choice((1719, t.port())), 1719)
+    signal = []
+    for _ in range(rnd.randrange(1, 8)):
+        d = rnd.choice((0, 0, 0, 1))
+        x = rnd.random()
+        mine = [t.place(d) for _ in range(rnd.choice((0, 1, 1, 1, 2, 3, 12)))]
+        ttl = rnd.choice((None, 60, 600, 1, 100000))
+        if x < 0.3:
+            data = h323.rrq(rnd, mine, [t.place(d)], ttl)
+            signal = mine
+        elif x < 0.5:
+            d = rnd.choice((1, 1, 1, 0))
+            data = h323.rcf(rnd, mine, ttl)
+        elif x < 0.6:
+            data = h323.gcf(rnd, rnd.choice((t.place(d), (
+                pair.addr[d], ports[d]))))
+        elif x < 0.75:
+            data = h323.acf(rnd, t.place(rnd.randrange(2)))
+        elif x < 0.85:
+            data = h323.lcf(t.place(rnd.randrange(2)), t.place(d))
+        elif x < 0.95:
+            data = h323.urq(mine)
+        else:
+            data = h323.ucf()
+        t.udp(d, ports, t.spoilt(data) if bad else data)
+        if t.chance(0.1):
+            t.out.append(t.out[-1])
+        for place in signal[:1]:
+            to = t.come(0, place)
+            if to and t.chance(0.3):
+                t.arrive("tcp", 1, to[1])
+    return t.out
+
+
+def spoilt(make):
+    return lambda rnd, pair: make(rnd, pair, bad=True)
+
+
 # name: what makes them, and of which family: False, True, or None for both
 KINDS = {
     "pptp": (some_pptp, False),
+    "q931": (some_q931, None), "q931-bad": (spoilt(some_q931), None),
+    "h323": (some_call, None),
+    "ras": (some_ras, None), "ras-bad": (spoilt(some_ras), None),
 }
 
 
