@@ -117,7 +117,7 @@ static void frame_wait(struct frame_seg *s, const uint8_t *buf, uint32_t len)
 static bool frame_join(struct frame_seg *s)
 {
 	uint8_t buf[HELP_KEEP];
-	uint32_t len = frame_kept(s, buf), size;
+	uint32_t len = frame_kept(s, buf), size, start = s->at;
 
 	if (!len) {
 		frame_lost(s);
@@ -128,9 +128,10 @@ static bool frame_join(struct frame_seg *s)
 		return false;
 	}
 	size = s->r->measure(buf);
-	if (size < len) {
+	if (size < len) { /* was none; but one may begin here */
 		frame_lost(s);
-		return false;
+		s->at = start;
+		return true;
 	}
 	if (size > HELP_KEEP) {
 		frame_skip(s, size - len);

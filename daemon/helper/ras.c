@@ -43,9 +43,9 @@ HELPER_PRIV(struct ras_priv);
 static const struct per_type ras_seconds = {
 	.kind = PER_INT, .lb = 1, .ub = 4294967295u, .emit = SEE_SECONDS};
 
-static PER_OF(ras_gcf, PER_SEQ, 1, 5, 0, PER_F(per_1_65535), PER_F(per_oid),
+static PER_OF(ras_gcf, PER_SEQ, 1, 6, 0, PER_F(per_1_65535), PER_F(per_oid),
               PER_O(h225_nonstandard), PER_O(per_bmp_1_128),
-              PER_FM(h225_transport, OF_RAS));
+              PER_FM(h225_transport, OF_RAS), PER_END);
 static PER_OF(ras_rrq, PER_SEQ, 1, 10, 0, PER_F(per_1_65535), PER_F(per_oid),
               PER_O(h225_nonstandard), PER_F(per_bool),
               PER_FM(h225_transports, OF_SIGNAL),
@@ -60,11 +60,10 @@ static PER_OF(ras_urq, PER_SEQ, 1, 5, 0, PER_F(per_1_65535),
               PER_FM(h225_transports, OF_OTHER), PER_O(h225_aliases),
               PER_O(h225_nonstandard), PER_O(per_bmp_1_128));
 static PER_OF(ras_acf, PER_SEQ, 1, 6, 0, PER_F(per_1_65535), PER_F(per_u32),
-              PER_F(per_null_2), PER_FM(h225_transport, OF_CALLED),
-              PER_O(per_1_65535), PER_O(h225_nonstandard));
+              PER_F(per_null_2), PER_FM(h225_transport, OF_CALLED), PER_SKIP,
+              PER_SKIP);
 static PER_OF(ras_lcf, PER_SEQ, 1, 4, 0, PER_F(per_1_65535),
-              PER_FM(h225_transport, OF_SIGNAL),
-              PER_FM(h225_transport, OF_OTHER), PER_O(h225_nonstandard));
+              PER_FM(h225_transport, OF_SIGNAL), PER_END, PER_SKIP);
 
 static PER_OF(ras_message, PER_CHOICE, 1, 25, SEE_RAS, PER_END, PER_F(ras_gcf),
               PER_END, PER_F(ras_rrq), PER_F(ras_rcf), PER_END, PER_F(ras_urq),
@@ -98,11 +97,17 @@ static void ras_told(void *arg, uint8_t mark, uint8_t emit, uint32_t value,
 		r->signal = r->place; /* the first of its own */
 }
 
+/* The kernel takes what a gatekeeper says also without a port. */
+static bool ras_usable(const struct help_ctx *h, const struct h323_place *p)
+{
+	return h->mirror ? h323_usable(h, p) : p->l3proto == h->l3proto;
+}
+
 static void ras_gatekeeper(struct help_ctx *h, const struct h323_place *p)
 {
 	struct expect_spec s;
 
-	if (!h323_usable(h, p) ||
+	if (!ras_usable(h, p) ||
 	    (p->port == h->port[h->dir] &&
 	     !memcmp(&p->addr, &h->addr[h->dir], sizeof(p->addr))))
 		return;
@@ -170,7 +175,7 @@ static void ras_admit(struct help_ctx *h, const struct ras_reading *r)
 	const struct h323_place *p = &r->signal;
 	struct expect_spec s;
 
-	if (p->l3proto != h->l3proto || (h->mirror && !p->port))
+	if (!ras_usable(h, p))
 		return;
 	if (r->message == RAS_ACF &&
 	    !memcmp(&p->addr, &h->addr[!h->dir], sizeof(p->addr)))
