@@ -13,8 +13,6 @@ import struct
 import h323
 from frames import ACK, FIN, GRE, MASK, PSH, RST, SYN, Pair
 
-SERVER_FIRST = (1, 0)
-
 
 class Stream:
     """A TCP connection, and what each side has said."""
@@ -459,8 +457,432 @@ def spoilt(make):
     return lambda rnd, pair: make(rnd, pair, bad=True)
 
 
+# -- FTP, RFC 959 and RFC 2428 ------------------------------------------------------
+class Ftp(Scene):
+    def __init__(self, rnd, pair):
+        super().__init__(rnd, pair)
+        self.s = self.stream((self.port(), 21)).open()
+        # The kernel looks at no line before it has seen one end.
+        for d, line in ((1, b"220 ready\r\n"), (0, b"USER me\r\n"),
+                        (1, b"331 password\r\n")):
+            if self.chance(0.92):
+                self.s.say(d, line)
+
+    def numbers(self, name, port):
+        return ",".join(name.split(".") + [str(port >> 8), str(port & 255)])
+
+    def name(self, d):
+        x = self.rnd.random()
+        return self.third()[1] if x < 0.08 else self.pair.names[
+            1 - d if x < 0.12 else d]
+
+    def active(self, port):
+        """PORT or EPRT of the client."""
+        rnd, name = self.rnd, self.name(0)
+        if self.pair.v6 or self.chance(0.4):
+            quote = rnd.choice("||||!")
+            return quote.join(("EPRT ", rnd.choice(
+                ("2" if self.pair.v6 else "1",) * 9 + ("1", "2", "3")), name,
+                               str(port), ""))
+        return rnd.choice(("PORT ", "PORT ", "port ", "Port ", "PORT")) + \
+            self.numbers(name, port)
+
+    def passive(self, port):
+        """227 or 229 of the server."""
+        rnd = self.rnd
+        if self.pair.v6 or self.chance(0.4):
+            return "229 Extended (|||%d|)" % port if self.chance(0.9) else \
+                "229 Extended |||%d|" % port
+        return rnd.choice((
+            "227 Entering Passive Mode (%s).", "227 =%s", "227 %s",
+            "227 Passive 1 (%s)")) % self.numbers(self.name(1), port)
+
+    def line(self, d, text):
+        """Said in one segment, or with accidents."""
+        rnd, s, x = self.rnd, self.s, self.rnd.random()
+        data = text.encode() + b"\r\n"
+        if x < 0.06:
+            s.cut(d, data)
+        elif x < 0.1:
+            s.say(d, b"NOOP\r\n" + data)
+        elif x < 0.14:
+            s.say(d, data + rnd.choice((b"NOOP\r\n", b"NO")))
+        elif x < 0.18:
+            s.lose(d, b"NOOP\r\n")
+            s.say(d, data)
+        elif x < 0.21:
+            s.say(d, data[:-2] + rnd.choice((b"\n", b"\r", b"")))
+        else:
+            s.say(d, data)
+        if self.chance(0.12):
+            s.again(d)
+
+    def transfer(self):
+        port = self.port() if self.chance(0.95) else self.rnd.choice(
+            (0, 1, 65535))
+        if self.chance(0.5):
+            self.line(0, self.active(port))
+            if self.chance(0.3):	# another before the first is used
+                port = self.port()
+                self.line(0, self.active(port))
+            if self.chance(0.7):
+                self.line(1, "200 ok")
+            d = 1
+        else:
+            if self.chance(0.7):
+                self.line(0, "EPSV" if self.pair.v6 else "PASV")
+            self.line(1, self.passive(port))
+            if self.chance(0.2):
+                port = self.port()
+                self.line(1, self.passive(port))
+            d = 0
+        if self.chance(0.12):
+            self.s.end(self.rnd.choice(("fin", "rst")))
+        if self.chance(0.75):
+            self.arrive("tcp", d, port, self.chance(0.9))
+        if self.chance(0.1):
+            self.arrive("tcp", d, port)
+
+
+def some_ftp(rnd, pair):
+    t = Ftp(rnd, pair)
+    for _ in range(rnd.randrange(1, 4)):
+        t.transfer()
+    t.s.end(rnd.choice(("", "fin", "rst")))
+    return t.out
+
+
+# -- TFTP, RFC 1350 -----------------------------------------------------------------
+def some_tftp(rnd, pair):
+    t = Scene(rnd, pair)
+    ports = (t.port(), 69)
+    for _ in range(rnd.randrange(1, 4)):
+        kind = rnd.choice((1, 1, 1, 2, 2, 3, 0, 257))
+        data = struct.pack("!H", kind) + b"file\0octet\0"
+        if t.chance(0.1):
+            data = data[:rnd.randrange(4)]
+        d = 0 if t.chance(0.93) else 1
+        t.udp(d, ports, data)
+        if t.chance(0.25):
+            t.udp(d, ports, data)
+        if t.chance(0.7):
+            tid = (ports[0], t.port())
+            t.udp(1, tid, b"\0\3\0\1" + b"x" * rnd.randrange(40))
+            if t.chance(0.6):
+                t.udp(0, tid, b"\0\4\0\1")
+        if t.chance(0.4):
+            ports = (t.port(), 69)
+    return t.out
+
+
+# -- IRC ----------------------------------------------------------------------------
+def some_irc(rnd, pair):
+    t = Scene(rnd, pair)
+    s = t.stream((t.port(), 6667)).open()
+    s.say(1, b":server 001 me :hello\r\n")
+    port = 0
+    for _ in range(rnd.choice((1, 1, 2, 3, 10))):
+        port = t.port() if t.chance(0.95) else rnd.choice((0, 65536, 70000))
+        who = pair.addr[0] if t.chance(0.85) else rnd.choice(
+            (pair.addr[1], pair.addr[2]))
+        addr = int.from_bytes(who, "big")
+        text = rnd.choice((
+            "SEND file %d %d 1234", "SEND file %d %d", "CHAT chat %d %d",
+            "MOVE file %d %d", "TSEND file %d %d 9", "SCHAT chat %d %d",
+            "RESUME file %d %d", "SEND %d %d", "SEND two words %d %d",
+            "send file %d %d")) % (addr, port)
+        line = "%s nick :\1DCC %s\1\r\n" % (rnd.choice(
+            ("PRIVMSG",) * 8 + ("NOTICE", "privmsg")), text)
+        d, x, data = 0 if t.chance(0.93) else 1, rnd.random(), line.encode()
+        if x < 0.08:
+            s.cut(d, data)
+        elif x < 0.16:
+            s.say(d, b"PING :x\r\n" + data)
+        elif x < 0.22:
+            s.say(d, data + data)
+        elif x < 0.26:
+            s.say(d, data[:-2])
+        else:
+            s.say(d, data)
+        if t.chance(0.12):
+            s.again(d)
+        if t.chance(0.08):
+            s.end(rnd.choice(("fin", "rst")))
+        if 0 < port < 65536 and t.chance(0.5):
+            t.arrive("tcp", 1, port, t.chance(0.9))
+    s.end(rnd.choice(("", "fin", "rst")))
+    return t.out
+
+
+# -- Amanda and SANE ----------------------------------------------------------------
+def some_amanda(rnd, pair):
+    t = Scene(rnd, pair)
+    ports = (rnd.choice((t.port(), 840)), 10080)
+    t.udp(0, ports, b"Amanda 2.6 REQ HANDLE 000 SEQ 1\nSERVICE sendbackup\n")
+    for _ in range(rnd.randrange(1, 4)):
+        words = rnd.sample(("DATA", "MESG", "INDEX", "STATE"),
+                           rnd.randrange(1, 5))
+        numbers = [t.port() if t.chance(0.93) else rnd.choice(
+            (0, 5, 65535, 65536, 70000, 123456)) for _ in words]
+        line = "CONNECT " + " ".join("%s %d" % x for x in zip(words, numbers))
+        text = "Amanda 2.6 REP HANDLE 000 SEQ 1\n" + line + rnd.choice(
+            ("\n", "\n", "\n", "\nOPTIONS a;\n", "", " \n"))
+        d = 1 if t.chance(0.9) else 0
+        t.udp(d, ports, text.encode())
+        if t.chance(0.2):
+            t.out.append(t.out[-1])
+        for port in numbers:
+            if 0 < port < 65536 and t.chance(0.4):
+                t.arrive("tcp", 0, port, t.chance(0.9))
+        if t.chance(0.3):
+            t.udp(0, ports, b"ack")
+    return t.out
+
+
+def some_sane(rnd, pair):
+    t = Scene(rnd, pair)
+    s = t.stream((t.port(), 6566)).open()
+    s.say(0, struct.pack("!III", 0, 0x1000003, 0))
+    s.say(1, struct.pack("!II", 0, 0x1000003))
+    for _ in range(rnd.randrange(1, 4)):
+        start = struct.pack("!II", rnd.choice((7, 7, 7, 7, 7, 3, 6)), 1)
+        if t.chance(0.1):
+            start += b"\0\0\0\1"
+        port = t.port() if t.chance(0.95) else 0
+        answer = struct.pack("!IHH", 0 if t.chance(0.9) else 4,
+                             0 if t.chance(0.95) else 1, port) + b"\0\0\4\xd2"
+        if t.chance(0.1):
+            s.cut(0, start)
+        else:
+            s.say(0, start)
+        if t.chance(0.1):
+            s.again(0)
+        if t.chance(0.1):
+            s.cut(1, answer)
+        elif t.chance(0.1):
+            s.say(1, answer[:rnd.randrange(1, len(answer))])
+        else:
+            s.say(1, answer)
+        if t.chance(0.15):
+            s.again(1)
+        if t.chance(0.1):
+            s.end(rnd.choice(("fin", "rst")))
+        if port and t.chance(0.7):
+            t.arrive("tcp", 0, port, t.chance(0.9))
+    s.end(rnd.choice(("", "fin", "rst")))
+    return t.out
+
+
+# -- NetBIOS names and SNMP -----------------------------------------------------------
+def some_broadcast(port, ask):
+    """A router helps nobody who asks all; helper= is shown, and no more.  No
+    broadcast is made: none would be forwarded."""
+    def make(rnd, pair):
+        t = Scene(rnd, pair)
+        ports = (rnd.choice((port, t.port())), port)
+        for _ in range(rnd.randrange(1, 4)):
+            t.udp(0 if t.chance(0.8) else 1, ports, ask)
+            if t.chance(0.5):
+                t.udp(1, ports, ask)
+            if t.chance(0.3):
+                third = t.turned()
+                third.addr[0] = pair.addr[2]
+                t.out.append(third.udp(0, (port, ports[0]), ask))
+        return t.out
+    return make
+
+
+NAME_QUERY = bytes.fromhex("123401100001000000000000") + b"\x20" + \
+    b"CKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" + b"\0\0\x21\0\1"
+GET_REQUEST = bytes.fromhex("302602010104067075626c6963a019020101020100020100"
+                            "300e300c06082b060102010101000500")
+
+
+# -- SIP, RFC 3261 --------------------------------------------------------------------
+class Phones(Scene):
+    """Two that call each other, over UDP or TCP."""
+
+    def __init__(self, rnd, pair, tcp):
+        super().__init__(rnd, pair)
+        self.ports = (rnd.choice((5060, self.port())), 5060)
+        self.s = self.stream((self.port(), 5060)).open() if tcp else None
+        self.cseq = rnd.randrange(1, 1000)
+        self.call = "%x@%s" % (rnd.randrange(1 << 32), pair.names[0])
+        self.offered = []
+
+    def host(self, d):
+        name = self.pair.names[d]
+        return "[%s]" % name if self.pair.v6 else name
+
+    def sdp(self, d):
+        """A session description of side d."""
+        rnd = self.rnd
+        name = self.pair.names[d] if self.chance(0.88) else rnd.choice(
+            (self.third()[1], self.pair.names[1 - d]))
+        fam = "IP6" if self.pair.v6 else "IP4"
+        out = ["v=0", "o=me 1 1 IN %s %s" % (fam, name), "s=call"]
+        where = rnd.choice(("session", "session", "media", "both", "none"))
+        if where in ("session", "both"):
+            out.append("c=IN %s %s" % (fam, name))
+        out.append("t=0 0")
+        for _ in range(rnd.choice((1, 1, 1, 2, 3, 6))):
+            kind = rnd.choice(("audio",) * 5 + ("video", "video", "image",
+                                                "application"))
+            port = rnd.randrange(10000, 60000) if self.chance(0.92) else \
+                rnd.choice((0, 80, 1023, 1024, 65535, 70000))
+            out.append("m=%s %d %s" % (
+                kind, port, "udptl t38" if kind == "image" else "RTP/AVP 0"))
+            if where in ("media", "both"):
+                out.append("c=IN %s %s" % (fam, name))
+            self.offered.append((d, port))
+        return "\r\n".join(out) + "\r\n"
+
+    def message(self, d, first, method, body="", **opt):
+        """opt: headers, cseq, number."""
+        rnd, short = self.rnd, self.chance(0.15)
+        cseq = opt.get("cseq", self.cseq)
+        lines = [first]
+        lines.append("%s: SIP/2.0/%s %s:%d;branch=z9hG4bK%x" % (
+            "v" if short else "Via", "TCP" if self.s else "UDP",
+            self.host(d), self.ports[d], rnd.randrange(1 << 20)))
+        lines.append("%s: <sip:a@%s>;tag=1" % ("f" if short else "From",
+                                               self.host(0)))
+        lines.append("%s: <sip:b@%s>" % ("t" if short else "To",
+                                         self.host(1)))
+        lines.append("%s: %s" % ("i" if short else "Call-ID", self.call))
+        lines.append("CSeq: %d %s" % (cseq, method))
+        lines += opt.get("headers", [])
+        if body:
+            lines.append("%s: application/sdp" % (
+                "c" if short else "Content-Type"))
+        if body or self.s or self.chance(0.8):
+            lines.append("%s: %d" % ("l" if short else "Content-Length",
+                                     len(body)))
+        return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+    def say(self, d, data):
+        if not self.s:
+            if self.chance(0.03):
+                data = data[:self.rnd.randrange(len(data))]
+            self.udp(d, self.ports, data)
+            if self.chance(0.1):
+                self.out.append(self.out[-1])
+            return
+        x = self.rnd.random()
+        if x < 0.08:
+            self.s.cut(d, data)
+        elif x < 0.15:
+            self.s.say(d, data + data)
+        else:
+            self.s.say(d, data)
+        if self.chance(0.08):
+            self.s.again(d)
+
+    def request(self, d, method, body="", **opt):
+        self.say(d, self.message(d, "%s sip:b@%s SIP/2.0" % (
+            method, self.host(1 - d)), method, body, **opt))
+
+    def answer(self, d, code, method, body="", **opt):
+        self.say(d, self.message(d, "SIP/2.0 %d Whatever" % code, method,
+                                 body, **opt))
+
+    def invite(self):
+        rnd = self.rnd
+        d = 0 if self.chance(0.85) else 1
+        me = ["Contact: <sip:a@%s:%d>" % (self.host(d), self.ports[d])]
+        self.request(d, "INVITE", self.sdp(d) if self.chance(0.9) else "",
+                     headers=me)
+        if self.chance(0.5):
+            self.answer(1 - d, 100, "INVITE")
+        if self.chance(0.3):
+            self.answer(1 - d, 183, "INVITE", self.sdp(1 - d))
+            if self.chance(0.4):
+                self.request(d, "PRACK", self.sdp(d))
+        code = rnd.choice((200, 200, 200, 200, 200, 404, 486, 302))
+        wrong = {"cseq": self.cseq + 1} if self.chance(0.08) else {}
+        self.answer(1 - d, code, "INVITE",
+                    self.sdp(1 - d) if code == 200 else "", **wrong)
+        if self.chance(0.8):
+            self.request(d, "ACK", self.sdp(d) if self.chance(0.1) else "")
+        self.media()
+        if self.chance(0.2):
+            self.cseq += 1
+            self.request(d, "UPDATE", self.sdp(d))
+            self.answer(1 - d, 200, "UPDATE", self.sdp(1 - d))
+            self.media()
+        self.cseq += 1
+        if self.chance(0.6):
+            self.request(d, "BYE")
+            if self.chance(0.7):
+                self.answer(1 - d, 200, "BYE")
+        self.media()
+        self.cseq += 1
+
+    def media(self):
+        for d, port in self.offered[-3:]:
+            if 1 <= port < 65535 and self.chance(0.3):
+                self.arrive("udp", 1 - d, (port & ~1) + self.rnd.randrange(2),
+                            self.chance(0.6))
+
+    def register(self):
+        rnd = self.rnd
+        port = rnd.choice((5060, self.ports[0], self.port()))
+        name = self.host(0) if self.chance(0.9) else self.host(1)
+        after = rnd.choice((None, 0, 60, 3600))
+        contact = "Contact: <sip:a@%s:%d>" % (name, port)
+        headers = [contact]
+        if after is not None and self.chance(0.5):
+            headers[0] += ";expires=%d" % after
+        elif after is not None:
+            headers.append("Expires: %d" % after)
+        self.request(0, "REGISTER", headers=headers)
+        if self.chance(0.2):
+            self.answer(1, 100, "REGISTER")
+        if self.chance(0.3):	# before it is active
+            self.arrive("udp", 1, port)
+        if self.chance(0.9):
+            code = rnd.choice((200, 200, 200, 200, 401, 403))
+            agreed = rnd.choice((60, 600, 0))
+            self.answer(1, code, "REGISTER", headers=rnd.choice((
+                headers, [contact + ";expires=%d" % agreed],
+                [contact, "Expires: %d" % agreed], [])))
+        if self.chance(0.5):
+            self.arrive("udp", 1, port, self.chance(0.5))
+        self.cseq += 1
+
+    def noise(self):
+        rnd = self.rnd
+        self.say(rnd.randrange(2), rnd.choice((
+            b"\r\n\r\n", b"\0\0\0\0", b"SIP/2.0 200\r\n\r\n",
+            b"INVITE sip:x SIP/2.0\r\n\r\n", b"OPTIONS sip:b SIP/2.0\r\n"
+            b"CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n")))
+
+
+def some_sip(tcp):
+    def make(rnd, pair):
+        t = Phones(rnd, pair, tcp)
+        if not tcp:
+            # The kernel drops what it cannot understand; with the first
+            # packet the connection would go.
+            t.udp(0, t.ports, t.message(0, "OPTIONS sip:b SIP/2.0", "OPTIONS"))
+        for _ in range(rnd.randrange(1, 4)):
+            rnd.choice((t.invite, t.invite, t.register))()
+            if t.chance(0.1):
+                t.noise()
+        if t.s:
+            t.s.end(rnd.choice(("", "fin", "rst")))
+        return t.out
+    return make
+
+
 # name: what makes them, and of which family: False, True, or None for both
 KINDS = {
+    "ftp": (some_ftp, None), "tftp": (some_tftp, None),
+    "irc": (some_irc, False), "amanda": (some_amanda, None),
+    "sane": (some_sane, None),
+    "netbios-ns": (some_broadcast(137, NAME_QUERY), False),
+    "snmp": (some_broadcast(161, GET_REQUEST), False),
+    "sip": (some_sip(False), None), "sip-tcp": (some_sip(True), None),
     "pptp": (some_pptp, False),
     "q931": (some_q931, None), "q931-bad": (spoilt(some_q931), None),
     "h323": (some_call, None),
