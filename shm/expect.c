@@ -528,7 +528,9 @@ static bool picked(const struct table *t, uint32_t idx,
 	const struct expect_info *i = info_at(t, idx);
 	struct expect e;
 
-	if (i->flags & EXPECT_KEYMAP || (!p->any_class && i->class != p->class))
+	if (i->flags & EXPECT_KEYMAP ||
+	    (!p->any_class && i->class != p->class) ||
+	    (p->keyed && (!(i->flags & EXPECT_SPORT) || i->sport != p->sport)))
 		return false;
 	expect_at(t, idx, &e);
 	return (!p->l4proto || e.l4proto == p->l4proto) &&

@@ -138,6 +138,8 @@ struct expect_pick {
 	uint8_t l4proto;     /* 0 = any */
 	const uint64_t *dst; /* NULL = any, else with dport */
 	uint16_t dport;
+	bool keyed; /* GRE: the source's key is sport */
+	uint16_t sport;
 };
 unsigned int expect_remove(struct table *t, const struct expect_pick *p,
                            struct expect_by *by);

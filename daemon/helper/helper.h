@@ -61,6 +61,9 @@ struct expect_match {
 	const union pkt_addr *dst;
 	uint16_t dport;
 	uint8_t l4proto; /* 0 = any */
+	/* GRE: and the source's key must be this */
+	bool keyed;
+	uint16_t sport;
 };
 
 struct help_ctx {
@@ -99,8 +102,8 @@ struct help_ctx {
 	int (*key_add)(struct help_ctx *h, uint8_t dir, uint16_t key,
 	               uint16_t peer_key);
 	void (*key_flush)(struct help_ctx *h);
-	/* PPTP: ends the connection with this tuple (F220); false: there is
-	 * none */
+	/* PPTP: ends the connection with this tuple, in either direction
+	 * (F220); false: there is none */
 	bool (*kill)(struct help_ctx *h, const struct expect_spec *tuple);
 	/* mirror mode: bytes of an unfinished line or message of direction
 	 * `dir`, kept until the next segment; NULL/0 forgets.  help_kept()

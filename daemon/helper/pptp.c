@@ -140,6 +140,8 @@ static void pptp_unexpect(struct help_ctx *h, const struct expect_spec *s)
 		.dst = &s->dst,
 		.dport = s->dport,
 		.l4proto = s->l4proto,
+		.keyed = true,
+		.sport = s->sport,
 	};
 
 	h->unexpect(h, &m);
@@ -171,18 +173,18 @@ static void pptp_expect(struct help_ctx *h, const struct pptp_priv *p)
 	pptp_unexpect(h, &out);
 }
 
-/* Ends what was made of the call. */
+/* Ends what was made of the call.  Where there is a connection the kernel
+ * leaves what is expected in its original direction, which is so when the
+ * call's answer came once more. */
 static void pptp_forget(struct help_ctx *h, const struct pptp_priv *p)
 {
-	struct expect_spec s;
-	uint8_t dir;
+	const struct expect_spec out = pptp_tuple(h, p, DIR_ORIGINAL);
+	const struct expect_spec in = pptp_tuple(h, p, DIR_REPLY);
 
 	h->key_flush(h);
-	for (dir = 0; dir < 2; dir++) {
-		s = pptp_tuple(h, p, dir);
-		if (!h->kill(h, &s))
-			pptp_unexpect(h, &s);
-	}
+	if (!h->kill(h, &out))
+		pptp_unexpect(h, &out);
+	pptp_unexpect(h, &in);
 }
 
 /* -- messages -------------------------------------------------------------- */

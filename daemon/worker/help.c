@@ -278,6 +278,8 @@ static void pick_of(const struct help *q, const struct expect_match *m,
 		p->dst = dst;
 		p->dport = m->dport;
 	}
+	p->keyed = m->keyed;
+	p->sport = m->sport;
 }
 
 static unsigned int cb_unexpect(struct help_ctx *h,
@@ -359,10 +361,20 @@ static void cb_key_flush(struct help_ctx *h)
 
 /* The keys know their connection: they take it along when they are swept, which
  * is as soon as this packet is done. */
-static void cb_kill(struct help_ctx *h, const struct expect_spec *tuple)
+static bool cb_kill(struct help_ctx *h, const struct expect_spec *tuple)
 {
-	(void)tuple;
+	struct help *q = h->arg;
+	struct table *t = q->w->p->t;
+	struct trk_tuple tp = {.src = tuple->sport, .dst = tuple->dport};
+	struct conn_lookup gre;
+	struct conn_view v;
+	bool there;
+
+	key_of_tuple(t, false, &tuple->src, &tuple->dst, &tp, tuple->l4proto,
+	             q->c->key.zone, &gre);
+	there = conn_lookup(t, &gre, &v) > 0;
 	cb_key_flush(h);
+	return there;
 }
 
 static void cb_count(struct help_ctx *h, enum help_counter c)

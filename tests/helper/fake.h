@@ -14,7 +14,7 @@
  *
  *	expect PROTO SRC[/MASK]:SPORT -> DST:DPORT [class=N] [flags=N]
  *		[keys] [assign=NAME] [seconds=N]	(* is any)
- *	unexpect|revise CLASS [DST:DPORT] [PROTO] [on] [seconds=N]
+ *	unexpect|revise CLASS [DST:DPORT] [PROTO] [from KEY] [on] [seconds=N]
  *	refresh N | key_add DIR KEY PEER | key_flush | kill (as expect)
  *
  * Kept bytes and counters are state, not lines: look at `kept` and `count`.
@@ -168,6 +168,8 @@ static inline void fake_say_match(struct fake *f, const char *what,
 	}
 	if (m->l4proto)
 		fake_say_proto(f, m->l4proto);
+	if (m->keyed)
+		fake_say(f, " from %u", m->sport);
 }
 
 static inline int fake_expect(struct help_ctx *h, const struct expect_spec *s)
