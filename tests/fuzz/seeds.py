@@ -450,6 +450,60 @@ def sip():
         for part in (text[:9], text[9:70], text[70:])))
 
 
+def talks():
+    # talk.h: choices, options, then packets: manner, length, bytes
+    sys.path.insert(0, os.path.join(os.path.dirname(
+        os.path.abspath(__file__)), "..", "lib"))
+    sys.dont_write_bytecode = True
+    import h323
+    import random
+    from helper_sequences import pptp
+    rnd = random.Random(1)
+
+    def packet(d, data):
+        return bytes([d | (2 if len(data) > 255 else 0),
+                      len(data) & 255]) + data[:511]
+
+    out = packet(0, pptp(1)) + packet(1, pptp(2, 0, b"\1\0")) + packet(
+        0, pptp(7, 7)) + packet(1, pptp(8, 9, 7, b"\1\0"))
+    end = packet(0, pptp(12, 7)) + packet(1, pptp(13, 9))
+    calls = packet(1, pptp(9, 9)) + packet(0, pptp(
+        10, 7, 9, b"\1\0")) + packet(1, pptp(11, 7)) + end
+    for how in (0, 1):
+        seed("pptp", "out%d" % how, bytes([how, 0]) + out + end)
+        seed("pptp", "in%d" % how, bytes([how, 0]) + out + end + calls)
+
+    for v6, a, b in ((0, bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))),
+                     (2, bytes.fromhex("20010db8" + "0" * 23 + "1"),
+                      bytes.fromhex("20010db8" + "0" * 23 + "2"))):
+        mine, yours = (a, 5004), (b, 5006)
+        channels = [h323.request(h323.channel(rnd, mine, (a, 5005), (
+            mine, None))) for _ in range(6)] + [h323.response(
+                h323.channel_ack(rnd, mine, (a, 5005), stack=mine))] + [
+                    h323.request(h323.channel(rnd, stack=mine, t120=True))]
+        fast = [h323.alone(h323.channel(rnd, mine))]
+        bodies = [h323.setup(rnd, mine, fast, yours),
+                  h323.proceeding(rnd, 1, mine, fast),
+                  h323.connect(rnd, mine), h323.progress(rnd, mine, fast),
+                  h323.facility(rnd, 1, yours, mine, fast),
+                  h323.facility(rnd, 3, None, mine)]
+        for how in (0, 1):
+            head = bytes([how | v6, 0])
+            name = "%d%d" % (how, v6)
+            seed("h245", "open" + name, head + b"".join(
+                packet(0, h323.tpkt(m)) for m in channels))
+            for i, body in enumerate(bodies):
+                seed("q931", "body%d-%s" % (i, name), head + packet(
+                    0, h323.tpkt(h323.q931(1, h323.user(
+                        rnd, body, channels[i:i + 1])))))
+            seed("ras", "all" + name, head + b"".join(packet(d, m) for d, m in (
+                (0, h323.rrq(rnd, [mine], [mine])), (1, h323.rcf(rnd, [mine])),
+                (0, h323.rrq(rnd, [mine], [mine], 60)),
+                (1, h323.rcf(rnd, [mine], 90)), (1, h323.gcf(rnd, yours)),
+                (1, h323.acf(rnd, yours)), (1, h323.lcf(yours, mine)),
+                (0, h323.urq([mine])))))
+
+
 for make in (tcp, udp, icmp, sctp, dccp, gre, pkt, capture, pipeline, filters,
-             messages, conf, memory, sip):
+             messages, conf, memory, sip, talks):
     make()
