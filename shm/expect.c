@@ -595,14 +595,31 @@ static void key_conn(const struct expect_info *i, struct conn_key *gre,
 	*sh = i->class;
 }
 
+/* Its master's key of the same direction: 0 there is none, 1 the very same, or
+ * -EEXIST.  What the other side's is does not matter. */
+static int key_stands(const struct table *t, const struct expect *e)
+{
+	struct expect old;
+	uint32_t idx = 0;
+
+	while ((idx = master_next(t, e->master, idx))) {
+		const struct expect_info *i = info_at(t, idx);
+
+		if (!(i->flags & EXPECT_KEYMAP) || i->flags & EXPECT_GONE ||
+		    !src_fits(i, e->info.src))
+			continue;
+		expect_at(t, idx, &old);
+		return old.dport == e->dport ? 1 : -EEXIST;
+	}
+	return 0;
+}
+
 int expect_key_add(struct table *t, const struct expect *e,
                    const struct conn_lookup *gre, struct expect_by *by)
 {
 	struct expect x = *e;
 	struct conn_lookup k;
-	struct chain w;
-	uint32_t idx;
-	int r = 0;
+	int r;
 
 	if (action_done(t, by))
 		return 0;
@@ -612,17 +629,13 @@ int expect_key_add(struct table *t, const struct expect *e,
 	memcpy(x.info.master[0], &gre->key, sizeof(gre->key));
 	dst_lookup(t, x.v6, x.dst, x.dport, x.l4proto, x.zone, &k);
 	expect_lock(t);
-	w = chain_of(t, &k);
-	while ((idx = chain_next(t, &k, &w, NULL)))
-		if (info_at(t, idx)->flags & EXPECT_KEYMAP &&
-		    same(t, idx, &x) && info_at(t, idx)->sport == x.info.sport)
-			break;
-	if (!idx && t->expect->shard->count < EXPECT_ROOM - 1)
+	r = key_stands(t, &x);
+	if (!r && t->expect->shard->count < EXPECT_ROOM - 1)
 		r = entry_make(t, &x, &k, by);
-	if (idx || r)
+	if (r)
 		action_close(t, by);
 	expect_unlock(t);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static void key_gone(struct table *t, uint32_t idx)

@@ -148,7 +148,8 @@ unsigned int expect_revise(struct table *t, const struct expect_pick *p,
                            bool activate, bool renew, uint32_t deadline,
                            struct expect_by *by);
 /* A key: packets from e->info.src to e->dst with key e->dport have the source
- * key e->info.sport; `gre` is the connection that they make. */
+ * key e->info.sport; `gre` is the connection that they make.  0 also if this
+ * key stands there already, -EEXIST if another does in this direction. */
 int expect_key_add(struct table *t, const struct expect *e,
                    const struct conn_lookup *gre, struct expect_by *by);
 /* Its keys are forgotten, and end their connections in expect_sweep(). */

@@ -83,12 +83,13 @@ def conversation_of(line):
 
 def expect_events(lines):
     """{conversation: its lines}.  The seconds of a DESTROY are how long it had
-    left, and are not compared."""
+    left, and are not compared; a second may have begun since a NEW."""
     out = collections.defaultdict(list)
     for line in lines:
         seconds, text = expect_line(line)
         out[conversation_of(line)].append(
-            text if "DESTROY" in text else "%d %s" % (seconds, text))
+            text if "DESTROY" in text else "%d0 s %s" % (
+                (seconds + 5) // 10, text))
     return out
 
 

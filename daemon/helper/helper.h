@@ -98,7 +98,8 @@ struct help_ctx {
 	/* the connection's own timeout from now, in seconds (F210, F221) */
 	void (*refresh)(struct help_ctx *h, uint32_t seconds);
 	/* PPTP: the key that a GRE packet of this connection carries in
-	 * direction `dir` is learnt (F219), or all of them forgotten */
+	 * direction `dir` is learnt (F219), or all of them forgotten.  0 also
+	 * if this key is known, whatever the peer's; -EEXIST: another is */
 	int (*key_add)(struct help_ctx *h, uint8_t dir, uint16_t key,
 	               uint16_t peer_key);
 	void (*key_flush)(struct help_ctx *h);

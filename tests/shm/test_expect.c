@@ -369,6 +369,12 @@ static void test_keys(void **state)
 	assert_int_equal(expect_key_add(b.t, &e, &gre, &b.by), 0);
 	b.by.pkt++;
 	assert_int_equal(expect_key_add(b.t, &e, &gre, &b.by), 0);
+	b.by.pkt++;
+	e.info.sport = 5; /* the other side's may change */
+	assert_int_equal(expect_key_add(b.t, &e, &gre, &b.by), 0);
+	b.by.pkt++;
+	e.dport = 10;
+	assert_int_equal(expect_key_add(b.t, &e, &gre, &b.by), -EEXIST);
 	assert_int_equal(b.t->expect->shard->count, 1);
 	assert_int_equal(count(&b), 0);
 	assert_true(expect_key_find(b.t, &tp, &key));
