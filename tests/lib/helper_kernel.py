@@ -26,8 +26,8 @@ HELPERS = (
 class Helped(Kernel):
     """A kernel whose connections to usual ports have their helpers."""
 
-    # Another way for half of the servers: a call that is forwarded from one
-    # side to the other is tracked only if the kernel's routes differ.
+    # Servers are reached by another way: a call that is forwarded is tracked
+    # only where the kernel's routes to both ends of it differ.
     two_ways = False
 
     def rules(self):
@@ -45,13 +45,14 @@ class Helped(Kernel):
                  " chain pre { type filter hook prerouting priority -150;\n" +
                  rules + " }\n}\n")
         if self.two_ways:
-            self.run("ip", "link", "add", "dum", "type", "dummy")
-            self.run("ip", "link", "set", "dum", "up")
-            self.run("ip", "addr", "add", "198.18.1.1/30", "dev", "dum")
-            self.run("ip", "addr", "add", "2001:2:1::1/126", "dev", "dum",
-                     "nodad")
-            self.run("ip", "route", "add", "10.1.0.0/16", "via", "198.18.1.2")
-            self.run("ip", "route", "add", "fd01::/16", "via", "2001:2:1::2")
+            for cmd in (
+                    "addr add 198.18.0.5/30 dev out",
+                    "addr add 2001:2:1::1/126 dev out nodad",
+                    "neigh add 198.18.0.6 lladdr 02:00:00:00:00:09 dev out",
+                    "neigh add 2001:2:1::2 lladdr 02:00:00:00:00:09 dev out",
+                    "route add 10.1.0.0/16 via 198.18.0.6",
+                    "route add fd01::/16 via 2001:2:1::2"):
+                self.run("ip", *cmd.split())
 
     def track(self, packets, when=None):
         """A Run with `expect_events` and `expect`, lists of lines."""
