@@ -74,6 +74,8 @@ struct cmd {
 	X(count, 'C', "count", FILTER | OUTPUT | COUNT, "",             \
 	  "how many there are")                                         \
 	X(watch, 'E', "event", FILTER | OUTPUT | WATCH, "", "events")   \
+	X(expect, 0, NULL, OUTPUT | EXPECT, "list|watch",               \
+	  "announced connections, or their events")                     \
 	X(stats, 'S', "stats", OUTPUT, "", "counters")                  \
 	X(show, 0, NULL, OUTPUT, "WHAT...",                             \
 	  "workers shards subscribers config memory mirror version "    \
@@ -92,6 +94,9 @@ struct cmd {
 #define X(name, ...) int cmd_##name(struct cmd *c);
 CMD_VERBS(X)
 #undef X
+
+/* `expect watch`, in cmd_watch.c */
+int cmd_expect_watch(struct cmd *c);
 
 /* "ctctl: ..." and a newline on stderr, cleaned */
 void cmd_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -16,7 +16,8 @@ enum word_group {
 	WORD_FLUSH = 1 << 7,
 	WORD_CHECK = 1 << 8,
 	WORD_REPLAY = 1 << 9,
-	WORD_ANY = 1 << 10 /* every verb */
+	WORD_EXPECT = 1 << 10,
+	WORD_ANY = 1 << 11 /* every verb */
 };
 
 struct word_verb {
