@@ -399,7 +399,7 @@ int ctshard_count(struct ctshard *c, const struct ctshard_count_opts *o,
 int ctshard_watch(struct ctshard *c, const struct ctshard_watch_opts *o,
                   const struct ctshard_handler *h, uint64_t *id);
 /* Expectations: a filter may have l3 and protonum alone, and there is no
- * snapshot; the events are NEW, DESTROY and GAP. */
+ * snapshot; the events are NEW, DESTROY, GAP, and LIST_END where it begins. */
 int ctshard_expect_list(struct ctshard *c, const struct ctshard_list_opts *o,
                         const struct ctshard_handler *h, uint64_t *id);
 int ctshard_expect_watch(struct ctshard *c, const struct ctshard_watch_opts *o,
