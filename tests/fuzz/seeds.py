@@ -321,9 +321,15 @@ def messages():
         text(5, b"ESTABLISHED") + num(6, 14) + num(7, 1000) + \
         text(10, tup) + text(11, tup) + text(14, bytes(16)) + \
         text(20, text(1, b"rtt") + text(2, b"5"))
+    expect = fixed(1, 7) + num(2, 4) + num(3, 6) + text(4, b"tcp") + \
+        num(5, 300000) + text(6, tup) + text(7, tup) + text(8, tup) + \
+        num(12, 1) + num(13, 0) + text(15, b"ftp")
     answers = {
         "conn": num(1, 1) + text(5, conn),
         "event": num(1, 2) + text(6, num(1, 1) + num(2, 9) + text(4, conn)),
+        "expect": num(1, 8) + text(13, expect),
+        "expect-event": num(1, 9) + text(6, num(1, 1) + num(2, 9) +
+                                         text(10, expect)),
         "gap": num(1, 2) + text(6, num(1, 6) + num(6, 1) + num(7, 9)),
         "count": num(1, 3) + text(7, text(1, b"tcp") + num(2, 4)),
         "scope": num(1, 4) + text(8, num(1, 0) +
