@@ -81,6 +81,8 @@ struct cmd {
 	X(count, 'C', "count", FILTER | OUTPUT | COUNT, "",                   \
 	  "how many there are")                                               \
 	X(watch, 'E', "event", FILTER | OUTPUT | WATCH | PRINT, "", "events") \
+	X(expect, 0, NULL, OUTPUT | EXPECT, "list|watch",                     \
+	  "announced connections, or their events")                           \
 	X(stats, 'S', "stats", OUTPUT | STATS, "", "counters")                \
 	X(show, 0, NULL, OUTPUT, "WHAT...",                                   \
 	  "workers shards subscribers config memory mirror version "          \
@@ -110,6 +112,8 @@ CMD_VERBS(X)
 
 /* what `show` itself knows, ended by NULL; KEYs are the daemon's */
 extern const char *const cmd_show_words[];
+/* `expect watch`, in cmd_watch.c */
+int cmd_expect_watch(struct cmd *c);
 
 /* "ctctl: ..." and a newline on stderr, cleaned */
 void cmd_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -60,6 +60,14 @@ static int ask_conn(void *arg, const struct ctshard_conn *c)
 	return a->o->error;
 }
 
+static int ask_expect(void *arg, const struct ctshard_expect *x)
+{
+	struct ask *a = arg;
+
+	out_expect(a->o, x);
+	return a->o->error;
+}
+
 static int ask_counter(void *arg, const struct ctshard_counter *c)
 {
 	struct ask *a = arg;
@@ -73,6 +81,7 @@ static struct ctshard_handler ask_handler(struct ask *a)
 		.arg = a,
 		.event = a->o ? ask_event : NULL,
 		.conn = a->o ? ask_conn : NULL,
+		.expect = a->o ? ask_expect : NULL,
 		.counter = ask_counter,
 		.done = ask_done,
 	};
@@ -125,12 +134,25 @@ static int sink_close(struct sink *s)
 }
 
 /* Turn the loop until all of these have ended: false when it broke. */
-static bool ask_wait(struct replay *r, struct ask *a, struct ask *b)
+static bool ask_wait(struct replay *r, struct ask *const *list, int n)
 {
-	while (!a->ended || (b && !b->ended))
-		if (!replay_turn(r) && (!a->ended || (b && !b->ended)))
+	int i = 0;
+	bool going = true;
+
+	while (i < n) {
+		if (list[i]->ended)
+			i++;
+		else if (!going)
 			return false;
+		else
+			going = replay_turn(r);
+	}
 	return true;
+}
+
+static bool ask_wait_one(struct replay *r, struct ask *a)
+{
+	return ask_wait(r, &a, 1);
 }
 
 /* Why the loop broke, said; the code for it. */
@@ -181,7 +203,7 @@ static int replay_begin(struct replay *r)
 
 	if (rc)
 		return cmd_error(r->ct, rc);
-	if (!ask_wait(r, &start, NULL))
+	if (!ask_wait_one(r, &start))
 		return replay_broke(r);
 	if (start.error != CTSHARD_EDENIED)
 		return start.error ? ask_failed(&start) : CMD_OK;
@@ -196,32 +218,48 @@ static int replay_begin(struct replay *r)
 	return code;
 }
 
-/* Through the captures: the events are out then.  *broken: one broke off. */
-static int replay_run(struct replay *r, struct sink *events, bool *broken)
+/* Events to a sink as they come; an `ask` without one has ended. */
+static int replay_watch(struct replay *r, struct sink *s, struct ask *a)
 {
-	struct ask watch = {.o = events->o}, end = {0};
 	struct ctshard_watch_opts opts = {.from_start = 1, .until_end = 1};
 	struct ctshard_handler h;
-	int rc = 0, code;
+	int rc;
 
-	if (events->o) {
-		h = ask_handler(&watch);
-		rc = ctshard_watch(r->ct, &opts, &h, NULL);
-		out_begin(events->o);
-	} else {
-		watch.ended = true;
-	}
-	code = rc ? cmd_error(r->ct, rc) : replay_begin(r);
+	a->o = s->o;
+	a->ended = !s->o;
+	if (!s->o)
+		return CMD_OK;
+	h = ask_handler(a);
+	rc = s->o->expect ? ctshard_expect_watch(r->ct, &opts, &h, NULL)
+	                  : ctshard_watch(r->ct, &opts, &h, NULL);
+	out_begin(s->o);
+	return rc ? cmd_error(r->ct, rc) : CMD_OK;
+}
+
+/* Through the captures: the events are out then.  *broken: one broke off. */
+static int replay_run(struct replay *r, struct sink *events,
+                      struct sink *expect, bool *broken)
+{
+	struct ask watch = {0}, announced = {0}, end = {0};
+	struct ask *all[] = {&end, &watch, &announced};
+	struct ctshard_handler h;
+	int rc, i, code = replay_watch(r, events, &watch);
+
+	if (code == CMD_OK)
+		code = replay_watch(r, expect, &announced);
+	if (code == CMD_OK)
+		code = replay_begin(r);
 	if (code != CMD_OK)
 		return code;
 	h = ask_handler(&end);
 	rc = ctshard_wait_end(r->ct, &h, NULL);
 	if (rc)
 		return cmd_error(r->ct, rc);
-	if (!ask_wait(r, &end, &watch))
+	if (!ask_wait(r, all, 3))
 		return replay_broke(r);
-	if (watch.error && events->o && !events->o->error)
-		return ask_failed(&watch);
+	for (i = 1; i < 3; i++)
+		if (all[i]->error && all[i]->o && !all[i]->o->error)
+			return ask_failed(all[i]);
 	if (end.error && end.error != CTSHARD_EFAILED)
 		return ask_failed(&end);
 	*broken = end.error != 0;
@@ -240,10 +278,11 @@ static int replay_table(struct replay *r, struct sink *s)
 	if (!s->o)
 		return CMD_OK;
 	out_begin(s->o);
-	rc = ctshard_list(r->ct, &opts, &h, NULL);
+	rc = s->o->expect ? ctshard_expect_list(r->ct, &opts, &h, NULL)
+	                  : ctshard_list(r->ct, &opts, &h, NULL);
 	if (rc)
 		return cmd_error(r->ct, rc);
-	if (!ask_wait(r, &a, NULL))
+	if (!ask_wait_one(r, &a))
 		return replay_broke(r);
 	return a.error && !s->o->error ? ask_failed(&a) : CMD_OK;
 }
@@ -259,7 +298,7 @@ static int replay_stats(struct replay *r, struct sink *s)
 	rc = ctshard_stats(r->ct, &h, NULL);
 	if (rc)
 		code = cmd_error(r->ct, rc);
-	else if (!ask_wait(r, &a, NULL))
+	else if (!ask_wait_one(r, &a))
 		code = replay_broke(r);
 	else if (a.error)
 		code = ask_failed(&a);
@@ -294,6 +333,10 @@ static int replay_sinks(const struct replay *r, struct sink *s)
 	for (i = 0; i < SINK_COUNT; i++)
 		if (sink_open(&s[i], r, path[i]))
 			return CMD_FAILED;
+	if (s[SINK_EXPECT_EVENTS].o)
+		s[SINK_EXPECT_EVENTS].o->expect = true;
+	if (s[SINK_EXPECT].o)
+		s[SINK_EXPECT].o->expect = true;
 	return CMD_OK;
 }
 
@@ -301,7 +344,9 @@ static int replay_sinks(const struct replay *r, struct sink *s)
 static int replay_outputs(struct replay *r, struct sink *s)
 {
 	bool broken = false;
-	int code = replay_run(r, &s[SINK_EVENTS], &broken), failed = 0;
+	int code = replay_run(r, &s[SINK_EVENTS], &s[SINK_EXPECT_EVENTS],
+	                      &broken),
+	    failed = 0;
 
 	failed |= sink_close(&s[SINK_EVENTS]);
 	failed |= sink_close(&s[SINK_EXPECT_EVENTS]);
@@ -309,6 +354,8 @@ static int replay_outputs(struct replay *r, struct sink *s)
 	if (code == CMD_OK)
 		code = replay_table(r, &s[SINK_TABLE]);
 	failed |= sink_close(&s[SINK_TABLE]);
+	if (code == CMD_OK)
+		code = replay_table(r, &s[SINK_EXPECT]);
 	failed |= sink_close(&s[SINK_EXPECT]);
 	if (code == CMD_OK)
 		code = replay_stats(r, &s[SINK_STATS]);

@@ -8,6 +8,9 @@
  * daemon as a GAP, whose end becomes the number to go on from.  A daemon that
  * came back with another table says that as a gap too: it compares the
  * segment's name that goes with the number.
+ *
+ * Expectations are watched in the same way; their numbers are their own, and
+ * the daemon says first where it begins.
  */
 #include "cli/cmd.h"
 
@@ -54,7 +57,9 @@ static int watch_event(void *arg, const struct ctshard_event *e)
 {
 	struct watch *w = arg;
 
-	out_event(w->o, e);
+	/* where expectations begin: nothing to show */
+	if (!w->o->expect || e->type != CTSHARD_LIST_END)
+		out_event(w->o, e);
 	switch (e->type) {
 	case CTSHARD_LIST:
 		w->shown++;
@@ -95,7 +100,8 @@ static int watch_ask(struct watch *w)
 		.arg = w, .event = watch_event, .done = watch_done};
 
 	w->ended = false;
-	return ctshard_watch(w->ct, &w->opts, &h, NULL);
+	return w->o->expect ? ctshard_expect_watch(w->ct, &w->opts, &h, NULL)
+	                    : ctshard_watch(w->ct, &w->opts, &h, NULL);
 }
 
 /* The signal that came, or 0. */
@@ -146,7 +152,7 @@ static int watch_reconnect(struct watch *w)
 	                      {.fd = STDOUT_FILENO}};
 
 	/* joined where it was, and no event since */
-	if (!w->opts.has_since && !w->opts.from_start)
+	if (!w->opts.has_since && !w->opts.from_start && !w->o->expect)
 		watch_went_on(w, w->opts.since);
 	ctshard_close(w->ct);
 	w->ct = NULL;
@@ -198,8 +204,9 @@ static void watch_resume(struct watch *w)
 {
 	char text[37];
 
+	cmd_warn("%" PRIu64 " %s events have been shown.", w->shown,
+	         w->o->expect ? "expectation" : "flow");
 	value_uuid_text(w->uuid, text);
-	cmd_warn("%" PRIu64 " flow events have been shown.", w->shown);
 	cmd_warn("resume with --since %s:%" PRIu64, text, w->opts.since);
 }
 
@@ -223,7 +230,7 @@ static void watch_joined(struct watch *w)
 	       sizeof(w->uuid));
 	if (w->opts.uuid)
 		w->opts.uuid = w->uuid;
-	if (!w->opts.has_since && !w->opts.from_start)
+	if (!w->opts.has_since && !w->opts.from_start && !w->o->expect)
 		w->opts.since = peer->seq;
 	w->safe = w->opts.since;
 }
@@ -240,7 +247,7 @@ static void watch_stalled(struct watch *w)
 	w->shown = w->safe_shown;
 }
 
-int cmd_watch(struct cmd *c)
+static int watch_verb(struct cmd *c, bool expect)
 {
 	struct watch w = {.c = c, .opts = c->watch, .signals = -1};
 	int code;
@@ -249,6 +256,7 @@ int cmd_watch(struct cmd *c)
 	w.o = cmd_out(c, &out_line, &out_line, &code);
 	if (!w.o)
 		return code;
+	w.o->expect = expect;
 	w.ct = cmd_open(c, 0, &code);
 	if (!w.ct) {
 		free(w.o);
@@ -275,4 +283,14 @@ int cmd_watch(struct cmd *c)
 		watch_resume(&w);
 	code = cmd_finish(w.o, code);
 	return code == CMD_OK && w.gap && c->strict ? CMD_INCOMPLETE : code;
+}
+
+int cmd_watch(struct cmd *c)
+{
+	return watch_verb(c, false);
+}
+
+int cmd_expect_watch(struct cmd *c)
+{
+	return watch_verb(c, true);
 }

@@ -326,3 +326,57 @@ int column_parse(struct out *o, const char *spec, char *why, size_t size)
 	} while (*spec++);
 	return 0;
 }
+
+void column_expect_default(struct out *o, bool all)
+{
+	/* X(column, shown by `table` too) */
+	static const struct {
+		unsigned char id;
+		bool table;
+	} list[] = {
+		{COLUMN_event, false},    {COLUMN_seq, false},
+		{COLUMN_time, false},     {COLUMN_id, false},
+		{COLUMN_l3, false},       {COLUMN_proto, true},
+		{COLUMN_protonum, false}, {COLUMN_timeout, true},
+		{COLUMN_src, true},       {COLUMN_sport, true},
+		{COLUMN_dst, true},       {COLUMN_dport, true},
+		{COLUMN_rsrc, true},      {COLUMN_rsport, true},
+		{COLUMN_rdst, true},      {COLUMN_rdport, true},
+		{COLUMN_zone, false},     {COLUMN_helper, true},
+		{COLUMN_master, false},   {COLUMN_detail, true},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		if (all || list[i].table)
+			o->column[o->columns++] = list[i].id;
+}
+
+void column_expect(const struct ctshard_expect *x, struct column_expect *to)
+{
+	struct ctshard_conn *c = &to->conn;
+	const char *flags = out_expect_flags(x);
+
+	memset(to, 0, sizeof(*to));
+	c->has = CTSHARD_CONN_TIMEOUT;
+	c->id = x->id;
+	c->l3 = x->l3;
+	c->proto = x->proto;
+	c->protonum = x->protonum;
+	c->timeout_ms = x->timeout_ms;
+	c->dir[0] = x->tuple;
+	c->dir[1] = x->master;
+	c->zone = x->zone;
+	c->helper = x->helper;
+	c->master = x->master_id;
+	snprintf(to->class_id, sizeof(to->class_id), "%u", x->class_id);
+	to->detail[c->n_detail++] =
+		(struct ctshard_detail){"class", to->class_id};
+	if (*flags)
+		to->detail[c->n_detail++] =
+			(struct ctshard_detail){"flags", flags};
+	if (x->assign)
+		to->detail[c->n_detail++] =
+			(struct ctshard_detail){"assign", x->assign};
+	c->detail = to->detail;
+}

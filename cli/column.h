@@ -54,6 +54,15 @@ bool column_right(unsigned id);
 bool column_default(unsigned id);
 /* "a,b,c" into out's columns: 0, or -1 with the bad word in `why` */
 int column_parse(struct out *o, const char *spec, char *why, size_t size);
+/* The columns of an expectation into out's, when none were chosen. */
+void column_expect_default(struct out *o, bool all);
+/* An expectation as cells know it: r* are its master's. */
+struct column_expect {
+	struct ctshard_conn conn;
+	struct ctshard_detail detail[3];
+	char class_id[16];
+};
+void column_expect(const struct ctshard_expect *x, struct column_expect *to);
 int column_find(const char *name);
 /* The text of one cell; empty when it does not apply. */
 void column_text(const struct out *o, unsigned id, const struct ctshard_conn *c,

@@ -88,7 +88,16 @@ void out_conn(struct out *o, const struct ctshard_conn *c)
 
 void out_event(struct out *o, const struct ctshard_event *e)
 {
-	o->format->event(o, e);
+	if (e->expect)
+		o->format->expect(o, e->expect, e);
+	else
+		o->format->event(o, e);
+}
+
+void out_expect(struct out *o, const struct ctshard_expect *x)
+{
+	o->format->expect(o, x, NULL);
+	o->rows++;
 }
 
 void out_pause(struct out *o)
@@ -268,6 +277,14 @@ const char *out_event_name(enum ctshard_event_type type)
 #undef X
 	}
 	return "?";
+}
+
+const char *out_expect_flags(const struct ctshard_expect *x)
+{
+	static const char *const words[] = {"", "PERMANENT", "INACTIVE",
+	                                    "PERMANENT,INACTIVE"};
+
+	return words[x->flags & 3];
 }
 
 const char *out_l3(const struct ctshard_conn *c)

@@ -56,6 +56,9 @@ struct out_format {
 	void (*begin)(struct out *o);
 	void (*conn)(struct out *o, const struct ctshard_conn *c);
 	void (*event)(struct out *o, const struct ctshard_event *e);
+	/* an expectation; of an event, or `e` is NULL */
+	void (*expect)(struct out *o, const struct ctshard_expect *x,
+	               const struct ctshard_event *e);
 	/* everything so far shall be seen: a pause in the stream (or NULL) */
 	void (*pause)(struct out *o);
 	void (*end)(struct out *o);
@@ -76,6 +79,7 @@ struct out {
 	bool colour;
 	bool header; /* table, csv */
 	bool begun;
+	bool expect; /* the rows are expectations */
 	uint64_t rows;
 	const struct labels *labels;
 	/* gre's two timeouts, which /proc prints in each line (F300) */
@@ -102,6 +106,7 @@ void out_init(struct out *o, const struct out_format *format, unsigned mods,
 void out_begin(struct out *o);
 void out_conn(struct out *o, const struct ctshard_conn *c);
 void out_event(struct out *o, const struct ctshard_event *e);
+void out_expect(struct out *o, const struct ctshard_expect *x);
 void out_pause(struct out *o);
 int out_end(struct out *o);
 int out_flush(struct out *o);
@@ -121,6 +126,8 @@ void out_labels(struct out *o, const uint8_t *labels, const char *sep,
 
 /* Names that several formats share. */
 const char *out_event_name(enum ctshard_event_type type);
+/* "PERMANENT,INACTIVE", "" */
+const char *out_expect_flags(const struct ctshard_expect *x);
 const char *out_l3(const struct ctshard_conn *c);
 unsigned out_l3num(const struct ctshard_conn *c);
 bool out_has_labels(const struct ctshard_conn *c);
@@ -131,6 +138,9 @@ uint64_t out_delta(const struct ctshard_conn *c);
 
 /* Parts of out_json.c for verbs whose answer is not a connection. */
 void out_json_conn(struct out *o, const struct ctshard_conn *c);
+/* -o save has no word for expectations: conntrack prints its line. */
+void out_line_expect(struct out *o, const struct ctshard_expect *x,
+                     const struct ctshard_event *e);
 void out_json_string(struct out *o, const char *s);
 
 #endif

@@ -22,6 +22,8 @@ static void csv_begin(struct out *o)
 {
 	unsigned i;
 
+	if (!o->columns && o->expect)
+		column_expect_default(o, true);
 	if (!o->columns)
 		for (i = 0; i < COLUMN_COUNT - !(o->mods & OUT_COMMUNITY); i++)
 			o->column[o->columns++] = (unsigned char)i;
@@ -60,9 +62,19 @@ static void csv_event(struct out *o, const struct ctshard_event *e)
 		csv_row(o, e->conn, e);
 }
 
+static void csv_expect(struct out *o, const struct ctshard_expect *x,
+                       const struct ctshard_event *e)
+{
+	struct column_expect c;
+
+	column_expect(x, &c);
+	csv_row(o, &c.conn, e);
+}
+
 const struct out_format out_csv = {
 	.name = "csv",
 	.begin = csv_begin,
 	.conn = csv_conn,
 	.event = csv_event,
+	.expect = csv_expect,
 };

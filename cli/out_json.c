@@ -73,22 +73,21 @@ static void json_time(struct out *o, const char *key, const char *key_ns,
 	json_number(o, key_ns, ns);
 }
 
-static void json_addr(struct out *o, const char *key,
-                      const struct ctshard_conn *c, const uint8_t *addr)
+static void json_addr(struct out *o, const char *key, uint32_t l3,
+                      const uint8_t *addr)
 {
 	out_str(o, key);
 	out_char(o, '"');
-	out_addr(o, addr, c->l3);
+	out_addr(o, addr, l3);
 	out_char(o, '"');
 }
 
-static void json_tuple(struct out *o, const char *key,
-                       const struct ctshard_conn *c,
+static void json_tuple(struct out *o, const char *key, uint32_t l3,
                        const struct ctshard_tuple *t)
 {
 	out_str(o, key);
-	json_addr(o, "{\"src\":", c, t->src);
-	json_addr(o, ",\"dst\":", c, t->dst);
+	json_addr(o, "{\"src\":", l3, t->src);
+	json_addr(o, ",\"dst\":", l3, t->dst);
 	if (t->has & CTSHARD_TUPLE_PORTS) {
 		json_number(o, ",\"sport\":", t->sport);
 		json_number(o, ",\"dport\":", t->dport);
@@ -195,9 +194,45 @@ void out_json_conn(struct out *o, const struct ctshard_conn *c)
 		json_number(o, ",\"timeout\":", out_seconds(c));
 	json_number(o, ",\"mark\":", c->mark);
 	json_zones(o, c);
-	json_tuple(o, ",\"original\":", c, &c->dir[0]);
-	json_tuple(o, ",\"reply\":", c, &c->dir[1]);
+	json_tuple(o, ",\"original\":", c->l3, &c->dir[0]);
+	json_tuple(o, ",\"reply\":", c->l3, &c->dir[1]);
 	json_tail(o, c);
+}
+
+static void json_flags(struct out *o, const struct ctshard_expect *x)
+{
+	out_str(o, ",\"flags\":[");
+	if (x->flags & CTSHARD_EXPECT_PERMANENT)
+		out_str(o, "\"PERMANENT\"");
+	if ((x->flags & 3) == 3)
+		out_char(o, ',');
+	if (x->flags & CTSHARD_EXPECT_INACTIVE)
+		out_str(o, "\"INACTIVE\"");
+	out_char(o, ']');
+}
+
+/* The members of an expectation, without braces. */
+static void json_expect(struct out *o, const struct ctshard_expect *x)
+{
+	json_id(o, "\"id\":", x->id);
+	json_string(o, ",\"l3\":", x->l3 == 4 ? "ipv4" : "ipv6");
+	json_string(o, ",\"proto\":", x->proto ? x->proto : "unknown");
+	json_number(o, ",\"protonum\":", x->protonum);
+	json_number(o, ",\"timeout\":", x->timeout_ms / 1000);
+	json_number(o, ",\"zone\":", x->zone);
+	json_flags(o, x);
+	json_number(o, ",\"class\":", x->class_id);
+	if (x->class_name)
+		json_string(o, ",\"class_name\":", x->class_name);
+	if (x->helper)
+		json_string(o, ",\"helper\":", x->helper);
+	if (x->assign)
+		json_string(o, ",\"assign\":", x->assign);
+	json_tuple(o, ",\"expected\":", x->l3, &x->tuple);
+	json_tuple(o, ",\"mask\":", x->l3, &x->mask);
+	json_id(o, ",\"master\":", x->master_id);
+	json_number(o, ",\"master_protonum\":", x->master_protonum);
+	json_tuple(o, ",\"master_original\":", x->l3, &x->master);
 }
 
 static void json_event(struct out *o, const struct ctshard_event *e)
@@ -218,6 +253,10 @@ static void json_event(struct out *o, const struct ctshard_event *e)
 	if (e->conn) {
 		out_char(o, ',');
 		out_json_conn(o, e->conn);
+	}
+	if (e->expect) {
+		out_char(o, ',');
+		json_expect(o, e->expect);
 	}
 	out_char(o, '}');
 }
@@ -248,6 +287,25 @@ static void json_array_event(struct out *o, const struct ctshard_event *e)
 	json_event(o, e);
 }
 
+static void json_put_expect(struct out *o, const struct ctshard_expect *x,
+                            const struct ctshard_event *e)
+{
+	if (e) {
+		json_event(o, e);
+		return;
+	}
+	out_char(o, '{');
+	json_expect(o, x);
+	out_char(o, '}');
+}
+
+static void json_array_expect(struct out *o, const struct ctshard_expect *x,
+                              const struct ctshard_event *e)
+{
+	json_next(o);
+	json_put_expect(o, x, e);
+}
+
 static void json_end(struct out *o)
 {
 	out_str(o, o->table ? "\n]\n" : "]\n");
@@ -259,6 +317,7 @@ const struct out_format out_json = {
 	.begin = json_begin,
 	.conn = json_array_conn,
 	.event = json_array_event,
+	.expect = json_array_expect,
 	.end = json_end,
 };
 
@@ -275,8 +334,16 @@ static void jsonl_event(struct out *o, const struct ctshard_event *e)
 	out_char(o, '\n');
 }
 
+static void jsonl_expect(struct out *o, const struct ctshard_expect *x,
+                         const struct ctshard_event *e)
+{
+	json_put_expect(o, x, e);
+	out_char(o, '\n');
+}
+
 const struct out_format out_jsonl = {
 	.name = "jsonl",
 	.conn = jsonl_conn,
 	.event = jsonl_event,
+	.expect = jsonl_expect,
 };

@@ -48,14 +48,14 @@ static void line_addr6_full(struct out *o, const uint8_t *a)
 	}
 }
 
-static void line_addr(struct out *o, const struct line *l, const char *key,
-                      const struct ctshard_conn *c, const uint8_t *addr)
+static void line_addr(struct out *o, enum line_style style, const char *key,
+                      uint32_t l3, const uint8_t *addr)
 {
 	out_str(o, key);
-	if (c->l3 == 6 && l->style == LINE_PROC)
+	if (l3 == 6 && style == LINE_PROC)
 		line_addr6_full(o, addr);
 	else
-		out_addr(o, addr, c->l3);
+		out_addr(o, addr, l3);
 	out_char(o, ' ');
 }
 
@@ -78,8 +78,8 @@ static void line_tuple(struct out *o, const struct line *l,
 {
 	const struct ctshard_tuple *t = &c->dir[dir];
 
-	line_addr(o, l, "src=", c, t->src);
-	line_addr(o, l, "dst=", c, t->dst);
+	line_addr(o, l->style, "src=", c->l3, t->src);
+	line_addr(o, l->style, "dst=", c->l3, t->dst);
 	/* conntrack prints ports for DCCP also where no tracker reads them */
 	if (t->has & CTSHARD_TUPLE_PORTS || line_dccp(l, c)) {
 		line_pair(o, "sport=", t->sport);
@@ -222,6 +222,13 @@ static void line_wide(struct out *o, const struct line *l,
 	}
 }
 
+static void line_end(struct out *o)
+{
+	if (o->len && o->buf[o->len - 1] == ' ')
+		o->len--;
+	out_char(o, '\n');
+}
+
 static void line_put(struct out *o, const struct line *l,
                      const struct ctshard_conn *c)
 {
@@ -242,9 +249,7 @@ static void line_put(struct out *o, const struct line *l,
 		out_str(o, "community-id=");
 		out_str(o, text);
 	}
-	if (o->len && o->buf[o->len - 1] == ' ')
-		o->len--;
-	out_char(o, '\n');
+	line_end(o);
 }
 
 /* A line's last space must still be in the buffer when it is taken back. */
@@ -306,6 +311,97 @@ static void line_event(struct out *o, const struct ctshard_event *e,
 	line_put(o, &l, e->conn);
 }
 
+/* ---- expectations ---- */
+
+static void expect_tuple(struct out *o, enum line_style style, uint32_t l3,
+                         const char *src, const char *dst,
+                         const struct ctshard_tuple *t)
+{
+	line_addr(o, style, src, l3, t->src);
+	line_addr(o, style, dst, l3, t->dst);
+	if (t->has & CTSHARD_TUPLE_PORTS) {
+		line_pair(o, "sport=", t->sport);
+		line_pair(o, "dport=", t->dport);
+	}
+	if (t->has & CTSHARD_TUPLE_GRE) {
+		line_key(o, "srckey=", t->srckey);
+		line_key(o, "dstkey=", t->dstkey);
+	}
+}
+
+static void expect_flags(struct out *o, const struct ctshard_expect *x)
+{
+	const char *word = out_expect_flags(x);
+
+	out_str(o, word);
+	if (*word)
+		out_char(o, ' ');
+}
+
+/* as /proc/net/nf_conntrack_expect has it (F301) */
+static void expect_proc(struct out *o, const struct ctshard_expect *x)
+{
+	line_pair(o, "l3proto = ", x->l3 == 4 ? 2 : 10);
+	line_pair(o, "proto=", x->protonum);
+	expect_tuple(o, LINE_PROC, x->l3, "src=", "dst=", &x->tuple);
+	expect_flags(o, x);
+	out_word(o, x->helper ? x->helper : "");
+	if (x->class_name) {
+		out_char(o, '/');
+		out_word(o, x->class_name);
+	}
+}
+
+static void expect_plain(struct out *o, const struct ctshard_expect *x)
+{
+	line_pair(o, "proto=", x->protonum);
+	expect_tuple(o, LINE_PLAIN, x->l3, "src=", "dst=", &x->tuple);
+	expect_tuple(o, LINE_PLAIN, x->l3, "mask-src=", "mask-dst=", &x->mask);
+	expect_tuple(o, LINE_PLAIN, x->l3,
+	             "master-src=", "master-dst=", &x->master);
+	expect_flags(o, x);
+	line_pair(o, "class=", x->class_id);
+	if (x->helper) {
+		out_str(o, "helper=");
+		out_word(o, x->helper);
+		out_char(o, ' ');
+	}
+}
+
+static void expect_wide(struct out *o, const struct ctshard_expect *x)
+{
+	line_pair(o, "expect=", x->id);
+	line_pair(o, "master=", x->master_id);
+	if (x->zone)
+		line_pair(o, "zone=", x->zone);
+	if (x->assign) {
+		out_str(o, "assign=");
+		out_word(o, x->assign);
+		out_char(o, ' ');
+	}
+}
+
+/* conntrack has one line for expectations, whatever is asked for, and never
+ * shows an id. */
+static void expect_put(struct out *o, const struct ctshard_expect *x,
+                       const struct ctshard_event *e, enum line_style style)
+{
+	line_room(o);
+	if (e)
+		line_tag(o, e);
+	line_pair(o, "", x->timeout_ms / 1000);
+	if (style == LINE_PROC)
+		expect_proc(o, x);
+	else
+		expect_plain(o, x);
+	if (o->mods & OUT_WIDE) {
+		if (style == LINE_PROC)
+			out_char(o, ' ');
+		expect_wide(o, x);
+	}
+	line_end(o);
+}
+
 #define LINE_FORMAT(word, style)                                            \
 	static void word##_row(struct out *o, const struct ctshard_conn *c) \
 	{                                                                   \
@@ -316,12 +412,25 @@ static void line_event(struct out *o, const struct ctshard_event *e,
 	{                                                                   \
 		line_event(o, e, style);                                    \
 	}                                                                   \
+	static void word##_expect(struct out *o,                            \
+	                          const struct ctshard_expect *x,           \
+	                          const struct ctshard_event *e)            \
+	{                                                                   \
+		expect_put(o, x, e, style);                                 \
+	}                                                                   \
 	const struct out_format out_##word = {                              \
 		.name = #word,                                              \
 		.conn = word##_row,                                         \
 		.event = word##_happen,                                     \
+		.expect = word##_expect,                                    \
 	};
 
 LINE_FORMAT(line, LINE_PLAIN)
 LINE_FORMAT(extended, LINE_EXTENDED)
 LINE_FORMAT(proc, LINE_PROC)
+
+void out_line_expect(struct out *o, const struct ctshard_expect *x,
+                     const struct ctshard_event *e)
+{
+	expect_put(o, x, e, LINE_PLAIN);
+}

@@ -130,4 +130,5 @@ const struct out_format out_save = {
 	.name = "save",
 	.conn = save_conn,
 	.event = save_event,
+	.expect = out_line_expect,
 };

@@ -35,6 +35,10 @@ static void table_columns(struct out *o, bool events)
 		return;
 	if (events)
 		o->column[o->columns++] = COLUMN_event;
+	if (o->expect) {
+		column_expect_default(o, false);
+		return;
+	}
 	for (i = 0; i < COLUMN_COUNT; i++)
 		if (column_default(i) || (i == COLUMN_id && o->mods & OUT_ID) ||
 		    (i == COLUMN_labels && o->mods & OUT_LABELS) ||
@@ -92,7 +96,8 @@ static void table_row(struct out *o, const struct ctshard_conn *c,
 {
 	struct libscols_line *line;
 	char text[COLUMN_TEXT];
-	const char *colour = o->colour ? table_colour(c, e) : NULL;
+	const char *colour =
+		o->colour ? table_colour(o->expect ? NULL : c, e) : NULL;
 	unsigned i;
 
 	table_columns(o, e != NULL);
@@ -122,10 +127,20 @@ static void table_event(struct out *o, const struct ctshard_event *e)
 		table_row(o, e->conn, e);
 }
 
+static void table_expect(struct out *o, const struct ctshard_expect *x,
+                         const struct ctshard_event *e)
+{
+	struct column_expect c;
+
+	column_expect(x, &c);
+	table_row(o, &c.conn, e);
+}
+
 const struct out_format out_table = {
 	.name = "table",
 	.conn = table_conn,
 	.event = table_event,
+	.expect = table_expect,
 	.pause = table_page,
 	.end = table_page,
 };

@@ -1,6 +1,7 @@
 /* out_xml.c - conntrack's XML: one <flow> a line. */
 #include "cli/out.h"
 
+#include <stdio.h>
 #include <time.h>
 
 static void xml_number(struct out *o, const char *tag, uint64_t v)
@@ -185,7 +186,8 @@ static void xml_flow(struct out *o, const struct ctshard_conn *c,
 static void xml_begin(struct out *o)
 {
 	out_str(o, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"
-	           "<conntrack>\n");
+	           "<");
+	out_str(o, o->expect ? "expect>\n" : "conntrack>\n");
 }
 
 static void xml_conn(struct out *o, const struct ctshard_conn *c)
@@ -233,7 +235,74 @@ static void xml_event(struct out *o, const struct ctshard_event *e)
 
 static void xml_end(struct out *o)
 {
-	out_str(o, "</conntrack>\n");
+	out_str(o, o->expect ? "</expect>\n" : "</conntrack>\n");
+}
+
+/* ---- expectations ---- */
+
+/* one of the three tuples, its layer 3 or 4 half */
+static void xml_half(struct out *o, const char *tag, uint32_t l3, bool layer3,
+                     const struct ctshard_tuple *t)
+{
+	char key[48];
+
+	out_char(o, '<');
+	out_str(o, tag);
+	out_char(o, '>');
+	if (layer3) {
+		out_str(o, "<src>");
+		out_addr(o, t->src, l3);
+		out_str(o, "</src><dst>");
+		out_addr(o, t->dst, l3);
+		out_str(o, "</dst>");
+	} else if (t->has & CTSHARD_TUPLE_PORTS) {
+		xml_number(o, "sport", t->sport);
+		xml_number(o, "dport", t->dport);
+	} else if (t->has & CTSHARD_TUPLE_GRE) {
+		snprintf(key, sizeof(key), "<srckey>0x%x</srckey>", t->srckey);
+		out_str(o, key);
+		snprintf(key, sizeof(key), "<dstkey>0x%x</dstkey>", t->dstkey);
+		out_str(o, key);
+	}
+	out_str(o, "</");
+	out_str(o, tag);
+	out_char(o, '>');
+}
+
+static void xml_layer(struct out *o, const struct ctshard_expect *x,
+                      bool layer3)
+{
+	const char *proto = x->proto ? x->proto : "unknown";
+
+	out_str(o, layer3 ? "<layer3 protonum=\"" : "<layer4 protonum=\"");
+	out_u64(o, !layer3 ? x->protonum : x->l3 == 4 ? 2 : 10);
+	out_str(o, "\" protoname=\"");
+	xml_text(o, !layer3 ? proto : x->l3 == 4 ? "ipv4" : "ipv6");
+	out_str(o, "\">");
+	xml_half(o, "expected", x->l3, layer3, &x->tuple);
+	xml_half(o, "mask", x->l3, layer3, &x->mask);
+	xml_half(o, "master", x->l3, layer3, &x->master);
+	out_str(o, layer3 ? "</layer3>" : "</layer4>");
+}
+
+static void xml_expect(struct out *o, const struct ctshard_expect *x,
+                       const struct ctshard_event *e)
+{
+	out_str(o, e ? xml_type(e->type) : "<flow>");
+	xml_layer(o, x, true);
+	xml_layer(o, x, false);
+	out_str(o, "<meta>");
+	if (x->helper)
+		xml_word(o, "helper-name", x->helper);
+	xml_number(o, "timeout", x->timeout_ms / 1000);
+	xml_number(o, "class", x->class_id);
+	if (x->flags & CTSHARD_EXPECT_PERMANENT)
+		out_str(o, "<permanent/>");
+	if (x->flags & CTSHARD_EXPECT_INACTIVE)
+		out_str(o, "<inactive/>");
+	if (e && o->mods & OUT_TIMESTAMP)
+		xml_when(o, e->time_ns);
+	out_str(o, "</meta></flow>\n");
 }
 
 const struct out_format out_xml = {
@@ -241,5 +310,6 @@ const struct out_format out_xml = {
 	.begin = xml_begin,
 	.conn = xml_conn,
 	.event = xml_event,
+	.expect = xml_expect,
 	.end = xml_end,
 };

@@ -34,6 +34,7 @@ enum {
 #define STATS  WORD_STATS
 #define TOP    WORD_TOP
 #define PRINT  WORD_ID
+#define EXPECT WORD_EXPECT
 
 const struct word_verb word_verbs[VERB_COUNT + 1] = {
 #define X(name, letter, long_name, groups, args, what)                  \
@@ -219,10 +220,23 @@ static int word_letters(struct words *w, const char *arg)
 	return 0;
 }
 
+/* conntrack's second table: `-L expect`, `-E expect` */
+static bool word_expect(struct cmd *c, const char *arg)
+{
+	if (strcmp(arg, "expect") != 0 || (c->verb != &word_verbs[VERB_list] &&
+	                                   c->verb != &word_verbs[VERB_watch]))
+		return false;
+	c->arg[c->args++] = c->verb->name;
+	c->verb = &word_verbs[VERB_expect];
+	return true;
+}
+
 static int word_argument(struct words *w, const char *arg)
 {
 	struct cmd *c = w->c;
 
+	if (word_expect(c, arg))
+		return 0;
 	/* conntrack's name of its first table */
 	if (!*c->verb->args && !strcmp(arg, "conntrack"))
 		return 0;

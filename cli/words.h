@@ -21,7 +21,8 @@ enum word_group {
 	WORD_ZERO = 1 << 12,
 	WORD_STATS = 1 << 13,
 	WORD_TOP = 1 << 14,
-	WORD_ID = 1 << 15 /* prints connections */
+	WORD_ID = 1 << 15, /* prints connections */
+	WORD_EXPECT = 1 << 16
 };
 
 struct word_verb {

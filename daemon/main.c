@@ -1,5 +1,5 @@
 /*
- * main.c - the door: the table of roles, and the keys of the trackers.
+ * main.c - the door: the table of roles, and the keys of trackers and tunnels.
  *
  * Everything else is in rooms that tests link, too.
  */
@@ -8,8 +8,11 @@
 
 #include "daemon/api/api.h"
 #include "daemon/api/dump.h"
+#include "daemon/helper/helper.h"
+#include "daemon/helper_keys.h"
 #include "daemon/reaper/add.h"
 #include "daemon/reaper/reaper.h"
+#include "daemon/source/tunnels.h"
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/tracker/key.h"
 #include "daemon/tracker/tracker.h"
@@ -115,7 +118,7 @@ static int switch_add(struct conf *c, const struct tracker *t, unsigned int id)
 	return conf_add_table(c, &k, 1);
 }
 
-static int tracker_keys(struct conf *c)
+static int keys_add(struct conf *c)
 {
 	const struct tracker *t;
 	unsigned int id;
@@ -128,7 +131,17 @@ static int tracker_keys(struct conf *c)
 		if (!r)
 			r = switch_add(c, t, id);
 	}
-	return r ? r : proto_add(c);
+	if (!r)
+		r = helper_keys(c);
+	if (!r)
+		r = proto_add(c);
+	return r ? r : tunnels_keys(c);
+}
+
+static void policy_defaults(struct policy *p)
+{
+	tracker_defaults(p);
+	helper_defaults(p);
 }
 
 static const struct role *const roles[] = {
@@ -143,8 +156,10 @@ static int snapshot_load(struct table *t, const struct policy *p, int fd,
 }
 
 static const struct role_table table = {.rows = roles,
-                                        .keys = tracker_keys,
-                                        .policy = tracker_defaults,
+                                        .keys = keys_add,
+                                        .policy = policy_defaults,
+                                        .policy_of = helper_policy,
+                                        .check = tunnels_check,
                                         .home = key_home,
                                         .dump = dump_write,
                                         .load = snapshot_load};

@@ -123,6 +123,29 @@ struct ctshard_conn {
 	size_t private_len;
 };
 
+#define CTSHARD_EXPECT_PERMANENT 1u
+#define CTSHARD_EXPECT_INACTIVE  2u
+
+struct ctshard_expect {
+	uint64_t id;
+	uint32_t l3;
+	uint32_t protonum;
+	const char *proto; /* NULL: without a name */
+	uint64_t timeout_ms;
+	/* the tuple is compared where the mask has ones */
+	struct ctshard_tuple tuple;
+	struct ctshard_tuple mask;
+	struct ctshard_tuple master; /* its original tuple */
+	uint32_t master_protonum;
+	uint64_t master_id;
+	uint32_t zone;
+	uint32_t flags; /* CTSHARD_EXPECT_* */
+	uint32_t class_id;
+	const char *class_name; /* NULL: none */
+	const char *helper;     /* NULL: none */
+	const char *assign;     /* NULL: none */
+};
+
 /* X(NAME, bit, "word"): IPS_* that are ever set */
 #define CTSHARD_STATUS(X)                     \
 	X(EXPECTED, 0, "EXPECTED")            \
@@ -169,7 +192,8 @@ struct ctshard_event {
 	uint64_t to;
 	uint64_t lost;
 	const char *source;
-	int restored; /* NEW: it lived before */
+	int restored;                        /* NEW: it lived before */
+	const struct ctshard_expect *expect; /* ctshard_expect_watch() */
 };
 
 struct ctshard_net {
@@ -288,6 +312,7 @@ struct ctshard_handler {
 	int (*affected)(void *arg, uint64_t count);
 	int (*text)(void *arg, const char *text, size_t len);
 	void (*done)(void *arg, int error, const char *text);
+	int (*expect)(void *arg, const struct ctshard_expect *expect);
 };
 
 struct ctshard;
@@ -378,6 +403,12 @@ int ctshard_count(struct ctshard *c, const struct ctshard_count_opts *o,
                   const struct ctshard_handler *h, uint64_t *id);
 int ctshard_watch(struct ctshard *c, const struct ctshard_watch_opts *o,
                   const struct ctshard_handler *h, uint64_t *id);
+/* Expectations: a filter may have l3 and protonum alone, and there is no
+ * snapshot; the events are NEW, DESTROY, GAP, and LIST_END where it begins. */
+int ctshard_expect_list(struct ctshard *c, const struct ctshard_list_opts *o,
+                        const struct ctshard_handler *h, uint64_t *id);
+int ctshard_expect_watch(struct ctshard *c, const struct ctshard_watch_opts *o,
+                         const struct ctshard_handler *h, uint64_t *id);
 int ctshard_stats(struct ctshard *c, const struct ctshard_handler *h,
                   uint64_t *id);
 int ctshard_show(struct ctshard *c, const char *const *what, size_t n,

@@ -153,7 +153,54 @@ static int decode_conns(const Ctshard__Response *r, struct frame_arena *a,
 	return 0;
 }
 
-static const char *decode_event(struct ctshard_event *e, struct ctshard_conn *c,
+static const char *decode_expect(struct ctshard_expect *x,
+                                 const Ctshard__Expect *p)
+{
+	if (p->l3 != 4 && p->l3 != 6)
+		return "an expectation of no known family";
+	x->id = p->id;
+	x->l3 = p->l3;
+	x->protonum = p->protonum;
+	x->proto = decode_word(p->proto);
+	x->timeout_ms = p->timeout_ms;
+	x->master_protonum = p->master_protonum;
+	x->master_id = p->master_id;
+	x->zone = p->zone;
+	x->flags = p->flags;
+	x->class_id = p->class_;
+	x->class_name = decode_word(p->class_name);
+	x->helper = decode_word(p->helper);
+	x->assign = decode_word(p->assign);
+	if (decode_tuple(&x->tuple, p->tuple, p->l3) ||
+	    decode_tuple(&x->mask, p->mask, p->l3) ||
+	    decode_tuple(&x->master, p->master, p->l3))
+		return "an expectation with a bad address";
+	return NULL;
+}
+
+static int decode_expects(const Ctshard__Response *r,
+                          const struct ctshard_handler *h, const char **why)
+{
+	struct ctshard_expect x;
+	size_t i;
+
+	for (i = 0; h->expect && i < r->n_expect; i++) {
+		*why = decode_expect(&x, r->expect[i]);
+		if (*why)
+			return -1;
+		if (h->expect(h->arg, &x))
+			return 1;
+	}
+	return 0;
+}
+
+/* what an event is about, where its conn and expect are put */
+struct decode_room {
+	struct ctshard_conn conn;
+	struct ctshard_expect expect;
+};
+
+static const char *decode_event(struct ctshard_event *e, struct decode_room *to,
                                 const Ctshard__Event *p, struct frame_arena *a,
                                 uint64_t now_ns)
 {
@@ -167,20 +214,25 @@ static const char *decode_event(struct ctshard_event *e, struct ctshard_conn *c,
 	e->source = decode_word(p->source);
 	e->restored = p->has_restored && p->restored;
 	e->conn = NULL;
+	e->expect = NULL;
 	if (p->type == CTSHARD__EVENT_TYPE__GAP ||
 	    p->type == CTSHARD__EVENT_TYPE__LIST_END)
 		return NULL;
+	if (p->expect) {
+		e->expect = &to->expect;
+		return decode_expect(&to->expect, p->expect);
+	}
 	if (!p->conn)
 		return "an event without its connection";
-	e->conn = c;
-	return decode_conn(c, p->conn, a, now_ns);
+	e->conn = &to->conn;
+	return decode_conn(&to->conn, p->conn, a, now_ns);
 }
 
 static int decode_events(const Ctshard__Response *r, struct frame_arena *a,
                          const struct ctshard_handler *h, const char **why)
 {
 	struct ctshard_event e;
-	struct ctshard_conn c;
+	struct decode_room room;
 	size_t i;
 	int type;
 
@@ -189,7 +241,7 @@ static int decode_events(const Ctshard__Response *r, struct frame_arena *a,
 		/* a newer daemon may know more kinds */
 		if (type < CTSHARD_NEW || type > CTSHARD_GAP)
 			continue;
-		*why = decode_event(&e, &c, r->event[i], a, r->now_ns);
+		*why = decode_event(&e, &room, r->event[i], a, r->now_ns);
 		if (*why)
 			return -1;
 		if (h->event(h->arg, &e))
@@ -282,6 +334,8 @@ int decode_response(const Ctshard__Response *r, struct frame_arena *a,
 
 	if (!rc)
 		rc = decode_events(r, a, h, why);
+	if (!rc)
+		rc = decode_expects(r, h, why);
 	if (!rc)
 		rc = decode_counts(r, h);
 	if (!rc)

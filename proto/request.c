@@ -88,21 +88,43 @@ static Ctshard__Filter *request_filter(struct request_filter *to,
 	return &to->f;
 }
 
+static void request_list(Ctshard__List *m, struct request_filter *f,
+                         const struct ctshard_list_opts *o)
+{
+	ctshard__list__init(m);
+	m->filter = request_filter(f, o ? o->filter : NULL);
+	if (o && o->limit) {
+		m->has_limit = 1;
+		m->limit = o->limit;
+	}
+	m->has_whole = m->whole = o && o->whole;
+}
+
 int ctshard_list(struct ctshard *c, const struct ctshard_list_opts *o,
                  const struct ctshard_handler *h, uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
-	Ctshard__List m = CTSHARD__LIST__INIT;
 	struct request_filter f;
+	Ctshard__List m;
 
-	m.filter = request_filter(&f, o ? o->filter : NULL);
-	if (o && o->limit) {
-		m.has_limit = 1;
-		m.limit = o->limit;
-	}
-	m.has_whole = m.whole = o && o->whole;
+	request_list(&m, &f, o);
 	r.body_case = CTSHARD__REQUEST__BODY_LIST;
 	r.list = &m;
+	return client_submit(c, &r, h, id);
+}
+
+int ctshard_expect_list(struct ctshard *c, const struct ctshard_list_opts *o,
+                        const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__ExpectList x = CTSHARD__EXPECT_LIST__INIT;
+	struct request_filter f;
+	Ctshard__List m;
+
+	request_list(&m, &f, o);
+	x.list = &m;
+	r.body_case = CTSHARD__REQUEST__BODY_EXPECT_LIST;
+	r.expect_list = &x;
 	return client_submit(c, &r, h, id);
 }
 
@@ -139,31 +161,53 @@ static void request_flag(protobuf_c_boolean *has, protobuf_c_boolean *to, int v)
 	*has = *to = !!v;
 }
 
+static void request_watch(Ctshard__Watch *m, struct request_filter *f,
+                          const struct ctshard_watch_opts *o)
+{
+	ctshard__watch__init(m);
+	m->filter = request_filter(f, o->filter);
+	if (o->types) {
+		m->has_types = 1;
+		m->types = o->types;
+	}
+	if (o->has_since) {
+		m->has_since = 1;
+		m->since = o->since;
+	}
+	if (o->uuid) {
+		m->has_uuid = 1;
+		m->uuid = request_bytes(o->uuid, 16);
+	}
+	request_flag(&m->has_from_start, &m->from_start, o->from_start);
+	request_flag(&m->has_snapshot, &m->snapshot, o->snapshot);
+	request_flag(&m->has_until_end, &m->until_end, o->until_end);
+}
+
 int ctshard_watch(struct ctshard *c, const struct ctshard_watch_opts *o,
                   const struct ctshard_handler *h, uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
-	Ctshard__Watch m = CTSHARD__WATCH__INIT;
 	struct request_filter f;
+	Ctshard__Watch m;
 
-	m.filter = request_filter(&f, o->filter);
-	if (o->types) {
-		m.has_types = 1;
-		m.types = o->types;
-	}
-	if (o->has_since) {
-		m.has_since = 1;
-		m.since = o->since;
-	}
-	if (o->uuid) {
-		m.has_uuid = 1;
-		m.uuid = request_bytes(o->uuid, 16);
-	}
-	request_flag(&m.has_from_start, &m.from_start, o->from_start);
-	request_flag(&m.has_snapshot, &m.snapshot, o->snapshot);
-	request_flag(&m.has_until_end, &m.until_end, o->until_end);
+	request_watch(&m, &f, o);
 	r.body_case = CTSHARD__REQUEST__BODY_WATCH;
 	r.watch = &m;
+	return client_submit(c, &r, h, id);
+}
+
+int ctshard_expect_watch(struct ctshard *c, const struct ctshard_watch_opts *o,
+                         const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__ExpectWatch x = CTSHARD__EXPECT_WATCH__INIT;
+	struct request_filter f;
+	Ctshard__Watch m;
+
+	request_watch(&m, &f, o);
+	x.watch = &m;
+	r.body_case = CTSHARD__REQUEST__BODY_EXPECT_WATCH;
+	r.expect_watch = &x;
 	return client_submit(c, &r, h, id);
 }
 

@@ -85,7 +85,7 @@ static void check_twins(struct check *c, uint32_t a, uint32_t b)
 	const struct conn *x = table_conn(c->t, c->sh, a & SLOT_IDX);
 	const struct conn *y = table_conn(c->t, c->sh, b & SLOT_IDX);
 
-	if (!shard_used(c->t, c->q, a & SLOT_IDX) ||
+	if (c->t->twins || !shard_used(c->t, c->q, a & SLOT_IDX) ||
 	    !shard_used(c->t, c->q, b & SLOT_IDX) ||
 	    !key_equal(&x->key, &y->key))
 		return;

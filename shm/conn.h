@@ -57,6 +57,24 @@ struct conn_key {
 };
 _Static_assert(sizeof(struct conn_key) == 16, "the key is hashed and compared");
 
+/* A key from its parts, and its two words as key_equal() and the hash see them:
+ * by way of registers, for loads that are wider than the stores before them
+ * would wait for these. */
+static inline void key_join(struct conn_key *k, uint64_t word[2],
+                            const struct conn_key *of)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	word[0] = of->addr[0] | (uint64_t)of->addr[1] << 32;
+	word[1] = of->port[0] | (uint64_t)of->port[1] << 16 |
+	          (uint64_t)of->l4proto << 32 | (uint64_t)of->flags << 40 |
+	          (uint64_t)of->zone << 48;
+	__builtin_memcpy(k, word, sizeof(*k));
+#else
+	*k = *of;
+	__builtin_memcpy(word, k, sizeof(*k));
+#endif
+}
+
 /* of the original direction, 0, or of the reply, 1 */
 static inline uint16_t key_zone(const struct conn_key *k, unsigned int dir)
 {

@@ -16,7 +16,9 @@ enum event_type {
 	EVENT_NEW,
 	EVENT_UPDATE,
 	EVENT_DESTROY,
-	EVENT_GAP /* in the merged log alone */
+	EVENT_GAP,     /* in the merged log alone */
+	EVENT_EXP_NEW, /* an expectation: see expect.h */
+	EVENT_EXP_DESTROY
 };
 
 /* why a connection ended: X(NAME, "word in JSON") */
@@ -68,6 +70,12 @@ struct event_cell {
 	uint64_t gseq; /* merged log: number of the event */
 };
 _Static_assert(sizeof(struct event_cell) == 128, "event_cell");
+
+/* its number is one of the expectations' */
+static inline bool event_of_expect(uint8_t type)
+{
+	return type == EVENT_EXP_NEW || type == EVENT_EXP_DESTROY;
+}
 
 #define EVENT_F_ACCT      1u /* counters are meant */
 #define EVENT_F_TIMESTAMP 2u /* timestamp=1 when it was created */

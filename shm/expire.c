@@ -5,6 +5,7 @@
 
 #include "shm/budget.h"
 #include "shm/clock.h"
+#include "shm/expect.h"
 #include "shm/hash.h"
 #include "shm/proc.h"
 
@@ -23,6 +24,27 @@ void conn_event(const struct table *t, uint32_t sh, uint32_t idx,
 	            (c->status & CONN_TIMESTAMP ? EVENT_F_TIMESTAMP : 0);
 }
 
+uint64_t conn_ending(struct table *t, uint32_t sh, uint32_t idx, uint64_t ts_ns,
+                     uint32_t now, bool tell)
+{
+	const struct conn *c = table_conn(t, sh, idx);
+	const struct conn_ext *x = table_ext(t, sh, c->ext);
+	uint64_t id;
+
+	if (likely(!x) || !x->helper)
+		return 0;
+	id = conn_id(c->gen, sh, idx);
+	expect_doom(t, id, ts_ns, now, tell);
+	return id;
+}
+
+void conn_forget(struct table *t, uint64_t master, uint64_t ts_ns, uint32_t now,
+                 bool tell)
+{
+	if (unlikely(master) && expect_flush(t, master, ts_ns, now, tell))
+		t->keys_gone = true;
+}
+
 void conn_end(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
               enum conn_reason reason, uint64_t ts_ns, uint32_t now,
               uint32_t max, bool tell, unsigned int extra)
@@ -32,6 +54,7 @@ void conn_end(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
 	struct op_cursor cur = {h->cursor[SOURCE_OPS] + 1, SOURCE_OPS};
 	struct op_event ev = {.reason = reason, .ts_ns = ts_ns};
 	int64_t left = tick_left(c->deadline, now);
+	uint64_t master = conn_ending(t, sh, idx, ts_ns, now, tell);
 	struct counters cs = {0};
 
 	counters_add(&cs, CTR_DELETE, 1);
@@ -48,6 +71,7 @@ void conn_end(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
 	op_delete_commit(t, sh, idx, slot, &ev, cur);
 	counters_commit(t);
 	budget_give(t, max);
+	conn_forget(t, master, ts_ns, now, tell);
 }
 
 uint64_t expire_ns(const struct table *t, uint32_t deadline, uint64_t now_ns)

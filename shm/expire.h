@@ -17,6 +17,13 @@ void conn_end(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
               enum conn_reason reason, uint64_t ts_ns, uint32_t now,
               uint32_t max, bool tell, unsigned int extra);
 
+/* Before a delete: its id when it may have announced others, else 0; and after
+ * it: what it announced goes with it (F192).  Lock held. */
+uint64_t conn_ending(struct table *t, uint32_t sh, uint32_t idx, uint64_t ts_ns,
+                     uint32_t now, bool tell);
+void conn_forget(struct table *t, uint64_t master, uint64_t ts_ns, uint32_t now,
+                 bool tell);
+
 /* What conn_end() and others tell about a connection as it stands. */
 void conn_event(const struct table *t, uint32_t sh, uint32_t idx,
                 struct op_event *ev);

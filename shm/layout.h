@@ -23,6 +23,7 @@
 
 #include "shm/conn.h"
 #include "shm/event.h"
+#include "shm/hash.h"
 #include "shm/policy.h"
 #include "shm/stats.h"
 
@@ -42,8 +43,21 @@
 
 /* capture positions: one a source of a worker; the last counts operations that
  * belong to no packet (expiry, victims, commands) */
-#define NSOURCE    16u
+#define NSOURCE 16u
+#define SOURCE_EXPECT                                          \
+	14u /* what a packet did to expectations, see expect.h \
+	     */
 #define SOURCE_OPS 15u
+
+/* Expectations are a table of their own behind the shards: one shard, entries
+ * of the same kind, the same operations (expect.h). */
+#define EXPECT_ROOM   8192u
+#define EXPECT_BUCKET (EXPECT_ROOM / 8)
+#define EXPECT_LINE   (EXPECT_BUCKET + EXPECT_BUCKET / 8)
+
+/* events are numbered by shard, those of expectations on their own */
+#define STREAM_EXPECT NSHARD
+#define NSTREAM       (NSHARD + 1)
 
 enum op { OP_IDLE, OP_UPDATE, OP_INSERT, OP_DELETE, OP_REBUILD };
 
@@ -65,20 +79,23 @@ _Static_assert(sizeof(struct line) == 64, "line");
 #define SLOT_TAG 0xff000000u
 
 struct shard {
-	/* line 0: lock and op record, written before the op's first store */
+	/* line 0: lock and op record, written before the op's first store; all
+	 * that an update without an event needs */
 	uint32_t lock; /* incarnation << 8 | slot + 1, 0 = free */
 	uint32_t op;
 	uint32_t op_idx;
 	uint32_t op_seq; /* the entry's even seq before the op */
 	uint64_t op_pkt; /* capture cursor after the op, 0 = leave it */
-	uint32_t op_owner;
+	uint16_t op_owner;
+	uint16_t op_src;
+	uint32_t op_ordinal;
 	uint32_t op_slot; /* line << 4 | i */
 	uint32_t op_line; /* line to link or to trim, 0 = none */
 	uint32_t op_prev;
 	uint32_t op_lnext;
 	uint32_t op_cnt;
+	uint32_t op_ext;  /* record taken or given back by the op, 0 = none */
 	uint64_t op_tail; /* ring position behind the op's event, 0 = none */
-	uint64_t op_ev;
 	/* line 1: the lock holder's */
 	uint32_t free_head[2]; /* FIFO lists by family: [0] IPv4, [1] IPv6 */
 	uint32_t free_tail[2];
@@ -88,30 +105,42 @@ struct shard {
 	uint32_t ovf_bump;
 	uint32_t addr6_ready; /* entries of addr6[] that have memory */
 	uint64_t ev_seq;
-	uint32_t op_ordinal;
-	uint16_t op_from;
-	uint16_t op_src;
-	uint32_t repairs;
-	uint32_t damaged; /* times rebuilt from the entries */
-	/* lines 2 to 4: pre-image of an entry behind its key, and of its detail
-	 */
-	uint8_t undo[CONN_UNDO_LEN];
-	struct conn_detail undo_detail;
-	uint8_t pad[24];
-	/* line 5: extension records, like overflow lines */
+	uint64_t op_ev;
+	uint32_t op_from;
+	uint32_t pad;
+	/* line 2: extension records, like overflow lines */
 	uint32_t ext_free;
 	uint32_t ext_bump;
 	uint32_t ext_ready; /* records that have memory */
-	uint32_t op_ext;    /* record taken or given back by the op, 0 = none */
-	uint32_t op_enext;  /* what follows it on the free list */
-	uint32_t spare[11];
-	/* lines 6 and 7: pre-image of the entry's extension record */
-	struct conn_ext undo_ext;
+	uint32_t op_enext;  /* what follows op_ext on the free list */
+	uint32_t op_gen;    /* of the entry before an insert */
+	uint32_t repairs;
+	uint32_t damaged; /* times rebuilt from the entries */
+	uint32_t spare[9];
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct shard) == 512, "shard");
+_Static_assert(sizeof(struct shard) == 192, "shard");
 _Static_assert(offsetof(struct shard, free_head) == 64, "shard line 1");
-_Static_assert(offsetof(struct shard, undo) == 128, "shard line 2");
-_Static_assert(offsetof(struct shard, ext_free) == 320, "shard line 5");
+_Static_assert(offsetof(struct shard, ext_free) == 128, "shard line 2");
+
+/*
+ * What an update or delete under way overwrites.  A process has at most one
+ * under way in the table of connections, and one in that of expectations
+ * within it; so there are two of these, and they stand in its ring header,
+ * where they stay in the processor's nearest cache; the record's op_owner says
+ * in whose.  A successor in the slot does not touch them before the shard is
+ * repaired.
+ */
+enum { UNDO_CONN, UNDO_EXPECT, NUNDO };
+
+struct undo {
+	uint8_t entry[CONN_UNDO_LEN]; /* behind its key */
+	uint64_t last_ns;             /* of the detail line */
+	uint32_t whole;               /* `detail` is valid, not last_ns alone */
+	uint32_t pad[3];
+	struct conn_detail detail;
+	struct conn_ext ext; /* if the entry has a record */
+};
+_Static_assert(sizeof(struct undo) == 320, "undo");
 
 /* areas of the table segment: AREA(name, type, count) */
 enum area {
@@ -120,9 +149,21 @@ enum area {
 	AREA_CHK,
 	AREA_CONN,
 	AREA_DETAIL,
+	AREA_EXPECT,
 	AREA_ADDR6,
 	AREA_EXT,
 	AREA_COUNT
+};
+
+/* what stands in AREA_EXPECT, all of it always in memory */
+struct expect_area {
+	struct shard shard;
+	struct line line[EXPECT_LINE];
+	uint32_t chk[EXPECT_ROOM];
+	uint32_t tag[EXPECT_ROOM]; /* low half of the master's id: a hint */
+	struct conn conn[EXPECT_ROOM];
+	struct conn_detail detail[EXPECT_ROOM]; /* struct expect_info */
+	struct addr6 addr6[EXPECT_ROOM];
 };
 
 enum seg_state { SEG_INIT, SEG_READY };
@@ -172,7 +213,13 @@ struct pend_item {
 	uint32_t counter;
 	uint32_t pad;
 };
-#define NPEND 12u
+#define NPEND     32u
+#define PEND_FOLD (~0ull) /* pend_cursor: the log's sums, not a packet's */
+
+/* Packets of a batch, each with the counters that it raises by one (a bit
+ * each), by distance from the window's last packet. */
+#define NCOUNT 64u
+_Static_assert(CTR_COUNT <= 32 && CTR_COUNT <= NPEND, "a bit a counter");
 
 /* Commands from the api to the reaper: a ring in mlog, because the api writes
  * there alone; answers stand in the reaper's ring header, likewise. */
@@ -242,10 +289,16 @@ struct ring_header {
 	uint32_t credit; /* of the connection budget, not used up */
 	uint32_t spare;
 	uint64_t cursor[NSOURCE] __attribute__((aligned(64)));
+	struct undo undo[NUNDO] __attribute__((aligned(64)));
 	/* Counters that belong to the packet with cursor `pend_cursor`: written
 	 * before the cursor moves, applied after.  Recovery applies them iff
 	 * the cursor did move. */
 	uint64_t pend_cursor __attribute__((aligned(64)));
+	/* The same for counts of one, of source 0: written before the cursor
+	 * moves too, but added up a batch at a time.  What lies above the
+	 * cursor never counts (proc.h). */
+	uint64_t count_last; /* packet of count[0]; 0 = closed */
+	uint32_t count[NCOUNT];
 	uint32_t pend_src;
 	uint32_t npend;
 	struct pend_item pend[NPEND];
@@ -302,7 +355,7 @@ struct mlog_header {
 	uint64_t at_tail;        /* tail that the cursors below belong to */
 	uint64_t cursor[NRING];  /* cells taken from each ring */
 	uint32_t ordinal[NRING]; /* events taken or known lost */
-	uint64_t next[NSHARD];   /* next shard_seq wanted */
+	uint64_t next[NSTREAM];  /* next shard_seq wanted */
 	uint64_t lost[NRING];    /* events lost by ring */
 	uint32_t started;        /* capture held back: workers may begin */
 	uint32_t lossless;       /* capture: producers wait for the log */
@@ -314,7 +367,7 @@ struct mlog_header {
 _Static_assert(sizeof(struct mlog_header) <= MLOG_HEADER, "mlog header");
 
 struct key_segment {
-	uint64_t hash[2];
+	uint64_t hash[HASH_KEYS];
 	uint32_t steer[6];
 	uint32_t fold[4];
 };

@@ -193,6 +193,38 @@ static int map_table(const struct region *r, struct table *t,
 	return 0;
 }
 
+/* the handle on the expectations; what this process is goes there with each
+ * lock (expect.c) */
+static int map_expect(struct table *t, struct region_error *err)
+{
+	struct expect_area *x =
+		(struct expect_area *)(void *)((char *)t->hdr +
+	                                       t->hdr->off[AREA_EXPECT]);
+	struct table *e = malloc(sizeof(*e));
+
+	if (!e)
+		return region_refuse(err, -ENOMEM, 1, "no memory");
+	*e = *t;
+	e->shard = &x->shard;
+	e->line = x->line;
+	e->chk = x->chk;
+	e->conn = x->conn;
+	e->detail = x->detail;
+	e->addr6 = x->addr6;
+	e->nshard = 1;
+	e->shard0 = t->nshard;
+	e->undo = UNDO_EXPECT;
+	e->cap = EXPECT_ROOM;
+	e->nbucket = EXPECT_BUCKET;
+	e->nline = EXPECT_LINE;
+	e->twins = true;
+	e->sparse = true; /* nothing comes as it is needed */
+	e->tbl_fd = -1;
+	t->expect = e;
+	t->expect_tag = x->tag;
+	return 0;
+}
+
 static int map_proc(const struct region *r, struct table *t,
                     enum region_access access, uint32_t slot,
                     struct region_error *err)
@@ -267,13 +299,13 @@ int region_map(const struct region *r, struct table *t,
 		return -ENOMEM;
 	t->policy = m;
 	if (r->fd[SEG_KEY] < 0)
-		return 0;
+		return map_expect(t, err);
 	m = seg_map(r, SEG_KEY, SEG_RO, err);
 	if (!m)
 		return -ENOMEM;
 	memcpy(&t->key, m, sizeof(t->key));
 	munmap(m, r->size[SEG_KEY]);
-	return 0;
+	return map_expect(t, err);
 }
 
 void region_unmap(struct table *t)
@@ -296,6 +328,7 @@ void region_unmap(struct table *t)
 	if (t->proc)
 		munmap(t->proc, (size_t)NSLOT * PAGE);
 	munmap(t->hdr, t->hdr->size);
+	free(t->expect);
 	memset(t, 0, sizeof(*t));
 }
 

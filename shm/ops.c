@@ -8,6 +8,7 @@
 #include "shm/atomic.h"
 #include "shm/hash.h"
 #include "shm/tick.h"
+#include "shm/update.h"
 
 /* A bucket is its main line and at most this many overflow lines: 75
  * connections, as the kernel's chain limit of 50 to 80 (F046). */
@@ -23,19 +24,15 @@ uint32_t conn_find(struct table *t, const struct conn_lookup *k, uint32_t *slot,
 
 	for (hop = 0; hop <= CHAIN_MAX; hop++) {
 		const struct line *l = table_line(t, k->shard, li);
-		uint32_t i;
+		uint32_t m;
 
-		for (i = 0; i < LINE_SLOTS; i++) {
-			uint32_t w = l->slot[i], idx = w & SLOT_IDX;
-			const struct conn *c;
+		for (m = line_match(l, tag); m; m &= m - 1) {
+			uint32_t i = (uint32_t)__builtin_ctz(m);
+			uint32_t idx = l->slot[i] & SLOT_IDX;
 
-			if ((w & SLOT_TAG) != tag || !idx || idx >= t->cap)
+			if (!idx || idx >= t->cap)
 				continue;
-			c = table_conn(t, k->shard, idx);
-			if (key_equal(&c->key, &k->key) &&
-			    (!(k->key.flags & KEY_V6) ||
-			     !memcmp(table_addr6(t, k->shard, idx), &k->addr6,
-			             sizeof(k->addr6)))) {
+			if (conn_is(t, k, idx)) {
 				if (slot)
 					*slot = li << 4 | i;
 				return idx;
@@ -151,38 +148,19 @@ static void event_prepare(struct table *t, uint32_t sh, uint32_t idx,
 
 /* ---- the op record ---- */
 
-static inline void op_begin(struct table *t, uint32_t sh, uint32_t idx,
-                            enum op op, uint32_t ext)
+static inline void insert_begin(struct table *t, uint32_t sh, uint32_t idx,
+                                uint32_t ext)
 {
 	struct shard *q = &t->shard[sh];
-	const struct conn *c = table_conn(t, sh, idx);
 
 	q->op_idx = idx;
-	q->op_seq = c->seq;
-	q->op_pkt = 0;
-	q->op_src = 0;
-	q->op_owner = t->me;
+	q->op_seq = table_conn(t, sh, idx)->seq;
+	q->op_owner = (uint16_t)t->me;
 	q->op_tail = 0;
 	q->op_cnt = q->count;
 	q->op_ext = ext;
-	if (op == OP_UPDATE) {
-		const struct conn_ext *x = table_ext(t, sh, c->ext);
-
-		if (unlikely(x))
-			q->undo_ext = *x;
-		memcpy(q->undo, (const char *)c + CONN_UNDO_FROM,
-		       CONN_UNDO_LEN);
-		if (t->detail)
-			q->undo_detail = *table_detail(t, sh, idx);
-	}
-	shm_store_release(&q->op, (uint32_t)op);
-}
-
-static inline void op_window_open(struct conn *c)
-{
-	shm_wmb();
-	shm_store(&c->seq, c->seq + 1);
-	shm_wmb();
+	q->op_gen = table_conn(t, sh, idx)->gen;
+	shm_store_release(&q->op, OP_INSERT);
 }
 
 static inline void op_cursor_note(struct shard *q, struct op_cursor cur)
@@ -310,8 +288,11 @@ static void insert_undo(struct table *t, uint32_t sh)
 	}
 	ext_undo(t, sh);
 	shm_store(table_chk(t, sh, q->op_idx), 0);
-	if (c->seq == q->op_seq + 1)
+	if (c->seq == q->op_seq + 1) {
+		/* the same packet, run again, makes the same id */
+		shm_store(&c->gen, q->op_gen);
 		shm_store(&c->status, 0);
+	}
 	insert_undo_index(t, sh);
 }
 
@@ -323,16 +304,9 @@ void op_undo(struct table *t, uint32_t sh)
 	if (q->op == OP_INSERT) {
 		insert_undo(t, sh);
 	} else if (c->seq == q->op_seq + 1) {
-		struct conn_ext *x;
-
 		if (q->op == OP_UPDATE)
 			ext_undo(t, sh);
-		memcpy((char *)c + CONN_UNDO_FROM, q->undo, CONN_UNDO_LEN);
-		if (t->detail)
-			*table_detail(t, sh, q->op_idx) = q->undo_detail;
-		x = table_ext(t, sh, c->ext);
-		if (x)
-			*x = q->undo_ext;
+		undo_entry(t, sh, q->op_idx, undo_of(t, q));
 	}
 	if (c->seq == q->op_seq + 1)
 		shm_store_release(&c->seq, q->op_seq + 4);
@@ -505,6 +479,15 @@ static uint32_t index_plan(struct table *t, uint32_t sh, unsigned int f)
 	return idx;
 }
 
+uint64_t op_insert_id(struct table *t, const struct conn_lookup *k)
+{
+	uint32_t idx = index_plan(t, k->shard, k->key.flags & KEY_V6 ? 1 : 0);
+
+	return idx ? conn_id(table_conn(t, k->shard, idx)->gen + 1, k->shard,
+	                     idx)
+	           : 0;
+}
+
 /* ---- operations ---- */
 
 static void index_take(struct table *t, uint32_t sh, uint32_t idx)
@@ -574,9 +557,9 @@ uint32_t op_insert(struct table *t, const struct conn_lookup *k,
 	if (unlikely(ext))
 		xi = q->op_ext;
 	c = table_conn(t, sh, idx);
-	op_begin(t, sh, idx, OP_INSERT, xi);
+	insert_begin(t, sh, idx, xi);
 	index_take(t, sh, idx);
-	op_window_open(c);
+	window_open(c);
 	c->gen++;
 	c->key = k->key;
 	if (k->key.flags & KEY_V6)
@@ -609,8 +592,9 @@ uint32_t op_insert(struct table *t, const struct conn_lookup *k,
 
 void op_update_begin(struct table *t, uint32_t sh, uint32_t idx)
 {
-	op_begin(t, sh, idx, OP_UPDATE, 0);
-	op_window_open(table_conn(t, sh, idx));
+	struct spot s = spot_of(t, sh, idx);
+
+	update_open(t, &s, true);
 }
 
 struct conn_ext *op_update_ext(struct table *t, uint32_t sh, uint32_t idx)
@@ -632,17 +616,19 @@ struct conn_ext *op_update_ext(struct table *t, uint32_t sh, uint32_t idx)
 void op_update_commit(struct table *t, uint32_t sh, uint32_t idx,
                       const struct op_event *ev, struct op_cursor cur)
 {
-	struct conn *c = table_conn(t, sh, idx);
-	uint32_t *chk = table_chk(t, sh, idx);
+	struct spot s = spot_of(t, sh, idx);
+	uint32_t *chk = table_chk(t, sh, idx), deadline = s.c->deadline;
 
-	/* the reaper must look again, if the deadline moved forward in time:
-	 * early is harmless, late is not, so this is before the commit */
-	if (unlikely(tick_left(c->deadline, *chk) < 0))
-		shm_store(chk, c->deadline ? c->deadline : 1);
-	if (ev && ev->type)
-		event_prepare(t, sh, idx, ev);
-	op_cursor_note(&t->shard[sh], cur);
-	shm_store_release(&c->seq, c->seq + 1); /* commit */
+	if (!ev || !ev->type) {
+		update_close(t, &s, cur);
+		return;
+	}
+	/* as in update_close() */
+	if (unlikely(tick_left(deadline, *chk) < 0))
+		shm_store(chk, deadline ? deadline : 1);
+	event_prepare(t, sh, idx, ev);
+	op_cursor_note(s.q, cur);
+	shm_store_release(&s.c->seq, s.c->seq + 1); /* commit */
 	op_finish(t, sh);
 }
 
@@ -658,6 +644,7 @@ void op_delete_commit(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
 	/* plan, then turn the update under way into a delete: both are taken
 	 * back by the same undo image */
 	q->op_slot = slot;
+	q->op_cnt = q->count;
 	trim_plan(t, sh, hash_bucket(t, h), slot);
 	if (unlikely(q->op_ext)) {
 		/* taken in this very window: give it back while an undo would

@@ -62,6 +62,10 @@ uint32_t op_insert(struct table *t, const struct conn_lookup *k,
                    const struct conn_ext *ext, const struct op_event *ev,
                    struct op_cursor cur, enum op_refusal *why);
 
+/* The id that op_insert() of this key would give now, 0 = no room.  Lock held.
+ */
+uint64_t op_insert_id(struct table *t, const struct conn_lookup *k);
+
 /* Opens the window in which the entry may be written behind its key, and its
  * detail line.  Must be followed by one of the two below.  Lock held. */
 void op_update_begin(struct table *t, uint32_t sh, uint32_t idx);

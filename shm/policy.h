@@ -21,10 +21,19 @@
 #define POLICY_RANGES   8u
 #define POLICY_PROFILES 8u
 #define POLICY_NAME     24u
+#define POLICY_HELPERS  16u
+#define POLICY_PORTS    96u
+#define POLICY_ZONES    64u
 
 enum tcp_mode { TCP_MODE_AUTO, TCP_MODE_STRICT, TCP_MODE_MIRROR };
 enum checksum_mode { CHECKSUM_OFF, CHECKSUM_ON, CHECKSUM_AUTO };
-enum zone_from { ZONE_FROM_NONE, ZONE_FROM_IFACE, ZONE_FROM_VLAN };
+enum zone_from {
+	ZONE_FROM_NONE,
+	ZONE_FROM_IFACE,
+	ZONE_FROM_VLAN,
+	ZONE_FROM_QINQ,
+	ZONE_FROM_VNI
+};
 
 /* what a rule asks of a packet ... */
 #define RULE_IFACE  (1u << 0)
@@ -55,6 +64,12 @@ struct policy_range {
 	uint16_t from, to;
 };
 
+/* numbers of `zone.from` that have one zone */
+struct policy_zone_map {
+	uint32_t from, to;
+	uint16_t zone;
+};
+
 struct policy_rule {
 	uint16_t asks, gives;
 	uint16_t vlan;
@@ -70,6 +85,14 @@ struct policy_rule {
 	char helper[POLICY_NAME];
 	struct policy_net src, dst;
 	struct policy_range sport[POLICY_RANGES], dport[POLICY_RANGES];
+};
+
+/* a helper is bound by the port of the reply tuple (F200) */
+struct policy_port {
+	uint16_t port;
+	uint8_t l4proto;
+	uint8_t helper; /* place in the list of helpers + 1 */
+	uint8_t v4, v6;
 };
 
 struct policy {
@@ -99,6 +122,28 @@ struct policy {
 	uint8_t profile_on[POLICY_PROFILES];
 	uint32_t profile[POLICY_PROFILES][POLICY_TRACKERS][POLICY_TIMEOUTS];
 	struct policy_rule rule[POLICY_RULES];
+	/* helpers; `port_hint` has a bit for each port that is in the list,
+	 * and for others (policy_port_hint()) */
+	uint32_t expect_max;
+	uint32_t nport;
+	uint64_t port_hint[4];
+	struct policy_port port[POLICY_PORTS];
+	uint32_t helper_option[POLICY_HELPERS][POLICY_OPTIONS];
+	uint32_t nzone_map;
+	struct policy_zone_map zone_map[POLICY_ZONES]; /* first fit */
 };
+
+static inline uint8_t policy_port_bit(uint16_t port)
+{
+	return (uint8_t)(port ^ port >> 8);
+}
+
+/* false: no helper has this port */
+static inline bool policy_port_hint(const struct policy *p, uint16_t port)
+{
+	uint8_t b = policy_port_bit(port);
+
+	return p->port_hint[b >> 6] >> (b & 63) & 1;
+}
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -68,7 +69,68 @@ static void pend_apply(struct ring_header *h)
 		if (h->pend[i].counter < STATS_SLOTS)
 			shm_store(&h->counter[h->pend[i].counter],
 			          h->pend[i].value);
+	/* before anything new is prepared: or it would be taken for this */
+	if (h->pend_cursor == PEND_FOLD)
+		shm_store(&h->count_last, 0);
 	shm_store(&h->pend_cursor, 0);
+}
+
+/* Words are added up in planes, a bit of the sum each: four words at a time,
+ * and a lane has 16 of them. */
+#define FOLD_PLANES 5u
+typedef uint32_t fold_lanes __attribute__((vector_size(16)));
+_Static_assert(NCOUNT / 4 < 1u << FOLD_PLANES, "sums fit in their planes");
+
+static void fold_planes(const uint32_t word[NCOUNT],
+                        fold_lanes plane[FOLD_PLANES])
+{
+	fold_lanes carry, both;
+	uint32_t i, b;
+
+	for (i = 0; i < NCOUNT; i += 4) {
+		memcpy(&carry, &word[i], sizeof(carry));
+		for (b = 0; b < FOLD_PLANES; b++) {
+			both = plane[b] & carry;
+			plane[b] ^= carry;
+			carry = both;
+		}
+	}
+}
+
+static uint32_t fold_sum(const fold_lanes plane[FOLD_PLANES], uint32_t bit)
+{
+	uint32_t b, lane, sum = 0;
+
+	for (b = 0; b < FOLD_PLANES; b++)
+		for (lane = 0; lane < 4; lane++)
+			sum += (plane[b][lane] >> bit & 1) << b;
+	return sum;
+}
+
+/* Words of packets up to the cursor become values, and these are applied. */
+static void count_fold(struct ring_header *h)
+{
+	uint64_t last = h->count_last, done = h->cursor[0], from;
+	fold_lanes plane[FOLD_PLANES] = {0}, any;
+	uint32_t word[NCOUNT] = {0}, all, c, n = 0;
+
+	from = last > done ? last - done : 0;
+	if (from < NCOUNT)
+		memcpy(&word[from], &h->count[from],
+		       (NCOUNT - from) * sizeof(word[0]));
+	fold_planes(word, plane);
+	any = plane[0] | plane[1] | plane[2] | plane[3] | plane[4];
+	all = any[0] | any[1] | any[2] | any[3];
+	for (; all; all &= all - 1) {
+		c = (uint32_t)__builtin_ctz(all);
+		if (c >= CTR_COUNT)
+			break;
+		h->pend[n].counter = c;
+		h->pend[n++].value = h->counter[c] + fold_sum(plane, c);
+	}
+	h->npend = n;
+	shm_store(&h->pend_cursor, PEND_FOLD);
+	pend_apply(h);
 }
 
 /* what a predecessor counted but did not apply counts iff its cursor moved */
@@ -76,10 +138,13 @@ static void pend_settle(struct ring_header *h)
 {
 	uint64_t pkt = h->pend_cursor;
 
-	if (pkt && h->pend_src < NSOURCE && h->cursor[h->pend_src] == pkt)
+	if (pkt == PEND_FOLD ||
+	    (pkt && h->pend_src < NSOURCE && h->cursor[h->pend_src] == pkt))
 		pend_apply(h);
 	else
 		shm_store(&h->pend_cursor, 0);
+	if (h->count_last)
+		count_fold(h);
 }
 
 static bool shard_left(const struct table *t, uint32_t sh)
@@ -115,6 +180,12 @@ int proc_attach(struct table *t, uint32_t slot, uint32_t role)
 	t->word = p->incarnation << 8 | (slot + 1);
 	if (slot >= NRING || !t->ring[slot].hdr)
 		return 0;
+	t->expect->me = t->me;
+	t->expect->word = t->word;
+	if (shard_left(t->expect, 0)) {
+		shard_lock(t->expect, 0);
+		shard_unlock(t->expect, 0);
+	}
 	for (sh = 0; sh < t->nshard; sh++)
 		if (shard_left(t, sh)) {
 			shard_lock(t, sh);
@@ -152,7 +223,7 @@ static void lock_wait(struct table *t, uint32_t sh, uint32_t word,
 	if (!*since)
 		*since = now;
 	if (now - *since > LOCK_NAME_NS) {
-		p->blocked_shard = sh;
+		p->blocked_shard = t->shard0 + sh;
 		shm_store(&p->blocked_lock, word);
 		nanosleep(&nap, NULL);
 	} else {
@@ -160,8 +231,7 @@ static void lock_wait(struct table *t, uint32_t sh, uint32_t word,
 	}
 }
 
-static __attribute__((noinline)) void shard_lock_slow(struct table *t,
-                                                      uint32_t sh)
+void shard_lock_slow(struct table *t, uint32_t sh)
 {
 	uint32_t *lock = &t->shard[sh].lock, word, seen = 0, spins;
 	uint64_t since = 0;
@@ -189,35 +259,79 @@ taken:
 		shm_store(&table_proc(t, t->me)->blocked_lock, 0);
 }
 
-void shard_lock(struct table *t, uint32_t sh)
+void counters_more(struct counters *cs, uint32_t counter, uint32_t add)
 {
-	if (unlikely(shm_cas(&t->shard[sh].lock, 0, t->word) != 0))
-		shard_lock_slow(t, sh);
-}
-
-void shard_unlock(struct table *t, uint32_t sh)
-{
-	shm_store_release(&t->shard[sh].lock, 0);
-}
-
-void counters_prepare(struct table *t, const struct counters *cs, uint64_t pkt,
-                      uint32_t src)
-{
-	struct ring_header *h = t->ring[t->me].hdr;
 	uint32_t i;
 
-	for (i = 0; i < cs->n; i++) {
-		h->pend[i].counter = cs->item[i].counter;
-		h->pend[i].value =
-			h->counter[cs->item[i].counter] + cs->item[i].add;
+	for (i = 0; i < cs->n; i++)
+		if (cs->item[i].counter == counter) {
+			cs->item[i].add += add;
+			return;
+		}
+	if (cs->n < COUNTERS_MORE) {
+		cs->item[cs->n].counter = counter;
+		cs->item[cs->n++].add = add;
 	}
-	h->npend = cs->n;
-	h->pend_src = src;
-	shm_store(&h->pend_cursor, pkt);
 }
 
-void counters_commit(struct table *t)
+static void pend_add(struct ring_header *h, uint32_t counter, uint32_t add)
 {
-	shm_barrier();
+	uint32_t i;
+
+	for (i = 0; i < h->npend; i++)
+		if (h->pend[i].counter == counter) {
+			h->pend[i].value += add;
+			return;
+		}
+	if (h->npend == NPEND)
+		return;
+	h->pend[h->npend].counter = counter;
+	h->pend[h->npend++].value = h->counter[counter] + add;
+}
+
+void counters_prepare_values(struct table *t, const struct counters *cs,
+                             uint64_t pkt, uint32_t src)
+{
+	struct ring_header *h = t->ring[t->me].hdr;
+	uint64_t at = h->count_last - pkt;
+	uint32_t i, ones = cs->ones;
+
+	if (!src && h->count_last && pkt > h->count_last) {
+		/* the batch has a hole in its numbers */
+		counters_open(t, pkt);
+		at = h->count_last - pkt;
+	}
+	if (!src && at < NCOUNT) {
+		h->count[at] = ones;
+		ones = 0;
+	}
+	h->npend = 0;
+	for (i = 0; i < cs->n; i++)
+		pend_add(h, cs->item[i].counter, cs->item[i].add);
+	for (; ones; ones &= ones - 1)
+		pend_add(h, (uint32_t)__builtin_ctz(ones), 1);
+	h->pend_src = src;
+	shm_store(&h->pend_cursor, h->npend ? pkt : 0);
+}
+
+void counters_apply(struct table *t)
+{
 	pend_apply(t->ring[t->me].hdr);
+}
+
+void counters_open(struct table *t, uint64_t pkt)
+{
+	struct ring_header *h = t->ring[t->me].hdr;
+
+	counters_close(t);
+	memset(h->count, 0, sizeof(h->count));
+	shm_store(&h->count_last, pkt + NCOUNT - 1);
+}
+
+void counters_close(struct table *t)
+{
+	struct ring_header *h = t->ring[t->me].hdr;
+
+	if (h->count_last)
+		count_fold(h);
 }

@@ -5,6 +5,7 @@
 
 #include "shm/atomic.h"
 #include "shm/ops.h"
+#include "shm/update.h"
 
 #define READ_SPINS 200000u
 #define READ_HOPS  64u
@@ -16,6 +17,7 @@ static int read_torn(const struct table *t, uint32_t sh, uint32_t idx,
 	const struct shard *q = &t->shard[sh];
 	const struct conn *c = table_conn(t, sh, idx);
 	uint32_t op = shm_load_acquire(&q->op);
+	const struct undo *u = undo_of(t, q);
 
 	if (shm_load(&q->op_idx) != idx || shm_load(&q->op_seq) != a - 1)
 		return -1;
@@ -23,16 +25,17 @@ static int read_torn(const struct table *t, uint32_t sh, uint32_t idx,
 		shm_rmb();
 		return shm_load(&c->seq) == a ? 0 : -1;
 	}
-	if (op != OP_UPDATE && op != OP_DELETE)
+	if ((op != OP_UPDATE && op != OP_DELETE) || !u)
 		return -1;
 	memcpy(&v->conn, c, CONN_UNDO_FROM);
-	memcpy((char *)&v->conn + CONN_UNDO_FROM, q->undo, CONN_UNDO_LEN);
-	v->detail = q->undo_detail;
+	memcpy((char *)&v->conn + CONN_UNDO_FROM, u->entry, CONN_UNDO_LEN);
+	if (t->detail)
+		undo_detail(u, table_detail(t, sh, idx), &v->detail);
 	v->conn.seq = a - 1;
 	if (v->conn.key.flags & KEY_V6)
 		v->addr6 = *table_addr6(t, sh, idx);
 	if (v->conn.ext)
-		v->ext = q->undo_ext;
+		v->ext = u->ext;
 	shm_rmb();
 	if (shm_load(&c->seq) != a)
 		return -1;

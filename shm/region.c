@@ -113,6 +113,7 @@ static void geometry_of(const struct region_params *p, struct geometry *g)
 	len[AREA_DETAIL] = p->detail ? (uint64_t)NSHARD * g->cap *
 	                                       sizeof(struct conn_detail)
 	                             : 0;
+	len[AREA_EXPECT] = sizeof(struct expect_area);
 	len[AREA_ADDR6] = (uint64_t)NSHARD * g->cap * sizeof(struct addr6);
 	len[AREA_EXT] = (uint64_t)NSHARD * g->cap * sizeof(struct conn_ext);
 	for (a = 0; a < AREA_COUNT; a++) {
@@ -220,7 +221,7 @@ static int header_fill(struct tbl_header *h, const struct region_params *p)
 	h->nline = g.nline;
 	h->max = p->max;
 	h->detail = p->detail;
-	h->hash_id = HASH_SIPHASH13;
+	h->hash_id = HASH_NH;
 	h->sparse = !p->dir;
 	h->nworker = p->nworker;
 	h->ring_cells = g.ring_cells;
@@ -238,7 +239,15 @@ static int header_fill(struct tbl_header *h, const struct region_params *p)
 static void shards_fill(char *tbl, const struct tbl_header *h)
 {
 	struct shard *q = (struct shard *)(void *)(tbl + h->off[AREA_SHARD]);
+	struct expect_area *x =
+		(struct expect_area *)(void *)(tbl + h->off[AREA_EXPECT]);
 	uint32_t i;
+
+	x->shard.bump[0] = 1;
+	x->shard.bump[1] = EXPECT_ROOM - 1;
+	x->shard.ovf_bump = EXPECT_BUCKET;
+	x->shard.addr6_ready = EXPECT_ROOM;
+	x->shard.ext_bump = 1;
 
 	for (i = 0; i < h->nshard; i++) {
 		q[i].bump[0] = 1;
@@ -349,7 +358,7 @@ static int seg_fill(int fd, const struct region_params *p, unsigned int s,
 		struct mlog_header *h = (struct mlog_header *)(void *)m;
 		unsigned int i;
 
-		for (i = 0; i < NSHARD; i++)
+		for (i = 0; i < NSTREAM; i++)
 			h->next[i] = 1;
 		/* from a capture no line is lost, from the first on */
 		h->lossless = p->clock_mode == CLOCK_CAPTURE;
@@ -553,7 +562,7 @@ static int geometry_check(const struct tbl_header *h,
 
 	if (h->max)
 		geometry_of(made, &g);
-	if (h->max && h->nshard == NSHARD && h->hash_id == HASH_SIPHASH13 &&
+	if (h->max && h->nshard == NSHARD && h->hash_id == HASH_NH &&
 	    !h->sparse && h->cap == g.cap && h->nbucket == g.nbucket &&
 	    h->nline == g.nline && h->ring_cells == g.ring_cells &&
 	    h->log_slots == g.log_slots && h->size == g.size &&

@@ -6,6 +6,7 @@
 #include "shm/atomic.h"
 #include "shm/hash.h"
 #include "shm/ops.h"
+#include "shm/update.h"
 
 void shard_repair(struct table *t, uint32_t sh)
 {
@@ -28,7 +29,7 @@ static bool entry_valid(const struct table *t, uint32_t sh, uint32_t idx)
 	const struct conn *c = table_conn(t, sh, idx);
 
 	return c->status & CONN_LIVE && !(c->seq & 1) &&
-	       !(c->key.flags & ~(KEY_V6 | KEY_REQ1));
+	       !(c->key.flags & ~(KEY_V6 | KEY_REQ1 | KEY_ZONE_DIR));
 }
 
 /* puts the word of entry `idx` into the index; false: chain full or the key
@@ -50,7 +51,7 @@ static bool rebuild_link(struct table *t, uint32_t sh, uint32_t idx)
 				l->slot[i] = hash_tag(h) | idx;
 				return true;
 			}
-			if ((w & SLOT_TAG) == hash_tag(h) &&
+			if (!t->twins && (w & SLOT_TAG) == hash_tag(h) &&
 			    key_equal(&table_conn(t, sh, w & SLOT_IDX)->key,
 			              &c->key) &&
 			    (!(c->key.flags & KEY_V6) ||
@@ -147,16 +148,11 @@ uint32_t shard_rebuild(struct table *t, uint32_t sh)
 	/* a torn update or delete has its pre-image; a torn insert was never
 	 * there */
 	if ((q->op == OP_UPDATE || q->op == OP_DELETE) && q->op_idx &&
-	    q->op_idx < t->cap &&
+	    q->op_idx < t->cap && undo_of(t, q) &&
 	    table_conn(t, sh, q->op_idx)->seq == q->op_seq + 1) {
-		struct conn *c = table_conn(t, sh, q->op_idx);
-
-		memcpy((char *)c + CONN_UNDO_FROM, q->undo, CONN_UNDO_LEN);
-		if (t->detail)
-			*table_detail(t, sh, q->op_idx) = q->undo_detail;
-		if (table_ext(t, sh, c->ext))
-			*table_ext(t, sh, c->ext) = q->undo_ext;
-		shm_store_release(&c->seq, q->op_seq + 4);
+		undo_entry(t, sh, q->op_idx, undo_of(t, q));
+		shm_store_release(&table_conn(t, sh, q->op_idx)->seq,
+		                  q->op_seq + 4);
 	}
 	/* from here on a second repair starts the rebuild over */
 	shm_store_release(&q->op, OP_REBUILD);

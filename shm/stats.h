@@ -50,7 +50,12 @@ enum counter {
 
 /* behind the counters of the list: skips by enum pkt_reason */
 #define STATS_DECODE 24u
-#define STATS_SLOTS  (CTR_COUNT + STATS_DECODE)
+/* then what helpers found wrong, by helper and enum help_counter */
+#define STATS_HELPERS 16u
+#define STATS_HELPS   6u
+#define STATS_HELP(helper, what) \
+	(CTR_COUNT + STATS_DECODE + (helper)*STATS_HELPS + (what))
+#define STATS_SLOTS STATS_HELP(STATS_HELPERS, 0)
 
 const char *counter_name(enum counter c);
 

@@ -7,7 +7,13 @@
 #ifndef SHM_TABLE_H
 #define SHM_TABLE_H
 
+#include "shm/atomic.h"
 #include "shm/layout.h"
+
+#if defined(__SSE2__) && !defined(SHM_TSAN)
+#include <emmintrin.h>
+#define TABLE_SSE2 1
+#endif
 
 struct event_ring {
 	struct ring_header *hdr;
@@ -30,9 +36,18 @@ struct table {
 	struct event_slot *log;
 	struct policy_segment *policy;
 	struct key_segment key;
+	/* the table of expectations, and hints by master; in its own handle
+	 * NULL.  How often this process has its lock. */
+	struct table *expect;
+	uint32_t *expect_tag;
+	uint32_t expect_depth;
+	bool keys_gone; /* expect_sweep() has connections to end (F220) */
 	/* private copies */
 	uint32_t nshard, cap, nbucket, nline, max, nworker, log_mask;
+	uint32_t undo;   /* UNDO_*: which pre-images are this table's */
+	uint32_t shard0; /* number of shard 0, for who waits for a lock */
 	bool sparse;
+	bool twins; /* keys may stand there more than once */
 	int tbl_fd; /* for posix_fallocate, or -1 */
 	uint64_t addr6_off, ext_off;
 	/* this process */
@@ -113,6 +128,36 @@ static inline bool shard_used(const struct table *t, const struct shard *q,
 	return idx && idx < t->cap && (idx < q->bump[0] || idx > q->bump[1]);
 }
 
+/*
+ * The slots of a line whose tag is `tag`, a bit each; that of a free slot is 0
+ * and may be among them.  Also used where others may write the line: a word is
+ * never torn, and whoever holds no lock looks at what he finds again.
+ */
+static inline uint32_t line_match(const struct line *l, uint32_t tag)
+{
+	uint32_t m = 0;
+#ifdef TABLE_SSE2
+	const __m128i *at = (const __m128i *)(const void *)l->slot;
+	const __m128i t = _mm_set1_epi32((int)(tag >> 24));
+	__m128i a, b;
+
+	a = _mm_packs_epi32(
+		_mm_cmpeq_epi32(_mm_srli_epi32(_mm_load_si128(at), 24), t),
+		_mm_cmpeq_epi32(_mm_srli_epi32(_mm_load_si128(at + 1), 24), t));
+	b = _mm_packs_epi32(
+		_mm_cmpeq_epi32(_mm_srli_epi32(_mm_load_si128(at + 2), 24), t),
+		_mm_cmpeq_epi32(_mm_srli_epi32(_mm_load_si128(at + 3), 24), t));
+	m = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(a, b));
+	m &= (1u << LINE_SLOTS) - 1;
+#else
+	uint32_t i;
+
+	for (i = 0; i < LINE_SLOTS; i++)
+		m |= (uint32_t)((shm_load(&l->slot[i]) & SLOT_TAG) == tag) << i;
+#endif
+	return m;
+}
+
 static inline bool key_equal(const struct conn_key *a, const struct conn_key *b)
 {
 	uint64_t x[2], y[2];
@@ -120,6 +165,21 @@ static inline bool key_equal(const struct conn_key *a, const struct conn_key *b)
 	__builtin_memcpy(x, a, 16);
 	__builtin_memcpy(y, b, 16);
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]));
+}
+
+/* Is the entry the one that is looked for? */
+static inline bool conn_is(const struct table *t, const struct conn_lookup *k,
+                           uint32_t idx)
+{
+	const uint64_t *a, *b;
+
+	if (!key_equal(&table_conn(t, k->shard, idx)->key, &k->key))
+		return false;
+	if (!(k->key.flags & KEY_V6))
+		return true;
+	a = &table_addr6(t, k->shard, idx)->a[0][0];
+	b = &k->addr6.a[0][0];
+	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]));
 }
 
 #endif

@@ -12,7 +12,7 @@ A scenario is KIND:SEED:ROUND: random conversations (tests/lib/sequences.py),
 under settings that both sides get.  Without --seeds the seed is that of the
 commit, so each change meets other packets and a failure can be repeated.
 Compared are each line of `conntrack -L`, each connection's sequence of
-`conntrack -E`, the number of packets of each class and the counters that mean
+`conntrack -E`, the expectations of the demonstration's FTP transfer, the number of packets of each class and the counters that mean
 the same; `timed` scenarios run in real time, with timeouts of seconds, and
 also compare when each connection ended.  Our output must be the same for 1 to
 4 workers.  What differs is run again by itself, shown with its packets, and
@@ -43,8 +43,8 @@ from verdict import judged  # noqa: E402
 BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
 CTCTL = os.path.join(BUILD, "ctctl")
 PREFIX = "cts%d" % os.getpid()
-HAVE_HELPERS = os.path.exists(os.path.join(ROOT, "daemon/helper/helper.c"))
-MEASURES = ("table", "events", "classes", "statistics", "ends", "workers")
+MEASURES = ("table", "events", "expect", "classes", "statistics", "ends",
+            "workers")
 ROUNDS = 3
 TIMED_ROUNDS = 2
 TIMED_LAST = 11.0	# seconds: the last packet
@@ -211,7 +211,7 @@ def run_once(name, numbers, capture):
     for attempt in range(ATTEMPTS):
         try:
             with Kernel("%s-%d" % (PREFIX, os.getpid()), settings,
-                        HAVE_HELPERS and name.startswith("demo")) as k:
+                        name.startswith("demo")) as k:
                 got = k.track(packets, when)
             break
         except LostError as e:

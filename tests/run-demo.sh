@@ -113,7 +113,8 @@ live() {
 demo=$dir/demo.pcap
 "$BUILD/tests/lib/mkdemo" "$demo" || exit 1
 title "replay: the events, the table and the statistics of a capture"
-show "$ctl" replay --workers 2 --events - --table - --stats "$dir/stats" "$demo"
+show "$ctl" replay --workers 2 --events - --expect-events - --table - \
+	--stats "$dir/stats" "$demo"
 jq '{frames, count, packets, events}' "$dir/stats"
 frames=$(jq .frames "$dir/stats")
 
@@ -123,6 +124,8 @@ wait_frames "$frames"
 roles
 show "$ctl" -R "$run" list | tee "$dir/before"
 [ -s "$dir/before" ] || die "nothing is listed"
+show "$ctl" -R "$run" expect list | grep master- | tee "$dir/expected"
+grep -q helper=ftp "$dir/expected" || die "nothing is expected"
 
 title "a worker is killed (-9) and started again; the table is untouched"
 victim=$(role_pid "worker 0")
@@ -142,6 +145,8 @@ same() {
 	# The clock of a capture stands still, so not even a timeout differs.
 	diff <(sort "$dir/before") <(sort "$dir/after") ||
 		die "the list has changed"
+	diff "$dir/expected" <("$ctl" -R "$run" expect list 2>/dev/null) ||
+		die "the list of expectations has changed"
 	echo "the same $(grep -c src= "$dir/after") connections are listed"
 }
 same

@@ -3,7 +3,8 @@
  *
  * A walk goes through the slab in index order, without a lock: a connection
  * that lives through the walk is told exactly once.  One that has expired is
- * not told, whether the reaper has come by or not.
+ * not told, whether the reaper has come by or not.  What `use=` needs of the
+ * others is counted first (uses.h).
  */
 #include "daemon/api/cmd.h"
 
@@ -14,11 +15,14 @@
 #include "daemon/tracker/tracker.h"
 
 struct listing {
+	struct uses uses;
 	struct conn_walk walk;
 	struct filter *filter;
 	uint64_t limit;
 	bool one;   /* get */
 	bool whole; /* with what trackers keep */
+	bool by_id;
+	uint64_t id;
 };
 
 static bool listing_match(const struct request *q, const struct filter *f,
@@ -41,6 +45,20 @@ static enum cmd_step listing_end(struct request *q)
 	return request_end(q);
 }
 
+/* An id names shard and index, so no walk is needed. */
+static enum cmd_step listing_by_id(struct request *q)
+{
+	struct listing *l = q->state;
+	const struct table *t = q->api->t;
+	uint32_t sh = conn_id_shard(l->id), idx = conn_id_idx(l->id);
+	struct conn_view v;
+
+	if (sh < t->nshard && idx && idx < t->cap &&
+	    conn_read(t, sh, idx, &v) > 0 && listing_match(q, l->filter, &v))
+		pb_conn(&q->api->pb, &v);
+	return listing_end(q);
+}
+
 static enum cmd_step listing_step(struct request *q)
 {
 	struct listing *l = q->state;
@@ -49,6 +67,11 @@ static enum cmd_step listing_step(struct request *q)
 	uint32_t look;
 
 	pb_begin(b);
+	if (!uses_step(&l->uses, q->api->t, CMD_LOOK, b->now))
+		return CMD_MORE;
+	b->uses = &l->uses;
+	if (l->by_id)
+		return listing_by_id(q);
 	for (look = 0; look < CMD_LOOK && !pb_full(b); look++) {
 		if (l->limit && q->sent + b->n >= l->limit)
 			return listing_end(q);
@@ -65,30 +88,13 @@ static enum cmd_step listing_step(struct request *q)
 	return CMD_MORE;
 }
 
-/* An id names shard and index, so no walk is needed. */
-static enum cmd_step listing_by_id(struct request *q, uint64_t id)
-{
-	struct listing *l = q->state;
-	const struct table *t = q->api->t;
-	uint32_t sh = conn_id_shard(id), idx = conn_id_idx(id);
-	struct conn_view v;
-
-	pb_begin(&q->api->pb);
-	if (sh < t->nshard && idx && idx < t->cap &&
-	    conn_read(t, sh, idx, &v) > 0 && listing_match(q, l->filter, &v))
-		pb_conn(&q->api->pb, &v);
-	return listing_end(q);
-}
-
 static enum cmd_step listing_begin(struct request *q, const Ctshard__Filter *m)
 {
 	struct listing *l = q->state;
-	uint64_t id;
 
 	if (!request_filter(q, &l->filter, m))
 		return CMD_DONE;
-	if (filter_id(l->filter, &id))
-		return listing_by_id(q, id);
+	l->by_id = filter_id(l->filter, &l->id);
 	return listing_step(q);
 }
 
@@ -117,6 +123,7 @@ static void listing_stop(struct request *q)
 {
 	struct listing *l = q->state;
 
+	uses_free(&l->uses);
 	filter_free(l->filter);
 }
 

@@ -28,6 +28,7 @@ struct watching {
 	bool foreign; /* resumes from a number of another segment */
 	uint64_t snapshot_seq;
 	struct conn_walk walk;
+	struct uses uses;
 };
 
 static bool type_wanted(const struct watching *w, uint8_t type)
@@ -44,8 +45,9 @@ static bool type_wanted(const struct watching *w, uint8_t type)
 
 static uint64_t slot_before(const struct event_slot *s)
 {
-	return s->cell.type == EVENT_GAP ? s->cell.gseq - s->cell.id
-	                                 : s->cell.gseq - 1;
+	if (s->cell.type == EVENT_GAP)
+		return s->cell.gseq - s->cell.id;
+	return s->cell.gseq - !event_of_expect(s->cell.type);
 }
 
 /* Skips what is no longer there: events w->seq + 1 up to the one before the
@@ -116,10 +118,13 @@ static enum cmd_step watch_snapshot(struct request *q)
 	struct conn_view v;
 	uint32_t look, i;
 
+	pb_begin(&a->pb);
+	if (!uses_step(&w->uses, a->t, CMD_LOOK, a->pb.now))
+		return CMD_MORE;
+	a->pb.uses = &w->uses;
 	/* read before any row of this step is copied; too low does no harm */
 	for (i = 0; i < a->t->nshard; i++)
 		shard_seq[i] = shm_load_acquire(&a->t->shard[i].ev_seq);
-	pb_begin(&a->pb);
 	for (look = 0; look < CMD_LOOK && !pb_full(&a->pb); look++) {
 		if (!conn_walk(a->t, &w->walk, &v)) {
 			pb_list_end(&a->pb, w->snapshot_seq);
@@ -203,6 +208,7 @@ static void watch_stop(struct request *q)
 {
 	struct watching *w = q->state;
 
+	uses_free(&w->uses);
 	filter_free(w->filter);
 }
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/helper/helper.h"
 #include "daemon/tracker/tracker.h"
 #include "shm/atomic.h"
 #include "shm/clock.h"
@@ -307,11 +308,99 @@ static void show_version(struct sheet *s)
 	sheet_pair(s, "starts", text);
 }
 
+static void helper_row(struct sheet *s, const struct helper *h, bool on,
+                       const char *key, uint64_t value)
+{
+	sheet_row(s);
+	sheet_cell(s, "%s", h->name);
+	/* that of its first port; H.245 has none */
+	sheet_cell(s, "%u", h->nports ? h->ports[0].l4proto : 0);
+	sheet_cell(s, "%s", on ? "on" : "off");
+	sheet_cell(s, "%s", key);
+	sheet_cell(s, "%" PRIu64, value);
+}
+
+/* Is it bound to any port?  One without ports is bound by expectation. */
+static bool helper_on(const struct policy *pol, unsigned int place)
+{
+	unsigned int i;
+
+	for (i = 0; i < pol->nport && i < POLICY_PORTS; i++)
+		if (pol->port[i].helper == place + 1)
+			return true;
+	return !helper_at(place)->nports && pol->nport;
+}
+
+/* each number once, be it for two protocols or families */
+static void helper_port_rows(struct sheet *s, unsigned int place)
+{
+	const struct policy *pol = &s->q->api->policy;
+	unsigned int i, k;
+
+	for (i = 0; i < pol->nport && i < POLICY_PORTS; i++) {
+		if (pol->port[i].helper != place + 1)
+			continue;
+		for (k = 0; k < i; k++)
+			if (pol->port[k].helper == place + 1 &&
+			    pol->port[k].port == pol->port[i].port)
+				break;
+		if (k == i)
+			helper_row(s, helper_at(place), true, "port",
+			           pol->port[i].port);
+	}
+}
+
+static void helper_counters(struct sheet *s, unsigned int place, bool on)
+{
+	static const char *const names[HELP_COUNTERS] = {
+		[HELP_LINES] = "lines",     [HELP_PARTIAL] = "partial",
+		[HELP_RESYNC] = "resync",   [HELP_MALFORMED] = "malformed",
+		[HELP_FOREIGN] = "foreign", [HELP_LIMIT] = "limit",
+	};
+	const struct table *t = s->q->api->t;
+	unsigned int i, ring;
+
+	for (i = 0; i < HELP_COUNTERS; i++) {
+		uint64_t n = 0;
+
+		for (ring = 0; ring < NRING; ring++)
+			if (t->ring[ring].hdr)
+				n += shm_load(
+					&t->ring[ring].hdr->counter[STATS_HELP(
+						place, i)]);
+		helper_row(s, helper_at(place), on, names[i], n);
+	}
+}
+
+static void show_helper(struct sheet *s, unsigned int place)
+{
+	const struct policy *pol = &s->q->api->policy;
+	const struct helper *h = helper_at(place);
+	bool on = helper_on(pol, place);
+	unsigned int i;
+	char key[40];
+
+	helper_port_rows(s, place);
+	for (i = 0; i < h->nclasses; i++) {
+		const struct helper_class *c = &h->classes[i];
+
+		/* by number, as `class=` has it */
+		snprintf(key, sizeof(key), "class.%u.max", i);
+		helper_row(s, h, on, key, c->max);
+		snprintf(key, sizeof(key), "class.%u.timeout", i);
+		helper_row(s, h, on, key, c->seconds);
+	}
+	for (i = 0; i < h->noptions && i < POLICY_OPTIONS; i++)
+		helper_row(s, h, on, h->options[i].key,
+		           pol->helper_option[place][i]);
+	helper_counters(s, place, on);
+}
+
 static void show_protocols(struct sheet *s)
 {
 	const struct policy *pol = &s->q->api->policy;
 	const struct tracker *trk;
-	unsigned int id, i;
+	unsigned int id, i, place;
 
 	sheet_begin(s, "protocols", "protocol number state key value");
 	for (id = 0; (trk = tracker_at(id)); id++)
@@ -336,6 +425,8 @@ static void show_protocols(struct sheet *s)
 				       : pol->timeout[id]
 						     [trk->timeouts[n].slot]);
 		}
+	for (place = 0; helper_at(place); place++)
+		show_helper(s, place);
 }
 
 /* the words, once */

@@ -96,9 +96,17 @@ static bool record_sane(const struct record *r, uint64_t c, uint64_t tail)
 {
 	const struct event_cell *e = &r->cell;
 
-	return e->seq == c + 1 && e->type >= EVENT_NEW &&
-	       e->type <= EVENT_DESTROY && (e->cells == 1 || e->cells == 2) &&
-	       c + e->cells <= tail;
+	return e->seq == c + 1 &&
+	       ((e->type >= EVENT_NEW && e->type <= EVENT_DESTROY) ||
+	        event_of_expect(e->type)) &&
+	       (e->cells == 1 || e->cells == 2) && c + e->cells <= tail;
+}
+
+/* by what its events are numbered */
+static uint32_t stream_of(const struct event_cell *e)
+{
+	return event_of_expect(e->type) ? STREAM_EXPECT
+	                                : conn_id_shard(e->id) % NSHARD;
 }
 
 /* One untorn copy of the record at `c`, which lies below `tail`. */
@@ -162,7 +170,7 @@ static void merge_commit(struct merge *m)
 		shm_store(&h->ordinal[i], m->ordinal[i]);
 		shm_store(&h->lost[i], m->lost[i]);
 	}
-	for (i = 0; i < m->t->nshard; i++)
+	for (i = 0; i < NSTREAM; i++)
 		shm_store(&h->next[i], m->next[i]);
 	/* producers of a capture wait by these */
 	for (i = 0; i < NRING; i++)
@@ -234,7 +242,7 @@ static bool ring_jump(struct merge *m, uint32_t slot)
 /* For each shard the smallest number in the unread part of a ring; false: the
  * ring was lapped while it was looked at. */
 static bool ring_smallest(const struct merge *m, uint32_t slot,
-                          uint64_t smallest[NSHARD])
+                          uint64_t smallest[NSTREAM])
 {
 	const struct event_ring *g = &m->t->ring[slot];
 	uint64_t tail = shm_load_acquire(&g->hdr->tail);
@@ -247,11 +255,23 @@ static bool ring_smallest(const struct merge *m, uint32_t slot,
 
 		if (p != PEEK_RECORD)
 			return p == PEEK_NONE;
-		sh = conn_id_shard(r.cell.id) % NSHARD;
+		sh = stream_of(&r.cell);
 		if (r.cell.shard_seq < smallest[sh])
 			smallest[sh] = r.cell.shard_seq;
 		c += r.cell.cells;
 	}
+}
+
+/* the number of a stream's newest event */
+static uint64_t stream_ev_seq(const struct table *t, uint32_t stream)
+{
+	const struct shard *q = NULL;
+
+	if (stream < t->nshard)
+		q = &t->shard[stream];
+	else if (stream == STREAM_EXPECT)
+		q = t->expect->shard;
+	return q ? shm_load_acquire(&q->ev_seq) : 0;
 }
 
 /*
@@ -264,20 +284,17 @@ static bool ring_smallest(const struct merge *m, uint32_t slot,
  */
 static bool resync(struct merge *m)
 {
-	uint64_t smallest[NSHARD];
+	uint64_t smallest[NSTREAM];
 	const struct table *t = m->t;
 	bool changed = false;
 	uint32_t i;
 
-	for (i = 0; i < NSHARD; i++)
-		smallest[i] =
-			i < t->nshard
-				? shm_load_acquire(&t->shard[i].ev_seq) + 1
-				: 0;
+	for (i = 0; i < NSTREAM; i++)
+		smallest[i] = stream_ev_seq(t, i) + 1;
 	for (i = 0; i < NRING; i++)
 		if (t->ring[i].hdr && !ring_smallest(m, i, smallest))
 			return ring_jump(m, i);
-	for (i = 0; i < t->nshard; i++)
+	for (i = 0; i < NSTREAM; i++)
 		if (smallest[i] > m->next[i]) {
 			m->next[i] = smallest[i];
 			changed = true;
@@ -306,7 +323,7 @@ void merge_unstick(struct merge *m)
 static void slot_replay(struct merge *m, const struct event_cell *e,
                         uint64_t lost)
 {
-	uint32_t slot = e->source, sh = conn_id_shard(e->id) % NSHARD;
+	uint32_t slot = e->source, sh = stream_of(e);
 	uint64_t cursor = e->seq - 1 + e->cells;
 
 	if (slot >= NRING)
@@ -335,7 +352,7 @@ void merge_open(struct merge *m, struct table *t)
 	memcpy(m->cursor, h->cursor, sizeof(m->cursor));
 	memcpy(m->ordinal, h->ordinal, sizeof(m->ordinal));
 	memcpy(m->lost, h->lost, sizeof(m->lost));
-	for (i = 0; i < NSHARD; i++)
+	for (i = 0; i < NSTREAM; i++)
 		m->next[i] = h->next[i] ? h->next[i] : 1;
 	if (m->tail)
 		m->gseq = merge_at(m, m->tail - 1)->cell.gseq;
@@ -369,7 +386,7 @@ static unsigned int ring_take(struct merge *m, uint32_t slot, unsigned int max)
 			return n + ring_jump(m, slot);
 		if (p == PEEK_NONE)
 			return n;
-		sh = conn_id_shard(r.cell.id) % NSHARD;
+		sh = stream_of(&r.cell);
 		if (r.cell.shard_seq > m->next[sh]) {
 			m->held = true;
 			return n;
@@ -381,7 +398,10 @@ static unsigned int ring_take(struct merge *m, uint32_t slot, unsigned int max)
 			n++;
 			continue;
 		}
-		slot_write(m, slot, &r, m->gseq + 1);
+		/* those of expectations have numbers of their own: their
+		 * stream's */
+		slot_write(m, slot, &r,
+		           m->gseq + !event_of_expect(r.cell.type));
 		m->cursor[slot] += r.cell.cells;
 		m->ordinal[slot] = r.cell.ordinal;
 		if (r.cell.shard_seq == m->next[sh])

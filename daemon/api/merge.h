@@ -18,7 +18,7 @@ struct merge {
 	uint64_t gseq;           /* number of the last event in them */
 	uint64_t cursor[NRING];  /* cells taken from each ring */
 	uint32_t ordinal[NRING]; /* events taken or known lost */
-	uint64_t next[NSHARD];   /* shard_seq wanted */
+	uint64_t next[NSTREAM];  /* shard_seq wanted */
 	uint64_t lost[NRING];
 	uint64_t holes_to[NRING]; /* cells before may miss a predecessor */
 	bool held; /* a record waited for its predecessor in the last pass */

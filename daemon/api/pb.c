@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "daemon/api/tuple.h"
+#include "daemon/helper/helper.h"
 #include "daemon/tracker/tracker.h"
 #include "shm/clock.h"
 
@@ -48,6 +49,8 @@ struct facts {
 	const struct addr6 *addr6;
 	uint32_t status, mark;
 	uint8_t state;
+	uint8_t helper;  /* number, 0 = none */
+	uint64_t master; /* id, 0 = none */
 	bool acct;
 	const uint64_t *packets, *bytes;
 	const struct conn_detail *detail; /* NULL: not known */
@@ -75,6 +78,7 @@ void pb_begin(struct pb *b)
 
 	b->resp = empty;
 	b->n = 0;
+	b->uses = NULL;
 	b->now_ns = table_clock_ns(b->t);
 	b->now = table_tick_of(b->t, b->now_ns);
 }
@@ -249,26 +253,31 @@ static void row_tuple(struct pb_row *r, unsigned int d)
 	}
 }
 
+/* messages point to what may be written, the names may not */
+static char *row_name(struct pb_row *r, const char *name)
+{
+	size_t left;
+	char *at = row_room(r, &left);
+	int n;
+
+	if (!name)
+		return NULL;
+	n = snprintf(at, left, "%s", name);
+	if (n < 0 || (size_t)n >= left)
+		return NULL;
+	r->used += (size_t)n + 1;
+	return at;
+}
+
 static void row_names(struct pb_row *r, const struct facts *f)
 {
 	const char *proto = tracker_proto_name(f->key->l4proto);
-	const char *state = tracker_state_name(f->key->l4proto, f->state);
-	size_t left;
-	char *at;
-	int n;
 
-	/* messages point to what may be written, the names may not */
-	at = row_room(r, &left);
-	n = snprintf(at, left, "%s", proto);
 	if (strcmp(proto, "unknown") != 0)
-		r->conn.proto = at;
-	r->used += (size_t)n + 1;
-	if (!state)
-		return;
-	at = row_room(r, &left);
-	n = snprintf(at, left, "%s", state);
-	r->conn.state = at;
-	r->used += (size_t)n + 1;
+		r->conn.proto = row_name(r, proto);
+	r->conn.state =
+		row_name(r, tracker_state_name(f->key->l4proto, f->state));
+	r->conn.helper = row_name(r, helper_name(f->helper));
 }
 
 /* F048: a zone of one direction stands with its tuple, 0 nowhere */
@@ -325,7 +334,9 @@ static void row_fill(struct pb *b, struct pb_row *r, const struct facts *f)
 	row_zones(r, f);
 	row_labels(r, f->labels);
 	m->has_use = 1;
-	m->use = 1;
+	m->use = 1 + (b->uses ? uses_of(b->uses, f->id) : 0);
+	m->has_master = f->master != 0;
+	m->master = f->master;
 	m->has_shard = 1;
 	m->shard = conn_id_shard(f->id);
 	if (f->detail)
@@ -366,6 +377,8 @@ static struct pb_row *row_view(struct pb *b, const struct conn_view *v)
 		.bytes = c->bytes,
 		.detail = x,
 		.labels = c->ext ? v->ext.labels : NULL,
+		.helper = c->ext ? v->ext.helper : 0,
+		.master = c->ext ? v->ext.master : 0,
 	};
 	int64_t left = tick_left(c->deadline, b->now);
 
@@ -500,6 +513,8 @@ static void event_conn(struct pb *b, struct pb_row *r,
 		.bytes = more ? s->more.bytes : first_bytes,
 		.detail = x,
 		.labels = more ? s->more.labels : NULL,
+		.helper = c->helper,
+		.master = more ? s->more.master : 0,
 	};
 
 	row_fill(b, r, &f);
@@ -517,10 +532,6 @@ static void event_conn(struct pb *b, struct pb_row *r,
 		r->conn.has_stop_ns = 1;
 		r->conn.stop_ns = c->ts_ns;
 		r->conn.reason = reason_name(c->reason);
-	}
-	if (more && s->more.master) {
-		r->conn.has_master = 1;
-		r->conn.master = s->more.master;
 	}
 	if (!x) {
 		detail_number(r, "vlan", c->vlan);

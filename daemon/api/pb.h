@@ -7,6 +7,7 @@
 #ifndef API_PB_H
 #define API_PB_H
 
+#include "daemon/api/uses.h"
 #include "proto/ctshard.pb-c.h"
 #include "shm/read.h"
 
@@ -19,7 +20,8 @@ struct pb {
 	const struct policy *pol; /* the caller may change it between batches */
 	uint64_t now_ns;          /* taken by pb_begin() */
 	uint32_t now;
-	unsigned int n; /* rows in use */
+	const struct uses *uses; /* set behind pb_begin(); NULL: not counted */
+	unsigned int n;          /* rows in use */
 	Ctshard__Response resp;
 	Ctshard__Conn *conn[PB_ROWS];
 	Ctshard__Event *event[PB_ROWS];

@@ -47,6 +47,7 @@ static const struct {
 #define AT_acct          AT_(acct)
 #define AT_checksum      AT_(checksum)
 #define AT_events        AT_(events)
+#define AT_expect_max    AT_(expect_max)
 #define AT_frag6_timeout AT_(frag6_timeout)
 #define AT_ipfrag_time   AT_(ipfrag_time)
 #define AT_log_invalid   AT_(log_invalid)
@@ -60,8 +61,17 @@ static const struct conf_key base_keys[] = {
 	{name, CONF_##type, def, min, max, words, flags, AT_##at, doc},
 	CONF_KEYS(K)
 #undef K
-#define H(name, ports, doc) \
-	{"helper." name ".ports", CONF_PORTS, ports, 0, 0, NULL, 0, 0, 0, doc},
+#define H(name, ports, doc)       \
+	{"helper." name ".ports", \
+	 CONF_PORTS,              \
+	 ports,                   \
+	 0,                       \
+	 0,                       \
+	 NULL,                    \
+	 LIVE,                    \
+	 0,                       \
+	 0,                       \
+	 doc},
 		HELPER_PORTS(H)
 #undef H
 #define F(name, type, min, max, words, doc) \

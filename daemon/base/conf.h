@@ -36,7 +36,8 @@ enum conf_type {
 	CONF_RANGES, /* list of ports and ranges of them */
 	CONF_NET,    /* an address, or ADDRESS/BITS */
 	CONF_LISTEN, /* ADDRESS:PORT, [ADDRESS]:PORT, or empty */
-	CONF_MARK    /* V or V/M; number = V | M << 32 */
+	CONF_MARK,   /* V or V/M; number = V | M << 32 */
+	CONF_MAP     /* list of FROM=ZONE and FROM-TO=ZONE */
 };
 
 #define CONF_LIVE   1u /* may change while running */

@@ -139,7 +139,8 @@ static cfg_opt_t option_of(const struct conf_key *k, const char *name)
 	cfg_opt_t *o = &text;
 
 	if (k->type == CONF_PORTS || k->type == CONF_LIST ||
-	    k->type == CONF_RANGES || k->type == CONF_NAMES)
+	    k->type == CONF_RANGES || k->type == CONF_NAMES ||
+	    k->type == CONF_MAP)
 		o = &list;
 	o->validcb = option_read;
 	return *o;

@@ -124,6 +124,82 @@ unsigned int conf_ranges_parse(const char *text, struct policy_range *r,
 	return n;
 }
 
+/* -- zones -------------------------------------------------------------- */
+static bool digits_read(const char **text, unsigned long most, unsigned long *n)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)**text))
+		return false;
+	*n = strtoul(*text, &end, 10);
+	/* longer than any 32 bits are written: it may have wrapped */
+	if (end - *text > 10 || *n > most)
+		return false;
+	*text = end;
+	return true;
+}
+
+/* FROM=ZONE or FROM-TO=ZONE at *text, which goes behind it.  In a file '=' has
+ * to stand between quotes, so ':' does as well. */
+static bool zone_read(const char **text, struct policy_zone_map *m)
+{
+	unsigned long from, to, zone;
+
+	if (!digits_read(text, UINT32_MAX, &from))
+		return false;
+	to = from;
+	if (**text == '-') {
+		++*text;
+		if (!digits_read(text, UINT32_MAX, &to))
+			return false;
+	}
+	if (**text != '=' && **text != ':')
+		return false;
+	++*text;
+	if (!digits_read(text, UINT16_MAX, &zone) || from > to)
+		return false;
+	m->from = (uint32_t)from;
+	m->to = (uint32_t)to;
+	m->zone = (uint16_t)zone;
+	return true;
+}
+
+int conf_map_read(const struct conf_key *k, const char *text, uint64_t *v,
+                  char *out, char *err)
+{
+	static const char gap[] = " \t,{}";
+	const char *at = text;
+	struct policy_zone_map m;
+
+	(void)k;
+	*v = 0;
+	*out = '\0';
+	for (at += strspn(at, gap); *at; at += strspn(at, gap), ++*v) {
+		if (!zone_read(&at, &m) || (*at && !strchr(gap, *at)))
+			return bad(err, "NUMBER=ZONE or FROM-TO=ZONE is needed",
+			           text);
+		if (*v == POLICY_ZONES) {
+			snprintf(err, CONF_ERR, "no more than %u of them fit",
+			         POLICY_ZONES);
+			return -1;
+		}
+		out += sprintf(out, m.from == m.to ? "%s%u" : "%s%u-%u",
+		               *v ? "," : "", m.from, m.to);
+		out += sprintf(out, "=%u", m.zone);
+	}
+	return 0;
+}
+
+unsigned int conf_map_parse(const char *text, struct policy_zone_map *m,
+                            unsigned int max)
+{
+	unsigned int n;
+
+	for (n = 0; n < max && *text && zone_read(&text, &m[n]); n++)
+		text += *text == ',';
+	return n;
+}
+
 /* -- networks ----------------------------------------------------------- */
 static bool net_read(const char *text, struct policy_net *n, uint8_t *family,
                      unsigned int *bits)

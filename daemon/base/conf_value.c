@@ -291,6 +291,7 @@ int conf_value_read(const struct conf_key *key, const char *text,
 		[CONF_NET] = conf_net_read,
 		[CONF_LISTEN] = conf_listen_read,
 		[CONF_MARK] = conf_mark_read,
+		[CONF_MAP] = conf_map_read,
 	};
 
 	return read[key->type](key, text, number, out, err);

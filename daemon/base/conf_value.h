@@ -23,13 +23,17 @@ int conf_net_read(const struct conf_key *k, const char *text, uint64_t *v,
                   char *out, char *err);
 int conf_mark_read(const struct conf_key *k, const char *text, uint64_t *v,
                    char *out, char *err);
+int conf_map_read(const struct conf_key *k, const char *text, uint64_t *v,
+                  char *out, char *err);
 /* one of CONF_NAMES */
 int conf_name_check(const char *item, size_t len, char *err);
 
 /* A value that has been read, as rules want it: the family, 4 or 6; and how
- * many ranges there are. */
+ * many ranges, or zones, there are. */
 uint8_t conf_net_parse(const char *text, struct policy_net *n);
 unsigned int conf_ranges_parse(const char *text, struct policy_range *r,
                                unsigned int max);
+unsigned int conf_map_parse(const char *text, struct policy_zone_map *m,
+                            unsigned int max);
 
 #endif

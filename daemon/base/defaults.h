@@ -47,8 +47,6 @@
 	  "the kernel's ring of a worker's interface: 200 ms at 1 M packets/s")\
 	K("checksum", ENUM, "0", 0, 2, "0 1 auto", LIVE, checksum,             \
 	  "verify checksums: never, always, on live sources (F010)")           \
-	K("decap", LIST, "", 0, 0, "", 0, NONE,                                \
-	  "tunnels that are stepped into")                                     \
 	K("detail", ONOFF, "on", 0, 1, NULL, 0, NONE,                          \
 	  "64 more bytes a connection: times, retransmissions, round trips")   \
 	K("event.log", SIZE, "32M", 1 << 20, 1 << 30, NULL, 0, NONE,           \
@@ -57,13 +55,13 @@
 	  "events of one process that the log has not taken yet")              \
 	K("events", NUMBER, "1", 0, 2, NULL, LIVE, events,                     \
 	  "0 makes none; 1 and 2 make them always (F281)")                     \
-	K("expect_max", NUMBER, "4096", 1, 1 << 20, NULL, 0, NONE,             \
+	K("expect_max", NUMBER, "4096", 1, 8191, NULL, LIVE, expect_max, \
 	  "expectations at a time, of all helpers")                            \
 	K("frag6_high_thresh", BYTES, "4194304", 0, 1 << 30, NULL, 0, NONE,    \
 	  "memory for incomplete IPv6 datagrams of a worker (F287)")           \
 	K("frag6_timeout", SECONDS, "60", 1, 3600, NULL, LIVE, frag6_timeout,  \
 	  "an incomplete IPv6 datagram lives so long (F287)")                  \
-	K("helpers", ONOFF, "on", 0, 1, NULL, 0, NONE,                         \
+	K("helpers", ONOFF, "on", 0, 1, NULL, LIVE, NONE,                      \
 	  "application helpers, all of them")                                  \
 	K("ipfrag_high_thresh", BYTES, "4194304", 0, 1 << 30, NULL, 0, NONE,   \
 	  "memory for incomplete IPv4 datagrams of a worker (F287)")           \
@@ -96,8 +94,10 @@
 	  "processors of workers 0, 1, ...: 2,3 or 2-5; empty: anywhere")      \
 	K("workers", NUMBER, "1", 1, 64, NULL, 0, NONE,                        \
 	  "processes that take packets")                                       \
-	K("zone.from", ENUM, "none", 0, 0, "none iface vlan", LIVE, zone_from, \
-	  "what gives a packet its zone, unless a rule does")
+	K("zone.from", ENUM, "none", 0, 0, "none iface vlan qinq vni", LIVE,   \
+	  zone_from, "what gives a packet its zone, unless a rule does")       \
+	K("zone.map", MAP, "", 0, 0, NULL, LIVE, NONE,                         \
+	  "zones of some numbers of zone.from: FROM=ZONE, FROM-TO=ZONE")
 
 /* F(name, type, least, most, words, sentence): keys of blocks with a title;
  * main.c adds rule.*.proto and those of timeout.*, which name protocols. */

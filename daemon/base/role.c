@@ -71,12 +71,19 @@ struct conf *role_conf_new(void)
 	return c;
 }
 
+int role_conf_check(const struct conf *c, char *err)
+{
+	return role_rows && role_rows->check ? role_rows->check(c, err) : 0;
+}
+
 void role_policy(const struct conf *c, struct policy *p)
 {
 	memset(p, 0, sizeof(*p));
 	if (role_rows && role_rows->policy)
 		role_rows->policy(p);
 	conf_to_policy(c, p);
+	if (role_rows && role_rows->policy_of)
+		role_rows->policy_of(c, p);
 }
 
 /* -- stopping and bells ------------------------------------------------------

@@ -131,6 +131,10 @@ struct role_table {
 	int (*keys)(struct conf *c);
 	/* what a policy has before the keys go over it; may be NULL */
 	void (*policy)(struct policy *p);
+	/* and what rooms above make of keys; may be NULL */
+	void (*policy_of)(const struct conf *c, struct policy *p);
+	/* what rows cannot tell: 0, or -1 and why ("KEY: what"); may be NULL */
+	int (*check)(const struct conf *c, char *err);
 	/* the shard that a key belongs to, for the check without a daemon */
 	uint8_t (*home)(const struct table *t, const struct conn_key *k,
 	                const struct addr6 *a6);
@@ -145,6 +149,8 @@ const struct role *role_find(const char *name);
 /* a configuration with all keys, at their defaults; NULL: no memory */
 struct conf *role_conf_new(void);
 const struct role_table *role_table_get(void);
+/* the rows' rooms have nothing against it: 0, or -1 and why */
+int role_conf_check(const struct conf *c, char *err);
 /* the policy that `c` makes, rules apart (rules.h) */
 void role_policy(const struct conf *c, struct policy *p);
 

@@ -435,6 +435,8 @@ int rules_to_policy(const struct conf *c, const struct rule_ifaces *ifaces,
 		p->nrule++;
 	}
 	zones_note(old, p);
+	p->nzone_map = conf_map_parse(conf_text(c, "zone.map"), p->zone_map,
+	                              POLICY_ZONES);
 	return 0;
 }
 

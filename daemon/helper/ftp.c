@@ -36,7 +36,7 @@ enum { FTP_LOOSE };
 #define FTP_PLACES 2u /* F205 */
 
 struct ftp_priv {
-	struct line line[2];           /* mirror */
+	struct help_line line[2];      /* mirror */
 	uint32_t place[2][FTP_PLACES]; /* strict: behind a newline */
 	uint8_t nplaces[2];
 	uint16_t reply; /* mirror: inside this reply of several lines */
@@ -352,7 +352,7 @@ static void ftp_line(struct help_ctx *h, struct text t)
 
 static void ftp_lines(struct help_ctx *h, struct ftp_priv *p)
 {
-	struct line *l = &p->line[h->dir];
+	struct help_line *l = &p->line[h->dir];
 	bool skip = l->skip;
 
 	line_feed(h, l, ftp_line);

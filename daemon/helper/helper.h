@@ -17,17 +17,13 @@
 #ifndef HELPER_HELPER_H
 #define HELPER_HELPER_H
 
-#include "shm/conn.h"
+#include "shm/expect.h"
 #include "daemon/pkt/pkt.h"
 #include "daemon/tracker/tracker.h"
 
 #define HELPER_PORTS   8u /* ports of one helper and protocol (F224) */
 #define HELPER_CLASSES 4u
 #define HELPER_NAME    15u
-
-/* expectation flags (F186) */
-#define EXPECT_PERMANENT 1u
-#define EXPECT_INACTIVE  2u
 
 /* what a helper may find wrong; counted by helper */
 enum help_counter {
@@ -39,6 +35,7 @@ enum help_counter {
 	HELP_LIMIT,     /* an expectation more than allowed */
 	HELP_COUNTERS
 };
+_Static_assert(HELP_COUNTERS == STATS_HELPS, "statistics have a place each");
 
 /* what is expected (F180, F182) */
 struct expect_spec {
@@ -64,6 +61,9 @@ struct expect_match {
 	const union pkt_addr *dst;
 	uint16_t dport;
 	uint8_t l4proto; /* 0 = any */
+	/* GRE: and the source's key must be this */
+	bool keyed;
+	uint16_t sport;
 };
 
 struct help_ctx {
@@ -98,12 +98,14 @@ struct help_ctx {
 	/* the connection's own timeout from now, in seconds (F210, F221) */
 	void (*refresh)(struct help_ctx *h, uint32_t seconds);
 	/* PPTP: the key that a GRE packet of this connection carries in
-	 * direction `dir` is learnt (F219), or all of them forgotten */
+	 * direction `dir` is learnt (F219), or all of them forgotten.  0 also
+	 * if this key is known, whatever the peer's; -EEXIST: another is */
 	int (*key_add)(struct help_ctx *h, uint8_t dir, uint16_t key,
 	               uint16_t peer_key);
 	void (*key_flush)(struct help_ctx *h);
-	/* PPTP: ends the connection with this tuple, if there is one (F220) */
-	void (*kill)(struct help_ctx *h, const struct expect_spec *tuple);
+	/* PPTP: ends the connection with this tuple, in either direction
+	 * (F220); false: there is none */
+	bool (*kill)(struct help_ctx *h, const struct expect_spec *tuple);
 	/* mirror mode: bytes of an unfinished line or message of direction
 	 * `dir`, kept until the next segment; NULL/0 forgets.  help_kept()
 	 * gives them back (never more than HELP_KEEP). */
@@ -168,6 +170,21 @@ static inline uint32_t help_cap(const struct help_ctx *h)
 	cap = cap > h->data ? cap - h->data : 0;
 	return cap < h->len ? cap : h->len;
 }
+
+/* By place in the list; NULL behind the end. */
+const struct helper *helper_at(unsigned int place);
+/* As `helper` in the extension record has it: place + 1, 0 = no such name. */
+uint8_t helper_find(const char *name);
+/* "ftp"; NULL: none */
+const char *helper_name(uint8_t number);
+/* Options and usual ports of all helpers into a policy block. */
+void helper_defaults(struct policy *pol);
+/* One more port of a helper, for each protocol and family that it has. */
+void helper_port_add(struct policy *pol, unsigned int place, uint16_t port);
+void helper_ports_clear(struct policy *pol);
+/* The helper of connections to this port (place + 1), or 0. */
+uint8_t helper_of_port(const struct policy *pol, uint8_t l4proto, bool v6,
+                       uint16_t port);
 
 #define HELPER_PRIV(type)                                       \
 	_Static_assert(sizeof(type) <= CONN_EXT_PRIV,           \

@@ -23,7 +23,7 @@
 enum { IRC_TIMEOUT };
 
 struct irc_priv {
-	struct line line; /* mirror; the client's direction alone */
+	struct help_line line; /* mirror; the client's direction alone */
 };
 HELPER_PRIV(struct irc_priv);
 

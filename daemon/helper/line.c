@@ -7,7 +7,7 @@
  * repetition */
 #define LINE_BEHIND (1u << 30)
 
-static void line_resync(struct help_ctx *h, struct line *l)
+static void line_resync(struct help_ctx *h, struct help_line *l)
 {
 	if (l->open)
 		h->keep(h, h->dir, NULL, 0, 0);
@@ -17,7 +17,7 @@ static void line_resync(struct help_ctx *h, struct line *l)
 }
 
 /* How many bytes of the payload were seen before; false: all of them. */
-static bool line_place(struct help_ctx *h, struct line *l, uint32_t *seen)
+static bool line_place(struct help_ctx *h, struct help_line *l, uint32_t *seen)
 {
 	uint32_t behind = l->next - h->seq;
 
@@ -56,7 +56,7 @@ static uint32_t line_join(struct help_ctx *h, uint32_t seq, struct text t,
 }
 
 /* The end of a line of which the beginning is kept. */
-static void line_close(struct help_ctx *h, struct line *l, uint32_t seq,
+static void line_close(struct help_ctx *h, struct help_line *l, uint32_t seq,
                        struct text t, line_fn fn)
 {
 	uint8_t buf[HELP_KEEP];
@@ -71,7 +71,7 @@ static void line_close(struct help_ctx *h, struct line *l, uint32_t seq,
 }
 
 /* A line that does not end in this packet. */
-static void line_keep(struct help_ctx *h, struct line *l, uint32_t seq,
+static void line_keep(struct help_ctx *h, struct help_line *l, uint32_t seq,
                       struct text t)
 {
 	uint8_t buf[HELP_KEEP];
@@ -91,7 +91,7 @@ static void line_keep(struct help_ctx *h, struct line *l, uint32_t seq,
 	h->count(h, HELP_PARTIAL);
 }
 
-void line_feed(struct help_ctx *h, struct line *l, line_fn fn)
+void line_feed(struct help_ctx *h, struct help_line *l, line_fn fn)
 {
 	bool whole = help_cap(h) >= h->len;
 	const uint8_t *nl;

@@ -14,7 +14,7 @@
 
 /* of one direction; all zero is right for a connection of which nothing was
  * seen: its first segment is taken to begin a line */
-struct line {
+struct help_line {
 	uint32_t next; /* sequence number behind the last byte seen */
 	uint8_t known; /* `next` means something */
 	uint8_t open;  /* the last line has no end yet, and is kept */
@@ -26,6 +26,6 @@ struct line {
 typedef void (*line_fn)(struct help_ctx *h, struct text t);
 
 /* Calls `fn` for each line that this packet completes. */
-void line_feed(struct help_ctx *h, struct line *l, line_fn fn);
+void line_feed(struct help_ctx *h, struct help_line *l, line_fn fn);
 
 #endif

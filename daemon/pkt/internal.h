@@ -29,6 +29,9 @@ enum {
 	IP6_LEN = 40
 };
 
+/* everything in struct pkt from `reason` on is the parser's to set */
+#define PKT_PARSED offsetof(struct pkt, reason)
+
 /* p->l3 is set, the layers behind it are not: IP header and what follows */
 enum pkt_reason pkt_ip4(struct pkt *p);
 enum pkt_reason pkt_ip6(struct pkt *p);
@@ -40,6 +43,12 @@ bool pkt_ip6_headless(const struct pkt *p);
 /* where the byte stands that announces the fragment header, in the `len` bytes
  * before that header */
 uint32_t pkt_ip6_before_frag(const uint8_t *ip, uint32_t len);
+
+/* `type`, an Ethernet type, describes the bytes at `off`, which is no more than
+ * caplen: tags, then IP or PKT_NOT_IP */
+enum pkt_reason pkt_link_type(struct pkt *p, uint16_t type, uint32_t off);
+/* IP at `off`; its version tells which */
+enum pkt_reason pkt_link_raw(struct pkt *p, uint32_t off);
 
 /* any link header but plain Ethernet with IPv4 in it */
 enum pkt_reason pkt_link(struct pkt *p);

@@ -4,7 +4,8 @@
  * Theory.  Each link type answers two things: the Ethernet type of what it
  * carries (or the IP version itself) and where that starts.  VLAN tags may
  * stand behind Ethernet and behind both of Linux' cooked headers; they are
- * stepped over up to `TAG_MAX` deep, and the innermost id is kept (F002).
+ * stepped over up to `TAG_MAX` deep; the innermost id is kept, and the first
+ * (F002).
  *
  * 802.3 frames with LLC, and SNAP in them, are not IP here: Linux does not
  * hand them to IP either.
@@ -34,8 +35,7 @@ static bool type_is_tag(uint16_t type)
 	       type == 0x9200;
 }
 
-/* `type` describes the bytes at `off` */
-static enum pkt_reason link_type(struct pkt *p, uint16_t type, uint32_t off)
+enum pkt_reason pkt_link_type(struct pkt *p, uint16_t type, uint32_t off)
 {
 	for (unsigned int depth = 0; type_is_tag(type); depth++) {
 		if (depth == TAG_MAX)
@@ -43,6 +43,8 @@ static enum pkt_reason link_type(struct pkt *p, uint16_t type, uint32_t off)
 		if (p->caplen < off + TAG_LEN)
 			return PKT_LINK_SHORT;
 		p->vlan = get16(p->data + off) & 0x0fff;
+		if (!depth)
+			p->qinq = p->vlan;
 		type = get16(p->data + off + 2);
 		off += TAG_LEN;
 	}
@@ -51,6 +53,7 @@ static enum pkt_reason link_type(struct pkt *p, uint16_t type, uint32_t off)
 		return pkt_ip4(p);
 	if (type == ETHER_IPV6)
 		return pkt_ip6(p);
+	p->ethertype = type;
 	return PKT_NOT_IP;
 }
 
@@ -58,21 +61,21 @@ static enum pkt_reason link_ether(struct pkt *p)
 {
 	if (p->caplen < ETHER_LEN)
 		return PKT_LINK_SHORT;
-	return link_type(p, get16(p->data + 12), ETHER_LEN);
+	return pkt_link_type(p, get16(p->data + 12), ETHER_LEN);
 }
 
 static enum pkt_reason link_sll(struct pkt *p)
 {
 	if (p->caplen < SLL_LEN)
 		return PKT_LINK_SHORT;
-	return link_type(p, get16(p->data + 14), SLL_LEN);
+	return pkt_link_type(p, get16(p->data + 14), SLL_LEN);
 }
 
 static enum pkt_reason link_sll2(struct pkt *p)
 {
 	if (p->caplen < SLL2_LEN)
 		return PKT_LINK_SHORT;
-	return link_type(p, get16(p->data), SLL2_LEN);
+	return pkt_link_type(p, get16(p->data), SLL2_LEN);
 }
 
 /* LINK_NULL is in the byte order of the host that captured, LINK_LOOP should
@@ -100,11 +103,12 @@ static enum pkt_reason link_family(struct pkt *p)
 	}
 }
 
-static enum pkt_reason link_raw(struct pkt *p)
+enum pkt_reason pkt_link_raw(struct pkt *p, uint32_t off)
 {
-	if (p->caplen < 1)
+	if (p->caplen <= off)
 		return PKT_IP_SHORT;
-	switch (p->data[0] >> 4) {
+	p->l3 = off;
+	switch (p->data[off] >> 4) {
 	case 4:
 		return pkt_ip4(p);
 	case 6:
@@ -129,7 +133,7 @@ enum pkt_reason pkt_link(struct pkt *p)
 	case LINK_RAW:
 	case LINK_RAW_12:
 	case LINK_RAW_14:
-		return link_raw(p);
+		return pkt_link_raw(p, 0);
 	case LINK_IPV4:
 		return pkt_ip4(p);
 	case LINK_IPV6:

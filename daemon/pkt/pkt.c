@@ -15,8 +15,9 @@
  * cannot tell the wire's cut from the capture's, for tools that shorten
  * captures often write the short length into both fields.
  *
- * Not looked into: PPPoE, MPLS and tunnels; IPv4 header checksums (a sending
- * host's own capture may show them unset, F010).
+ * Not looked into: PPPoE, MPLS and tunnels, which are for decap.c where they
+ * are switched on; IPv4 header checksums (a sending host's own capture may show
+ * them unset, F010).
  */
 #include "daemon/pkt/pkt.h"
 
@@ -24,15 +25,12 @@
 
 #include "daemon/pkt/internal.h"
 
-/* everything from `reason` on is ours to set */
-#define PARSED offsetof(struct pkt, reason)
-
 _Static_assert(sizeof(struct pkt) <= 2 * CACHE_LINE, "struct pkt");
 _Static_assert(PKT_NREASONS <= UINT8_MAX, "reason is a byte");
 
 static inline void forget(struct pkt *p)
 {
-	memset((uint8_t *)p + PARSED, 0, sizeof(*p) - PARSED);
+	memset((uint8_t *)p + PKT_PARSED, 0, sizeof(*p) - PKT_PARSED);
 }
 
 enum pkt_reason pkt_parse(struct pkt *p)

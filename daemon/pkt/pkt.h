@@ -25,7 +25,13 @@
 	X(IP_HLEN, "ip_hlen", "header length is a lie")                        \
 	X(IP_LEN, "ip_len", "total length below the header's")                 \
 	X(EXT_CHAIN, "ext_chain", "IPv6 extension headers cannot be walked")   \
-	X(TUNNEL, "tunnel", "encapsulated too deep or broken")
+	X(TUNNEL, "tunnel", "more tags than sense, or a broken tunnel header") \
+	X(TUNNEL_SHORT, "tunnel_short", "packet ends inside a tunnel header")  \
+	X(TUNNEL_DEEP, "tunnel_deep", "more tunnels in tunnels than allowed")  \
+	X(TUNNEL_TYPE, "tunnel_type", "a tunnel carries neither frame nor IP") \
+	X(TUNNEL_EMPTY, "tunnel_empty", "a tunnel's own message, no packet")   \
+	X(TUNNEL_FRAGMENT, "tunnel_fragment",                                  \
+	  "a fragment inside a datagram that was in fragments itself")
 
 enum pkt_reason {
 #define X(name, str, meaning) PKT_##name,
@@ -56,7 +62,7 @@ struct pkt {
 	uint8_t l3proto;    /* 4 or 6 */
 	uint8_t l4proto;    /* IP protocol number of the first real layer 4 */
 	uint8_t frag;       /* is or was a fragment */
-	uint16_t vlan;      /* innermost 802.1Q id, 0 = none */
+	uint16_t vlan;      /* innermost 802.1Q id of the frame, 0 = none */
 	uint16_t zone;      /* 0 unless a rule says otherwise */
 	uint32_t l3;        /* offset of the IP header in data */
 	uint32_t l4;        /* offset of layer 4 in data, may equal caplen */
@@ -66,8 +72,12 @@ struct pkt {
 	uint32_t frag_id;   /* PKT_FRAGMENT */
 	uint8_t frag_more;  /* PKT_FRAGMENT: not the last */
 	uint8_t ttl;        /* TTL or hop limit */
+	uint16_t qinq;      /* outermost 802.1Q id of the same frame */
 	union pkt_addr src; /* network order */
 	union pkt_addr dst;
+	uint32_t vni;       /* innermost virtual network's number, 0 = none */
+	uint16_t ethertype; /* PKT_NOT_IP: what stands at l3 */
+	uint8_t depth;      /* tunnels that were stepped into (decap.h) */
 };
 
 /* `len` bytes of layer 4 at `off`, or NULL when they were not captured or

@@ -25,65 +25,12 @@
  * packet, not over more.  A packet cut short of its ports ends the program
  * with 0, as every load out of bounds does.
  *
+ * With tunnels a step goes before all that, see steer_tunnel.c.
+ *
  * Loads go by SKF_NET_OFF, for a packet socket's data begins at the link
  * header for outgoing packets and at IP for incoming ones.
  */
-#include "daemon/pkt/steer.h"
-
-/* X(IP protocol number) */
-#define PORT_PROTOCOLS(X) X(6) X(17) X(33) X(132) X(136)
-
-static inline uint32_t round1(const uint32_t *k, uint32_t acc, uint32_t word)
-{
-	acc = ((acc ^ word) + k[0]) * (k[1] | 1);
-	return acc ^ acc >> 15;
-}
-
-static inline uint32_t fold(const uint32_t *k, bool v6,
-                            const union pkt_addr *addr)
-{
-	uint32_t acc = round1(k, 0, get32(addr->b));
-
-	if (!v6)
-		return acc;
-	acc = round1(k, acc, get32(addr->b + 4));
-	acc = round1(k, acc, get32(addr->b + 8));
-	return round1(k, acc, get32(addr->b + 12));
-}
-
-static inline uint32_t endpoint(const uint32_t *k, uint32_t folded,
-                                uint32_t port)
-{
-	uint32_t y = (folded + port * (k[3] | 1)) * (k[2] | 1);
-
-	return y ^ y >> 13;
-}
-
-bool steer_has_ports(uint8_t l4proto)
-{
-	switch (l4proto) {
-#define X(number) case number:
-		PORT_PROTOCOLS(X)
-#undef X
-		return true;
-	default:
-		return false;
-	}
-}
-
-uint8_t steer_tuple(const uint32_t key[STEER_KEYS], bool v6,
-                    const union pkt_addr *src, const union pkt_addr *dst,
-                    uint16_t sport, uint16_t dport, uint8_t l4proto)
-{
-	uint32_t h;
-
-	if (!steer_has_ports(l4proto))
-		sport = dport = 0;
-	h = endpoint(key, fold(key, v6, src), sport) +
-	    endpoint(key, fold(key, v6, dst), dport);
-	h = (h + l4proto * (key[4] | 1)) * (key[5] | 1);
-	return (uint8_t)(h >> 24);
-}
+#include "daemon/pkt/steer_asm.h"
 
 uint8_t steer_shard(const uint32_t key[STEER_KEYS], const struct pkt *p)
 {
@@ -100,84 +47,6 @@ uint8_t steer_shard(const uint32_t key[STEER_KEYS], const struct pkt *p)
 
 /* -- the program ----------------------------------------------------------- */
 
-/* cells of BPF's scratch memory */
-enum { M_SRC, M_DST, M_SPORT, M_DPORT, M_PROTO, M_TMP, M_BASE };
-
-enum { TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd, TAGS = 2 };
-
-struct asmbl {
-	struct sock_filter *out;
-	unsigned int n, max;
-	bool bad; /* no room, or a jump too far */
-};
-
-/* jumps of one kind that wait for their target */
-struct jumps {
-	unsigned int at[16];
-	unsigned int n;
-};
-
-static void put(struct asmbl *a, unsigned int code, uint32_t k)
-{
-	if (a->n >= a->max) {
-		a->bad = true;
-		return;
-	}
-	a->out[a->n++] = (struct sock_filter){.code = (uint16_t)code, .k = k};
-}
-
-static void jump(struct asmbl *a, struct jumps *to, unsigned int code,
-                 uint32_t k)
-{
-	if (to->n == ARRAY_SIZE(to->at)) {
-		a->bad = true;
-		return;
-	}
-	to->at[to->n++] = a->n;
-	put(a, BPF_JMP | code, k);
-}
-
-static void land(struct asmbl *a, const struct jumps *from)
-{
-	for (unsigned int i = 0; i < from->n && !a->bad; i++) {
-		struct sock_filter *f = &a->out[from->at[i]];
-		unsigned int dist = a->n - from->at[i] - 1;
-
-		if (f->code == (BPF_JMP | BPF_JA))
-			f->k = dist;
-		else if (dist <= UINT8_MAX)
-			f->jt = (uint8_t)dist;
-		else
-			a->bad = true;
-	}
-}
-
-/* loads relative to X, where the IP header begins */
-static void load(struct asmbl *a, unsigned int size, uint32_t off)
-{
-	put(a, BPF_LD | size | BPF_IND, (uint32_t)SKF_NET_OFF + off);
-}
-
-static void alu(struct asmbl *a, unsigned int op, uint32_t k)
-{
-	put(a, BPF_ALU | op | BPF_K, k);
-}
-
-static void store(struct asmbl *a, uint32_t cell)
-{
-	put(a, BPF_ST, cell);
-}
-
-static void fetch(struct asmbl *a, uint32_t cell)
-{
-	put(a, BPF_LD | BPF_MEM, cell);
-}
-
-static void fetch_x(struct asmbl *a, uint32_t cell)
-{
-	put(a, BPF_LDX | BPF_MEM, cell);
-}
-
 static void xor_shift(struct asmbl *a, uint32_t bits)
 {
 	put(a, BPF_MISC | BPF_TAX, 0);
@@ -185,7 +54,7 @@ static void xor_shift(struct asmbl *a, uint32_t bits)
 	put(a, BPF_ALU | BPF_XOR | BPF_X, 0);
 }
 
-/* twin of fold(): the address at `off`, result in `cell` */
+/* twin of steer_fold(): the address at `off`, result in `cell` */
 static void put_fold(struct asmbl *a, const uint32_t *k, unsigned int words,
                      uint32_t off, uint32_t cell)
 {
@@ -203,7 +72,7 @@ static void put_fold(struct asmbl *a, const uint32_t *k, unsigned int words,
 	}
 }
 
-/* twin of endpoint(): result in `folded` */
+/* twin of steer_endpoint(): result in `folded` */
 static void put_endpoint(struct asmbl *a, const uint32_t *k, uint32_t folded,
                          uint32_t port)
 {
@@ -222,7 +91,7 @@ static void put_has_ports(struct asmbl *a, struct jumps *without)
 	struct jumps with = {.n = 0};
 
 #define X(number) jump(a, &with, BPF_JEQ | BPF_K, number);
-	PORT_PROTOCOLS(X)
+	STEER_PORTS(X)
 #undef X
 	jump(a, without, BPF_JA, 0);
 	land(a, &with);
@@ -261,7 +130,8 @@ static void put_types(struct asmbl *a, struct jumps *v4, struct jumps *v6)
 	}
 }
 
-static void put_ipv4(struct asmbl *a, const uint32_t *k, struct jumps *done)
+static void put_ipv4(struct asmbl *a, const uint32_t *k, struct jumps *done,
+                     bool tunnels)
 {
 	struct jumps frag = {.n = 0};
 
@@ -272,6 +142,10 @@ static void put_ipv4(struct asmbl *a, const uint32_t *k, struct jumps *done)
 	store(a, M_PROTO);
 	load(a, BPF_H, 6);
 	jump(a, &frag, BPF_JSET | BPF_K, 0x3fff);
+	if (tunnels) {
+		fetch(a, M_PLAIN);
+		jump(a, &frag, BPF_JEQ | BPF_K, 1);
+	}
 	fetch(a, M_PROTO);
 	put_has_ports(a, done);
 	load(a, BPF_B, 0);
@@ -284,13 +158,19 @@ static void put_ipv4(struct asmbl *a, const uint32_t *k, struct jumps *done)
 	jump(a, done, BPF_JA, 0);
 }
 
-static void put_ipv6(struct asmbl *a, const uint32_t *k, struct jumps *done)
+static void put_ipv6(struct asmbl *a, const uint32_t *k, struct jumps *done,
+                     bool tunnels)
 {
 	put_fold(a, k, 4, 8, M_SRC);
 	put_fold(a, k, 4, 24, M_DST);
 	fetch_x(a, M_BASE);
 	load(a, BPF_B, 6);
 	store(a, M_PROTO);
+	if (tunnels) {
+		fetch(a, M_PLAIN);
+		jump(a, done, BPF_JEQ | BPF_K, 1);
+		fetch(a, M_PROTO);
+	}
 	put_has_ports(a, done);
 	fetch(a, M_BASE);
 	alu(a, BPF_ADD, 40);
@@ -320,6 +200,13 @@ static void put_result(struct asmbl *a, const uint32_t *k,
 int steer_program(const uint32_t key[STEER_KEYS], unsigned int nworkers,
                   struct sock_filter *out, unsigned int max)
 {
+	return steer_program_decap(key, nworkers, NULL, out, max);
+}
+
+int steer_program_decap(const uint32_t key[STEER_KEYS], unsigned int nworkers,
+                        const struct decap *d, struct sock_filter *out,
+                        unsigned int max)
+{
 	struct jumps v4 = {.n = 0}, v6 = {.n = 0}, done = {.n = 0};
 	struct asmbl a = {.out = out, .max = max};
 
@@ -331,12 +218,15 @@ int steer_program(const uint32_t key[STEER_KEYS], unsigned int nworkers,
 	store(&a, M_BASE);
 	put(&a, BPF_LD | BPF_H | BPF_ABS,
 	    (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL));
-	put_types(&a, &v4, &v6);
+	if (d && d->on)
+		steer_tunnels(&a, d, &v4, &v6);
+	else
+		put_types(&a, &v4, &v6);
 	put(&a, BPF_RET | BPF_K, 0);
 	land(&a, &v4);
-	put_ipv4(&a, key, &done);
+	put_ipv4(&a, key, &done, d && d->on);
 	land(&a, &v6);
-	put_ipv6(&a, key, &done);
+	put_ipv6(&a, key, &done, d && d->on);
 	land(&a, &done);
 	put_result(&a, key, nworkers);
 	return a.bad ? -1 : (int)a.n;

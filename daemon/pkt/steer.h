@@ -12,16 +12,64 @@
 
 #include <linux/filter.h>
 
-#include "daemon/pkt/pkt.h"
+#include "daemon/pkt/decap.h"
 
 #define STEER_KEYS 6u   /* secret words, chosen at random for each table */
 #define STEER_MAX  256u /* instructions of a program, at most */
 
+/* X(IP protocol number): the first four bytes are ports */
+#define STEER_PORTS(X) X(6) X(17) X(33) X(132) X(136)
+
+static inline bool steer_has_ports(uint8_t l4proto)
+{
+#define X(number) || l4proto == number
+	return false STEER_PORTS(X);
+#undef X
+}
+
+static inline uint32_t steer_round(const uint32_t *k, uint32_t acc,
+                                   uint32_t word)
+{
+	acc = ((acc ^ word) + k[0]) * (k[1] | 1);
+	return acc ^ acc >> 15;
+}
+
+static inline uint32_t steer_fold(const uint32_t *k, bool v6,
+                                  const union pkt_addr *addr)
+{
+	uint32_t acc = steer_round(k, 0, get32(addr->b));
+
+	if (!v6)
+		return acc;
+	acc = steer_round(k, acc, get32(addr->b + 4));
+	acc = steer_round(k, acc, get32(addr->b + 8));
+	return steer_round(k, acc, get32(addr->b + 12));
+}
+
+static inline uint32_t steer_endpoint(const uint32_t *k, uint32_t folded,
+                                      uint32_t port)
+{
+	uint32_t y = (folded + port * (k[3] | 1)) * (k[2] | 1);
+
+	return y ^ y >> 13;
+}
+
 /* The shard of a tuple in either direction.  Addresses in network order,
  * ports in host order; ports count only for protocols that have them. */
-uint8_t steer_tuple(const uint32_t key[STEER_KEYS], bool v6,
-                    const union pkt_addr *src, const union pkt_addr *dst,
-                    uint16_t sport, uint16_t dport, uint8_t l4proto);
+static inline uint8_t steer_tuple(const uint32_t key[STEER_KEYS], bool v6,
+                                  const union pkt_addr *src,
+                                  const union pkt_addr *dst, uint16_t sport,
+                                  uint16_t dport, uint8_t l4proto)
+{
+	uint32_t h;
+
+	if (unlikely(!steer_has_ports(l4proto)))
+		sport = dport = 0;
+	h = steer_endpoint(key, steer_fold(key, v6, src), sport) +
+	    steer_endpoint(key, steer_fold(key, v6, dst), dport);
+	h = (h + l4proto * (key[4] | 1)) * (key[5] | 1);
+	return (uint8_t)(h >> 24);
+}
 
 /* The shard of a parsed packet; of a fragment by its addresses.  A packet
  * without IP has shard 0. */
@@ -32,12 +80,15 @@ static inline unsigned int steer_worker(uint8_t shard, unsigned int nworkers)
 	return (shard * nworkers) >> 8;
 }
 
-/* TCP, UDP, DCCP, SCTP, UDP-Lite: the first four bytes are ports */
-bool steer_has_ports(uint8_t l4proto);
-
 /* Writes the program that returns the worker's number; returns its length, or
  * -1 when `max` is too small or nworkers not within 1..256. */
 int steer_program(const uint32_t key[STEER_KEYS], unsigned int nworkers,
                   struct sock_filter *out, unsigned int max);
+
+/* The same that also steps into the tunnels of `d`, as far as it reaches. */
+#define STEER_TUNNELS_MAX 2048u /* instructions, at most */
+int steer_program_decap(const uint32_t key[STEER_KEYS], unsigned int nworkers,
+                        const struct decap *d, struct sock_filter *out,
+                        unsigned int max);
 
 #endif

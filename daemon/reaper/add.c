@@ -36,7 +36,7 @@ static bool add_key(const struct table *t, const struct tracker *trk,
 	memcpy(p.src.b, c->addr[0], c->l3 == 4 ? 4 : 16);
 	memcpy(p.dst.b, c->addr[1], c->l3 == 4 ? 4 : 16);
 	p.zone = c->zone[0] | c->zone[1];
-	if (!key_of_tuple(t, &p, trk, &tp, k, &land))
+	if (!key_of_any(t, &p, trk, &tp, k, &land))
 		return false;
 	if (c->zone[0] != c->zone[1]) {
 		if (c->zone[0] && c->zone[1])

@@ -18,6 +18,7 @@
 #include "daemon/tracker/tracker.h"
 #include "shm/budget.h"
 #include "shm/clock.h"
+#include "shm/expect.h"
 #include "shm/expire.h"
 #include "shm/hash.h"
 #include "shm/proc.h"
@@ -44,13 +45,19 @@ struct turn {
  * holders are dead or wait for us, for no worker runs yet. */
 static unsigned int heal_shards(struct table *t)
 {
+	uint32_t sh, word = shm_load(&t->expect->shard->lock);
 	unsigned int n = 0;
-	uint32_t sh;
 
+	if ((word && proc_word_dead(t, word)) ||
+	    (!word && shm_load(&t->expect->shard->op) != OP_IDLE)) {
+		expect_lock(t);
+		expect_unlock(t);
+		n++;
+	}
 	for (sh = 0; sh < t->nshard; sh++) {
 		const struct shard *q = &t->shard[sh];
-		uint32_t word = shm_load(&q->lock);
 
+		word = shm_load(&q->lock);
 		if (!word && shm_load(&q->op) == OP_IDLE)
 			continue;
 		if (!word || proc_word_dead(t, word)) {
@@ -65,12 +72,15 @@ static unsigned int heal_shards(struct table *t)
 static int reaper_begin(struct role_env *e)
 {
 	unsigned int n = heal_shards(e->t), i;
+	bool worker = false;
 
-	for (i = 0; i < NWORKER_MAX; i++)
-		if (proc_alive(e->t, i))
-			break;
+	for (i = 0; i < NWORKER_MAX; i++) {
+		worker |= proc_alive(e->t, i);
+		if (!proc_alive(e->t, i))
+			expect_settle(e->t, i);
+	}
 	/* a worker that runs holds a part of the budget */
-	if (i == NWORKER_MAX)
+	if (!worker)
 		budget_recount(e->t);
 	if (n)
 		log_info("reaper",
@@ -220,6 +230,9 @@ static void reaper_turn(struct role_env *e, const struct policy *pol,
 	}
 	if (e->live && now >= turn->next_ns) {
 		again = reaper_expire(e, pol, turn);
+		expect_sweep(e->t, table_clock_ns(e->t), pol->max,
+		             pol->events != 0);
+		e->t->keys_gone = false;
 		reaper_pressure(e, pol);
 		turn->next_ns = again ? now : now + TURN_MS * NS_PER_MS;
 	} else if (!e->live) {

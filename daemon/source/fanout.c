@@ -36,11 +36,12 @@ uint16_t fanout_group(uint32_t group, const char *iface)
 bool fanout_join(int fd, const struct source_fanout *fanout, const char *iface,
                  char *err)
 {
-	struct sock_filter code[STEER_MAX];
+	struct sock_filter code[STEER_TUNNELS_MAX];
 	struct sock_fprog prog = {.filter = code};
 	uint16_t group = fanout_group(fanout->group, iface);
 	uint32_t arg = group | (uint32_t)PACKET_FANOUT_CBPF << 16;
-	int n = steer_program(fanout->key, fanout->nworkers, code, STEER_MAX);
+	int n = steer_program_decap(fanout->key, fanout->nworkers,
+	                            fanout->decap, code, ARRAY_SIZE(code));
 
 	if (n < 0) {
 		source_complain(err, iface, "%u workers cannot be steered",

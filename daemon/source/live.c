@@ -61,6 +61,7 @@ struct live {
 	struct source base;
 	struct source_live opt; /* its pointers are copies of our own */
 	uint32_t key[STEER_KEYS];
+	struct decap decap;
 	char *filter;
 	unsigned int n;
 	uint64_t round;
@@ -408,6 +409,10 @@ static bool live_copy_options(struct live *l, const struct source_live *opt)
 	if (opt->fanout.nworkers > 1) {
 		memcpy(l->key, opt->fanout.key, sizeof(l->key));
 		l->opt.fanout.key = l->key;
+	}
+	if (opt->fanout.decap) {
+		l->decap = *opt->fanout.decap;
+		l->opt.fanout.decap = &l->decap;
 	}
 	if (opt->filter && *opt->filter) {
 		l->filter = strdup(opt->filter);

@@ -14,7 +14,7 @@
 #ifndef SOURCE_SOURCE_H
 #define SOURCE_SOURCE_H
 
-#include "daemon/pkt/pkt.h"
+#include "daemon/pkt/decap.h"
 
 #define SOURCE_BATCH  64u  /* frames handed out at once, at most */
 #define SOURCE_INPUTS 256u /* inputs of one source: pkt.iface is a byte */
@@ -51,9 +51,10 @@ struct source_stats {
 
 /* A live source's place among workers that share its interfaces. */
 struct source_fanout {
-	const uint32_t *key;   /* STEER_KEYS secret words */
-	unsigned int nworkers; /* 1 = no fanout */
-	uint32_t group;        /* same for all workers of one daemon */
+	const uint32_t *key;       /* STEER_KEYS secret words */
+	unsigned int nworkers;     /* 1 = no fanout */
+	uint32_t group;            /* same for all workers of one daemon */
+	const struct decap *decap; /* tunnels to steer inside; NULL: none */
 };
 
 struct source_live {

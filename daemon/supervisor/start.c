@@ -79,7 +79,8 @@ static int rules_try(struct conf *c, const struct options *o, char *err)
 	if (rules_labels_load(c, err))
 		return -1;
 	role_policy(c, &p);
-	if (!rules_to_policy(c, &ifaces, NULL, &p, why))
+	if (!rules_to_policy(c, &ifaces, NULL, &p, why) &&
+	    !role_conf_check(c, why))
 		return 0;
 	/* "rule.web.mark: ...": whoever spoke of rule.web */
 	len = strcspn(why, ":");

@@ -16,6 +16,7 @@ static bool lock_named(const struct table *t, uint32_t holder, uint32_t *word,
                        uint32_t *shard)
 {
 	const struct proc_page *p;
+	const uint32_t *lock;
 	uint32_t i;
 
 	for (i = 0; i < NSLOT; i++) {
@@ -25,8 +26,10 @@ static bool lock_named(const struct table *t, uint32_t holder, uint32_t *word,
 		    !proc_alive(t, i))
 			continue;
 		*shard = shm_load(&p->blocked_shard);
-		if (*shard < t->nshard &&
-		    shm_load(&t->shard[*shard].lock) == *word)
+		lock = *shard < t->nshard    ? &t->shard[*shard].lock
+		       : *shard == t->nshard ? &t->expect->shard->lock
+		                             : NULL;
+		if (lock && shm_load(lock) == *word)
 			return true;
 	}
 	return false;

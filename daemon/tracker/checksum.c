@@ -8,12 +8,10 @@
  */
 #include "daemon/tracker/common.h"
 
-bool checksum_wrong(const struct trk_ctx *c, uint8_t proto, uint32_t cover)
+bool checksum_verify(const struct trk_ctx *c, uint8_t proto, uint32_t cover)
 {
 	bool known;
 
-	if (c->pol->checksum == CHECKSUM_OFF)
-		return false;
 	return pkt_l4_checksum_part(c->pkt, proto, cover, &known) && known;
 }
 

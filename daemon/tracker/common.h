@@ -8,7 +8,14 @@
 /* true = the policy wants checksums verified, every covered byte is there,
  * and the sum is wrong.  `cover` is the number of bytes under the checksum
  * from the start of layer 4. */
-bool checksum_wrong(const struct trk_ctx *c, uint8_t proto, uint32_t cover);
+bool checksum_verify(const struct trk_ctx *c, uint8_t proto, uint32_t cover);
+
+static inline bool checksum_wrong(const struct trk_ctx *c, uint8_t proto,
+                                  uint32_t cover)
+{
+	return c->pol->checksum != CHECKSUM_OFF &&
+	       checksum_verify(c, proto, cover);
+}
 
 /* The same question for SCTP's CRC32c (F170). */
 bool checksum_crc32c_wrong(const struct trk_ctx *c);

@@ -17,9 +17,15 @@ bool key_of_packet(const struct table *t, const struct pkt *p,
 
 /* The same for a tuple that no packet has: of `p` the addresses, protocols and
  * zone are looked at. */
-bool key_of_tuple(const struct table *t, const struct pkt *p,
-                  const struct tracker *trk, const struct trk_tuple *given,
-                  struct conn_lookup *k, bool *land);
+bool key_of_any(const struct table *t, const struct pkt *p,
+                const struct tracker *trk, const struct trk_tuple *given,
+                struct conn_lookup *k, bool *land);
+
+/* The same of a tuple of a protocol whose endpoints are sorted with their
+ * ports. */
+void key_of_tuple(const struct table *t, bool v6, const union pkt_addr *src,
+                  const union pkt_addr *dst, const struct trk_tuple *tp,
+                  uint8_t l4proto, uint16_t zone, struct conn_lookup *k);
 
 /* shard_check()'s question: where does this key belong? */
 uint8_t key_home(const struct table *t, const struct conn_key *k,

@@ -35,6 +35,7 @@
 
 #include "shm/tick.h"
 #include "daemon/tracker/common.h"
+#include "daemon/tracker/tcp_plain.h"
 
 static const char *const tcp_states[] = {[NO] = "NONE",
 #define X(abbr, name, seconds, key, meaning) [abbr] = #name,
@@ -121,31 +122,27 @@ static const struct trk_note tcp_notes[] = {
 /* F114: what any stack sends, PSH, ECE and CWR aside */
 static bool flags_valid(uint8_t flags)
 {
-	switch (flags & (TH_FIN | TH_SYN | TH_RST | TH_ACK | TH_URG)) {
-	case TH_SYN:
-	case TH_SYN | TH_URG:
-	case TH_SYN | TH_ACK:
-	case TH_RST:
-	case TH_RST | TH_ACK:
-	case TH_FIN | TH_ACK:
-	case TH_FIN | TH_ACK | TH_URG:
-	case TH_ACK:
-	case TH_ACK | TH_URG:
-		return true;
-	default:
-		return false;
-	}
+	static const uint64_t valid =
+		1ull << TH_SYN | 1ull << (TH_SYN | TH_URG) |
+		1ull << (TH_SYN | TH_ACK) | 1ull << TH_RST |
+		1ull << (TH_RST | TH_ACK) | 1ull << (TH_FIN | TH_ACK) |
+		1ull << (TH_FIN | TH_ACK | TH_URG) | 1ull << TH_ACK |
+		1ull << (TH_ACK | TH_URG);
+
+	return valid >> (flags & (TH_FIN | TH_SYN | TH_RST | TH_ACK | TH_URG)) &
+	       1;
 }
 
 static enum trk_verdict tcp_check(struct trk_ctx *c)
 {
-	struct tcp_seg s;
+	uint32_t hlen;
+	const uint8_t *h = tcp_header(c->pkt, &hlen);
 
-	if (!tcp_seg_read(c->pkt, &s))
+	if (!h)
 		return trk_invalid(c, "truncated packet");
 	if (checksum_wrong(c, PROTO_TCP, c->pkt->l4len))
 		return trk_invalid(c, "bad checksum");
-	if (!flags_valid(s.flags))
+	if (!flags_valid(h[13]))
 		return trk_invalid(c, "invalid tcp flag combination");
 	return TRK_ACCEPT;
 }
@@ -394,25 +391,25 @@ static void tcp_stray_end(struct tcp_step *st)
 	c->why = "lowered timeout to UNACK";
 }
 
-/* F119, in this order */
+/* F119: the last of these that applies.  Whether there is unacknowledged data
+ * changes with every other packet, so that one is not a branch. */
 static uint32_t tcp_timeout(const struct tcp_step *st)
 {
 	const struct tcp_priv *t = st->t;
-	uint32_t normal = trk_timeout(st->c, st->to);
+	uint32_t normal = trk_timeout(st->c, st->to), to = normal;
 	uint32_t retrans = trk_timeout(st->c, TMO_RETRANS);
 	uint32_t unack = trk_timeout(st->c, TMO_UNACK);
+	uint32_t both = SIDE_UNACKED << SIDE_BITS | SIDE_UNACKED;
+	bool waits = !!(t->flags & both) & (normal > unack);
 
-	if (t->retrans >= trk_option(st->c, OPT_RETRANS) && normal > retrans)
-		return retrans;
-	if (st->s.index == RST)
-		return trk_timeout(st->c, CL);
-	if ((side_has(t, DIR_ORIGINAL, SIDE_UNACKED) ||
-	     side_has(t, DIR_REPLY, SIDE_UNACKED)) &&
-	    normal > unack)
-		return unack;
 	if (t->last_win == 0 && normal > retrans)
-		return retrans;
-	return normal;
+		to = retrans;
+	to ^= (to ^ unack) & -(uint32_t)waits;
+	if (st->s.index == RST)
+		to = trk_timeout(st->c, CL);
+	if (t->retrans >= trk_option(st->c, OPT_RETRANS) && normal > retrans)
+		to = retrans;
+	return to;
 }
 
 /* The segment is believed: enter the state. */
@@ -445,7 +442,8 @@ static enum trk_verdict tcp_enter(struct tcp_step *st)
 	return TRK_ACCEPT;
 }
 
-static enum trk_verdict tcp_packet(struct trk_ctx *c, struct conn *conn)
+/* any segment; tcp_packet() for short ways */
+enum trk_verdict tcp_judge(struct trk_ctx *c, struct conn *conn)
 {
 	struct tcp_priv *t = tcp_of(conn);
 	struct tcp_step st = {
@@ -472,6 +470,11 @@ static enum trk_verdict tcp_packet(struct trk_ctx *c, struct conn *conn)
 	if (v == TRK_INVALID)
 		tcp_stray_end(&st);
 	return v == TRK_ACCEPT ? tcp_enter(&st) : v;
+}
+
+static enum trk_verdict tcp_packet(struct trk_ctx *c, struct conn *conn)
+{
+	return likely(tcp_plain(c, conn)) ? TRK_ACCEPT : tcp_judge(c, conn);
 }
 
 /* ---- the descriptor ---- */

@@ -161,8 +161,60 @@ static inline struct tcp_priv *tcp_of(struct conn *conn)
 	return (struct tcp_priv *)(void *)conn->priv;
 }
 
-/* False: there is no whole header, or its length is a lie (F115). */
-bool tcp_seg_read(const struct pkt *p, struct tcp_seg *s);
+/* The header, and its length in bytes; NULL: there is no whole one, or its
+ * length is a lie (F115). */
+static inline const uint8_t *tcp_header(const struct pkt *p, uint32_t *hlen)
+{
+	const uint8_t *h = pkt_l4(p, 0, TCP_HLEN);
+
+	if (unlikely(!h))
+		return NULL;
+	*hlen = (uint32_t)(h[12] >> 4) * 4;
+	return likely(*hlen >= TCP_HLEN && *hlen <= p->l4len) ? h : NULL;
+}
+
+/* F113 */
+static inline uint8_t tcp_class(uint8_t flags)
+{
+#define C(f)                                      \
+	((f)&TH_RST   ? RST                       \
+	 : (f)&TH_SYN ? (f)&TH_ACK ? SYNACK : SYN \
+	 : (f)&TH_FIN ? FIN                       \
+	 : (f)&TH_ACK ? ACK                       \
+	              : NONE)
+#define C4(f) C(f), C(f + 1), C(f + 2), C(f + 3)
+	static const uint8_t class_of[32] = {C4(0),  C4(4),  C4(8),  C4(12),
+	                                     C4(16), C4(20), C4(24), C4(28)};
+#undef C4
+#undef C
+
+	return class_of[flags & 31];
+}
+
+/* What is in the header, with lengths as on the wire: what a snaplen cut off
+ * was sent all the same.  False: no header. */
+static inline bool tcp_seg_read(const struct pkt *p, struct tcp_seg *s)
+{
+	uint32_t hlen;
+	const uint8_t *h = tcp_header(p, &hlen);
+
+	if (unlikely(!h))
+		return false;
+	s->seq = get32(h + 4);
+	s->ack = get32(h + 8);
+	s->flags = h[13];
+	s->win = get16(h + 14);
+	s->index = tcp_class(s->flags);
+	s->end = s->seq + (p->l4len - hlen) + (s->flags / TH_SYN & 1) +
+	         (s->flags & TH_FIN);
+	s->opt = NULL;
+	s->optlen = 0;
+	if (hlen > TCP_HLEN) {
+		s->opt = pkt_l4(p, TCP_HLEN, hlen - TCP_HLEN);
+		s->optlen = s->opt ? hlen - TCP_HLEN : 0;
+	}
+	return true;
+}
 
 /* What a SYN offers (F136): SIDE_WSCALE, SIDE_SACK, and the scale. */
 uint32_t tcp_seg_offers(const struct tcp_seg *s, uint32_t *scale);
@@ -175,6 +227,9 @@ static inline uint32_t tcp_win_seen(uint32_t win)
 {
 	return win ? win : 1;
 }
+
+/* tracker_tcp.packet without the short way for plain segments */
+enum trk_verdict tcp_judge(struct trk_ctx *c, struct conn *conn);
 
 /* W1-W7: TRK_ACCEPT, TRK_IGNORE or TRK_INVALID. */
 enum trk_verdict tcp_win_judge(struct tcp_step *st);

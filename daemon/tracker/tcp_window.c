@@ -20,50 +20,9 @@
  *
  * The labels W1 to W7 are those of the behaviour's section 3.
  */
-#include "daemon/tracker/tcp.h"
+#include "daemon/tracker/tcp_plain.h"
 
 #define WSCALE_MAX 14 /* RFC 7323 2.3 */
-
-/* an acknowledgement may lag this far behind, however small the window */
-#define ACK_LAG_MIN 66000u
-
-/* ---- the segment ---- */
-
-/* F113 */
-static uint8_t seg_class(uint8_t flags)
-{
-	if (flags & TH_RST)
-		return RST;
-	if (flags & TH_SYN)
-		return flags & TH_ACK ? SYNACK : SYN;
-	if (flags & TH_FIN)
-		return FIN;
-	return flags & TH_ACK ? ACK : NONE;
-}
-
-/* What is in the header, with lengths as on the wire: what a snaplen cut off
- * was sent all the same.  False: no header. */
-bool tcp_seg_read(const struct pkt *p, struct tcp_seg *s)
-{
-	const uint8_t *h = pkt_l4(p, 0, TCP_HLEN);
-	uint32_t hlen;
-
-	if (!h)
-		return false;
-	hlen = (uint32_t)(h[12] >> 4) * 4;
-	if (hlen < TCP_HLEN || hlen > p->l4len)
-		return false;
-	s->seq = get32(h + 4);
-	s->ack = get32(h + 8);
-	s->flags = h[13];
-	s->win = get16(h + 14);
-	s->index = seg_class(s->flags);
-	s->end = s->seq + (p->l4len - hlen) + !!(s->flags & TH_SYN) +
-	         !!(s->flags & TH_FIN);
-	s->opt = pkt_l4(p, TCP_HLEN, hlen - TCP_HLEN);
-	s->optlen = s->opt ? hlen - TCP_HLEN : 0;
-	return true;
-}
 
 /* ---- options ---- */
 
@@ -292,9 +251,13 @@ static void win_sender(struct tcp_step *st, uint32_t win)
 		snd->end = s->end;
 		side_set(st->t, st->dir, SIDE_UNACKED);
 	}
-	if (s->flags & TH_ACK && (!side_has(st->t, st->dir, SIDE_MAXACK) ||
-	                          after(s->ack, snd->maxack))) {
-		snd->maxack = s->ack;
+	if (likely(s->flags & TH_ACK)) {
+		/* as often as not: no branch */
+		uint32_t more = (uint32_t)(!side_has(st->t, st->dir,
+		                                     SIDE_MAXACK)) |
+		                (uint32_t)after(s->ack, snd->maxack);
+
+		snd->maxack += (s->ack - snd->maxack) & -(uint32_t)!!more;
 		side_set(st->t, st->dir, SIDE_MAXACK);
 	}
 }
@@ -319,12 +282,15 @@ static void win_retrans(struct tcp_step *st)
 {
 	struct tcp_priv *t = st->t;
 	const struct tcp_seg *s = &st->s;
+	uint32_t differs;
 
 	if (s->index != ACK)
 		return;
-	if (t->last_dir == st->dir && t->last_seq == s->seq &&
-	    t->last_ack == s->ack && t->last_end == s->end &&
-	    t->last_win == s->win) {
+	/* one branch: half of the packets differ in the direction alone */
+	differs = (t->last_dir ^ st->dir) | (t->last_seq ^ s->seq) |
+	          (t->last_ack ^ s->ack) | (t->last_end ^ s->end) |
+	          (uint32_t)(t->last_win ^ s->win);
+	if (unlikely(!differs)) {
 		t->retrans++;
 		return;
 	}

@@ -13,9 +13,11 @@
  */
 #include "daemon/worker/apply.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "daemon/worker/fragment.h"
+#include "daemon/worker/help.h"
 #include "daemon/worker/invalid.h"
 #include "daemon/worker/rules.h"
 #include "shm/atomic.h"
@@ -24,21 +26,10 @@
 #include "shm/expire.h"
 #include "shm/hash.h"
 #include "shm/read.h"
+#include "shm/update.h"
 
 /* buckets that early drop looks through (F235) */
 #define EARLY_DROP_LINES 8u
-
-/* a packet under way */
-struct way {
-	struct pipeline *p;
-	struct lane *l;
-	struct counters cs;
-	struct op_cursor cur;
-	uint32_t now; /* tick */
-	uint8_t dir;
-	uint8_t info; /* enum ctinfo */
-	bool clash;   /* its zones belong to somebody else's tuple */
-};
 
 static void count_class(struct way *w)
 {
@@ -52,7 +43,7 @@ static void count_class(struct way *w)
 		[CTINFO_INVALID] = CTR_INVALID,
 	};
 
-	counters_add(&w->cs, counter[w->info], 1);
+	counters_one(&w->cs, counter[w->info]);
 }
 
 /* the end of a packet that changed no connection */
@@ -86,23 +77,23 @@ static void way_event(struct way *w, struct op_event *ev, uint8_t type,
 /* F062 */
 static uint8_t way_info(const struct way *w, uint32_t status)
 {
+	if (likely(status & CONN_SEEN_REPLY))
+		return w->dir == DIR_REPLY ? CTINFO_ESTABLISHED_REPLY
+		                           : CTINFO_ESTABLISHED;
 	if (w->dir == DIR_REPLY)
 		return CTINFO_ESTABLISHED_REPLY;
-	if (status & CONN_SEEN_REPLY)
-		return CTINFO_ESTABLISHED;
 	return status & CONN_EXPECTED ? CTINFO_RELATED : CTINFO_NEW;
 }
 
 static void way_context(const struct way *w, struct trk_ctx *c, bool first)
 {
-	memset(c, 0, sizeof(*c));
-	c->pkt = w->l->pkt;
-	c->pol = w->p->pol;
-	c->id = w->l->trk_id;
-	c->dir = w->dir;
-	c->first = first;
-	c->mirror = w->p->mirror;
-	c->now = w->now;
+	*c = (struct trk_ctx){.pkt = w->l->pkt,
+	                      .pol = w->p->pol,
+	                      .id = w->l->trk_id,
+	                      .dir = w->dir,
+	                      .first = first,
+	                      .mirror = w->p->mirror,
+	                      .now = w->now};
 }
 
 static void conn_account(struct conn *c, const struct way *w)
@@ -138,67 +129,113 @@ static void conn_refresh(struct way *w, struct conn *c,
 	due_lower(w->p, c->deadline);
 }
 
+/* F202 */
+static void help_existing(struct way *w, uint32_t idx, enum trk_verdict v)
+{
+	struct table *t = w->p->t;
+	uint8_t sh = w->l->look.shard;
+	struct conn *c = table_conn(t, sh, idx);
+	struct conn_ext *x = table_ext(t, sh, c->ext);
+
+	if (!x || !x->helper || v == TRK_KILL)
+		return;
+	help_run(w, c, x, conn_id(c->gen, sh, idx));
+	due_lower(w->p, c->deadline);
+}
+
+/* The tracker killed the connection (F121). */
+static void existing_kill(struct way *w, const struct spot *s, uint32_t slot,
+                          uint16_t bits)
+{
+	struct table *t = w->p->t;
+	uint64_t master = conn_ending(t, s->sh, s->idx, w->l->pkt->ts_ns,
+	                              w->now, w->p->pol->events != 0);
+	struct op_event ev = {.reason = REASON_TCP_RESET};
+
+	counters_one(&w->cs, CTR_DELETE);
+	if (w->p->pol->events)
+		way_event(w, &ev, EVENT_DESTROY, bits, s->idx);
+	counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
+	op_delete_commit(t, s->sh, s->idx, slot, &ev, w->cur);
+	counters_commit(t);
+	budget_give(t, w->p->pol->max);
+	conn_forget(t, master, w->l->pkt->ts_ns, w->now,
+	            w->p->pol->events != 0);
+}
+
+/* The connection goes on; `bits` is what there is to tell, or 0. */
+static void existing_commit(struct way *w, const struct spot *s, uint16_t bits)
+{
+	struct table *t = w->p->t;
+	struct op_event ev = {0};
+
+	if (likely(!bits || !w->p->pol->events)) {
+		counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
+		update_close(t, s, w->cur);
+	} else {
+		way_event(w, &ev, EVENT_UPDATE, bits, s->idx);
+		counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
+		op_update_commit(t, s->sh, s->idx, &ev, w->cur);
+	}
+	counters_commit(t);
+}
+
+/* The old connection is over, the packet a new one's (F080). */
+static void existing_reopen(struct way *w, const struct spot *s, uint32_t slot)
+{
+	struct table *t = w->p->t;
+
+	op_update_commit(t, s->sh, s->idx, NULL, (struct op_cursor){0, 0});
+	conn_end(t, s->sh, s->idx, slot, REASON_REOPEN, w->l->pkt->ts_ns,
+	         w->now, w->p->pol->max, w->p->pol->events != 0, CTR_COUNT);
+	w->p->told = true;
+}
+
 /* The packet belongs to entry `idx`.  False: that was the end of the old
  * connection, the packet is to be tried as the first of a new one (F080). */
 static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 {
 	struct table *t = w->p->t;
-	uint8_t sh = w->l->look.shard;
-	struct conn *c = table_conn(t, sh, idx);
-	struct op_event ev = {0};
+	struct spot s = spot_of(t, w->l->look.shard, idx);
+	struct conn *c = s.c;
 	struct trk_ctx ctx;
 	enum trk_verdict v;
-	uint8_t orig = c->status & CONN_ORIG1 ? 1 : 0;
 
-	w->dir = w->l->land || w->l->look.sender != orig ? DIR_REPLY
-	                                                 : DIR_ORIGINAL;
+	w->dir = w->l->land | (w->l->look.sender != !!(c->status & CONN_ORIG1));
 	w->info = way_info(w, c->status);
 	way_context(w, &ctx, false);
 	if (unlikely(c->ext))
 		ctx.timeouts =
-			rules_timeouts(w->p->pol, table_ext(t, sh, c->ext));
-	counters_add(&w->cs, CTR_FOUND, 1);
-	op_update_begin(t, sh, idx);
+			rules_timeouts(w->p->pol, table_ext(t, s.sh, c->ext));
+	counters_one(&w->cs, CTR_FOUND);
+	update_open(t, &s, false);
 	v = w->l->trk->packet(&ctx, c);
 	invalid_note(w->p->pol, &ctx);
 	if (unlikely(v == TRK_REPEAT)) {
-		op_update_commit(t, sh, idx, NULL, (struct op_cursor){0, 0});
-		conn_end(t, sh, idx, slot, REASON_REOPEN, w->l->pkt->ts_ns,
-		         w->now, w->p->pol->max, w->p->pol->events != 0,
-		         CTR_COUNT);
-		w->p->told = true;
+		existing_reopen(w, &s, slot);
 		return false;
 	}
 	conn_refresh(w, c, &ctx, v);
 	if (v == TRK_INVALID) {
 		w->info = CTINFO_INVALID;
+		ctx.events = 0;
 	} else {
+		if (unlikely(c->ext))
+			help_existing(w, idx, v);
 		/* B3: who is killed by its first reply dies unreplied */
-		if (w->dir == DIR_REPLY && v != TRK_KILL &&
-		    !(c->status & CONN_SEEN_REPLY)) {
+		if (unlikely(!(c->status & CONN_SEEN_REPLY)) &&
+		    w->dir == DIR_REPLY && v != TRK_KILL) {
 			c->status |= CONN_SEEN_REPLY;
 			ctx.events |= EVB_REPLY;
 		}
-		if (t->detail)
-			table_detail(t, sh, idx)->last_ns = w->l->pkt->ts_ns;
+		if (s.x)
+			s.x->last_ns = w->l->pkt->ts_ns;
 	}
 	count_class(w);
-	if (unlikely(v == TRK_KILL)) {
-		counters_add(&w->cs, CTR_DELETE, 1);
-		ev.reason = REASON_TCP_RESET;
-		if (w->p->pol->events)
-			way_event(w, &ev, EVENT_DESTROY, ctx.events, idx);
-		counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
-		op_delete_commit(t, sh, idx, slot, &ev, w->cur);
-		counters_commit(t);
-		budget_give(t, w->p->pol->max);
-		return true;
-	}
-	if (v != TRK_INVALID && ctx.events && w->p->pol->events)
-		way_event(w, &ev, EVENT_UPDATE, ctx.events, idx);
-	counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
-	op_update_commit(t, sh, idx, &ev, w->cur);
-	counters_commit(t);
+	if (unlikely(v == TRK_KILL))
+		existing_kill(w, &s, slot, ctx.events);
+	else
+		existing_commit(w, &s, ctx.events);
 	return true;
 }
 
@@ -302,7 +339,8 @@ static bool insert(struct way *w, struct conn *c, const struct conn_ext *ext,
 	struct counters before = w->cs;
 
 	count_class(w);
-	counters_add(&w->cs, CTR_NEW, 1);
+	if (likely(!(c->status & CONN_EXPECTED)))
+		counters_add(&w->cs, CTR_NEW, 1);
 	counters_add(&w->cs, CTR_INSERT, 1);
 	if (w->p->pol->events) {
 		ev = (struct op_event){
@@ -338,57 +376,134 @@ static void refuse_clash(struct way *w)
 	way_close(w);
 }
 
-static void apply_new(struct way *w)
+/*
+ * What a new connection has from others (F183, F200): its master, if it was
+ * expected, else the helper of its port; and what rules give.  *used is the
+ * expectation.  NULL: nothing of the kind.
+ */
+static struct conn_ext *given(struct way *w, struct conn *c, struct conn_ext *x,
+                              uint32_t *used, uint16_t *bits)
+{
+	struct conn_ext *ext = NULL;
+	uint8_t helper = 0;
+
+	if (expect_some(w->p->t))
+		*used = help_expected(w, c, x);
+	if (*used) {
+		ext = x;
+		w->info = CTINFO_RELATED;
+		*bits = EVB_RELATED;
+	} else {
+		helper = help_of_port(w);
+	}
+	if (likely(!*used && !helper && !(w->p->pol->rule_gives & RULE_CONN)))
+		return NULL;
+	if (!ext)
+		memset(x, 0, sizeof(*x));
+	if (helper) {
+		x->helper = helper;
+		ext = x;
+	}
+	if (w->p->pol->rule_gives & RULE_CONN &&
+	    rules_conn(w->p->pol, w->l->pkt, c, x, bits))
+		ext = x;
+	if (ext && ext->helper)
+		*bits |= EVB_HELPER;
+	return ext;
+}
+
+/* A first packet is shown to the helper before its connection is there (F193):
+ * with the id that it is going to have. */
+static uint64_t help_first(struct way *w, struct conn *c, struct conn_ext *x)
+{
+	struct table *t = w->p->t;
+	uint64_t id = op_insert_id(t, &w->l->look);
+
+	if (!id && early_drop(w))
+		id = op_insert_id(t, &w->l->look);
+	if (id)
+		help_run(w, c, x, id);
+	return id;
+}
+
+/* Judges the first packet of a connection and inserts it; says what became of
+ * an expectation that it has used. */
+static enum help_fate apply_candidate(struct way *w, struct conn *c,
+                                      struct conn_ext *ext, uint16_t bits)
 {
 	struct table *t = w->p->t;
 	const struct policy *pol = w->p->pol;
-	struct conn c = {0};
-	struct conn_ext x, *ext = NULL;
 	enum op_refusal why = OP_NO_INDEX;
-	uint16_t given = EVB_NEW;
 	enum trk_verdict v;
 	struct trk_ctx ctx;
+	uint64_t id = 0;
 
-	w->dir = DIR_ORIGINAL;
-	w->info = CTINFO_NEW;
-	candidate_fill(w, &c);
 	way_context(w, &ctx, true);
-	if (unlikely(pol->rule_gives & RULE_CONN) &&
-	    rules_conn(pol, w->l->pkt, &c, &x, &given)) {
-		ext = &x;
+	if (unlikely(ext))
 		ctx.timeouts = rules_timeouts(pol, ext);
-	}
-	v = w->l->trk->packet(&ctx, &c);
+	v = w->l->trk->packet(&ctx, c);
 	invalid_note(w->p->pol, &ctx);
 	if (v != TRK_ACCEPT) {
 		w->info = CTINFO_INVALID;
 		count_class(w);
 		way_close(w);
-		return;
+		return HELP_USED;
 	}
 	if (unlikely(w->clash)) {
 		refuse_clash(w);
-		return;
+		return HELP_USED;
 	}
-	c.deadline = tick_after_s(w->now, ctx.timeout);
-	conn_account(&c, w);
+	c->deadline = tick_after_s(w->now, ctx.timeout);
+	conn_account(c, w);
 	if (!budget_take(t, pol->max) &&
 	    !(early_drop(w) && budget_take(t, pol->max))) {
 		refuse(w, OP_NO_INDEX);
-		return;
+		return HELP_NO_ROOM;
 	}
-	given |= ctx.events;
-	if (likely(insert(w, &c, ext, given, &why)))
-		return;
+	bits |= ctx.events;
+	if (unlikely(ext && ext->helper))
+		id = help_first(w, c, ext);
+	if (likely(insert(w, c, ext, bits, &why)))
+		return HELP_USED;
 	/* a full shard of a table that is not full */
-	if (why == OP_NO_INDEX && early_drop(w) &&
-	    insert(w, &c, ext, given, &why))
-		return;
+	if (why == OP_NO_INDEX && !id && early_drop(w) &&
+	    insert(w, c, ext, bits, &why))
+		return HELP_USED;
 	budget_give(t, pol->max);
+	conn_forget(t, id, w->l->pkt->ts_ns, w->now, pol->events != 0);
 	refuse(w, why);
+	return HELP_NO_ROOM;
+}
+
+static void apply_new(struct way *w)
+{
+	struct conn c = {0};
+	struct conn_ext x, *ext;
+	uint16_t bits = EVB_NEW;
+	enum help_fate fate;
+	uint32_t used = 0;
+
+	w->dir = DIR_ORIGINAL;
+	w->info = CTINFO_NEW;
+	candidate_fill(w, &c);
+	ext = given(w, &c, &x, &used, &bits);
+	fate = apply_candidate(w, &c, ext, bits);
+	if (unlikely(used))
+		help_used(w, used, fate);
 }
 
 /* ---- dispatch ---- */
+
+/* met in its bucket when its time had come: ended on the spot (F061, F232) */
+static void way_overdue(struct way *w, uint32_t sh, uint32_t idx, uint32_t slot)
+{
+	struct table *t = w->p->t;
+
+	conn_end(t, sh, idx, slot, REASON_TIMEOUT,
+	         expire_ns(t, table_conn(t, sh, idx)->deadline, w->l->now_ns),
+	         w->now, w->p->pol->max, w->p->pol->events != 0, CTR_COUNT);
+	w->p->told = true;
+}
 
 /* The living entry of a key, or 0. */
 static uint32_t way_find(struct way *w, const struct conn_lookup *k,
@@ -402,13 +517,28 @@ static uint32_t way_find(struct way *w, const struct conn_lookup *k,
 	if (!idx ||
 	    !tick_expired(table_conn(t, k->shard, idx)->deadline, w->now))
 		return idx;
-	/* F061, F232: met in its bucket, ended on the spot */
-	conn_end(t, k->shard, idx, *slot, REASON_TIMEOUT,
-	         expire_ns(t, table_conn(t, k->shard, idx)->deadline,
-	                   w->l->now_ns),
-	         w->now, w->p->pol->max, w->p->pol->events != 0, CTR_COUNT);
-	w->p->told = true;
+	way_overdue(w, k->shard, idx, *slot);
 	return 0;
+}
+
+/* The same for the packet's own key, whose entry is nearly always that of the
+ * first word that fits. */
+static uint32_t way_find_own(struct way *w, uint32_t *slot)
+{
+	const struct conn_lookup *k = &w->l->look;
+	const struct line *line = w->l->line;
+	uint32_t m = line_match(line, hash_tag(k->hash)), i, idx;
+
+	if (unlikely(!m))
+		return line->next ? way_find(w, k, slot) : 0;
+	i = (uint32_t)__builtin_ctz(m);
+	idx = line->slot[i] & SLOT_IDX;
+	if (unlikely(!idx || idx >= w->p->t->cap || !conn_is(w->p->t, k, idx) ||
+	             tick_expired(table_conn(w->p->t, k->shard, idx)->deadline,
+	                          w->now)))
+		return way_find(w, k, slot);
+	*slot = hash_bucket(w->p->t, k->hash) << 4 | i;
+	return idx;
 }
 
 /* the same tuple in other zones */
@@ -454,20 +584,37 @@ static uint32_t way_find_zones(struct way *w, uint32_t *slot)
 	return 0;
 }
 
+/* May this packet have to do with expectations?  From a capture only its own
+ * worker writes to this shard, so a look without the lock is enough. */
+static bool way_ordered(const struct way *w)
+{
+	const struct table *t = w->p->t;
+	struct conn_view v;
+
+	return w->l->look.key.l4proto == IPPROTO_GRE ||
+	       conn_lookup(t, &w->l->look, &v) <= 0 || v.conn.ext ||
+	       tick_expired(v.conn.deadline, w->now);
+}
+
 static void apply_track(struct way *w)
 {
 	struct table *t = w->p->t;
 	const struct conn_lookup *k = &w->l->look;
 	uint32_t slot = 0, idx;
 
+	if (unlikely(w->p->helping) && way_ordered(w))
+		help_order(w->p, w->l->pkt->frame);
+	if (unlikely(k->key.l4proto == IPPROTO_GRE))
+		help_gre(w);
 	shard_lock(t, k->shard);
 	if (unlikely(w->p->pol->zone_dirs))
 		idx = way_find_zones(w, &slot);
 	else
-		idx = way_find(w, k, &slot);
+		idx = way_find_own(w, &slot);
 	if (!idx || !apply_existing(w, idx, slot))
 		apply_new(w);
 	shard_unlock(t, k->shard);
+	help_after(w->p, w->l->now_ns);
 }
 
 /* The error has the direction of who answers the packet that it quotes, and so
@@ -528,7 +675,7 @@ static void apply_fragment(struct way *w)
 	bool done = fragment_take(p, l, &w->cs, &whole);
 
 	if (!mine)
-		w->cs.n = 0;
+		counters_init(&w->cs);
 	if (done && whole.kind != LANE_SKIP) {
 		struct way datagram = *w;
 
@@ -574,13 +721,19 @@ static void apply_lane(struct way *w)
 
 void lane_apply(struct pipeline *p, struct lane *l)
 {
-	struct way w = {.p = p, .l = l};
+	struct way w;
 
+	w.p = p;
+	w.l = l;
 	w.now = table_tick_of(p->t, l->now_ns);
 	w.cur.pkt = l->pkt->frame;
-	w.cs.n = 1;
-	w.cs.item[0].counter = CTR_FRAMES;
-	w.cs.item[0].add = 1;
+	w.cur.src = 0;
+	w.clash = false;
+	counters_init(&w.cs);
+	counters_one(&w.cs, CTR_FRAMES);
 	p->last_pkt = l->pkt->frame;
-	apply_lane(&w);
+	if (likely(l->kind == LANE_TRACK))
+		apply_track(&w);
+	else
+		apply_lane(&w);
 }

@@ -113,6 +113,7 @@ bool fragment_take(struct pipeline *p, const struct lane *l,
 	else if (a.verdict != FRAG_PASS)
 		return false;
 	whole->now_ns = l->now_ns;
+	pipeline_decap(p, &fs->pkt);
 	lane_datagram(p, whole, &fs->pkt);
 	return true;
 }

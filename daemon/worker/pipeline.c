@@ -8,12 +8,16 @@
 
 #include "daemon/pkt/steer.h"
 #include "daemon/worker/fragment.h"
+#include "daemon/worker/help.h"
 #include "daemon/worker/invalid.h"
 #include "daemon/worker/rules.h"
 #include "shm/atomic.h"
 #include "shm/clock.h"
 #include "shm/expire.h"
 #include "shm/hash.h"
+
+/* packets between that whose bytes are fetched and that which is parsed */
+#define PARSE_AHEAD 8u
 
 /* virtual time between two sweeps of a capture */
 #define SWEEP_NS NS_PER_S
@@ -113,14 +117,32 @@ void lane_datagram(struct pipeline *p, struct lane *l, struct pkt *pkt)
 		l->look.hash =
 			hash_key(p->t->key.hash, &l->look.key, &l->look.addr6);
 	}
+	if (l->kind == LANE_TRACK && p->capture && p->nworker > 1)
+		help_watch(p, l);
+	l->line = table_line(p->t, l->look.shard,
+	                     hash_bucket(p->t, l->look.hash));
 	if (!pipeline_mine(p, l->look.shard))
 		l->kind = LANE_SKIP;
+}
+
+/* The store of fragments takes one of a frame: a fragment that such a datagram
+ * carries is given up. */
+void pipeline_decap(struct pipeline *p, struct pkt *pkt)
+{
+	if (!p->decap || pkt->reason != PKT_OK)
+		return;
+	if (pkt_decap(pkt, p->decap) == PKT_FRAGMENT)
+		pkt->reason = PKT_TUNNEL_FRAGMENT;
+	if (p->pol->zone_from)
+		rules_zone_from(p->pol, pkt);
 }
 
 static void lane_parse(struct pipeline *p, struct lane *l)
 {
 	enum pkt_reason r = pkt_parse(l->pkt);
 
+	if (unlikely(p->decap != NULL))
+		r = pkt_decap(l->pkt, p->decap);
 	if (unlikely(p->pol->zone_from))
 		rules_zone_from(p->pol, l->pkt);
 	if (unlikely(r == PKT_FRAGMENT)) {
@@ -130,8 +152,7 @@ static void lane_parse(struct pipeline *p, struct lane *l)
 	}
 	lane_datagram(p, l, l->pkt);
 	if (l->kind >= LANE_RELATED)
-		__builtin_prefetch(table_line(p->t, l->look.shard,
-		                              hash_bucket(p->t, l->look.hash)));
+		__builtin_prefetch(l->line);
 }
 
 /* ---- locate ---- */
@@ -139,31 +160,26 @@ static void lane_parse(struct pipeline *p, struct lane *l)
 static void lane_locate(const struct pipeline *p, const struct lane *l)
 {
 	const struct table *t = p->t;
-	const struct line *line;
-	uint32_t tag, i;
+	uint32_t m, idx;
+	const char *c;
 
 	if (l->kind < LANE_RELATED)
 		return;
-	line = table_line(t, l->look.shard, hash_bucket(t, l->look.hash));
-	tag = hash_tag(l->look.hash);
 	__builtin_prefetch(&t->shard[l->look.shard], 1);
-	for (i = 0; i < LINE_SLOTS; i++) {
-		uint32_t w = shm_load(&line->slot[i]), idx = w & SLOT_IDX;
-		const char *c;
-
-		if ((w & SLOT_TAG) != tag || !idx || idx >= t->cap)
-			continue;
-		c = (const char *)table_conn(t, l->look.shard, idx);
-		__builtin_prefetch(c, 1);
-		__builtin_prefetch(c + CACHE_LINE, 1);
-		if (t->detail)
-			__builtin_prefetch(table_detail(t, l->look.shard, idx),
-			                   1);
-		__builtin_prefetch(table_chk(t, l->look.shard, idx));
-		if (l->look.key.flags & KEY_V6)
-			__builtin_prefetch(table_addr6(t, l->look.shard, idx));
+	m = line_match(l->line, hash_tag(l->look.hash));
+	if (!m)
 		return;
-	}
+	idx = shm_load(&l->line->slot[__builtin_ctz(m)]) & SLOT_IDX;
+	if (unlikely(idx >= t->cap))
+		return;
+	c = (const char *)table_conn(t, l->look.shard, idx);
+	__builtin_prefetch(c, 1);
+	__builtin_prefetch(c + CACHE_LINE, 1);
+	if (t->detail)
+		__builtin_prefetch(table_detail(t, l->look.shard, idx), 1);
+	__builtin_prefetch(table_chk(t, l->look.shard, idx));
+	if (l->look.key.flags & KEY_V6)
+		__builtin_prefetch(table_addr6(t, l->look.shard, idx));
 }
 
 /* ---- clock ---- */
@@ -220,27 +236,35 @@ void pipeline_sweep(struct pipeline *p, uint64_t now_ns)
 		                 p->pol->events != 0, &due);
 		p->told |= n != 0;
 	}
+	/* one of them, for all: what has expired is never matched anyway */
+	if (expect_some(t) && (p->worker == 0 || t->keys_gone))
+		expect_sweep(t, now_ns, p->pol->max, p->pol->events != 0);
+	t->keys_gone = false;
 	fragments_expire(p, now_ns);
+	if (expect_some(t) && p->worker == 0)
+		due = table_tick_of(t, now_ns);
 	p->due = due;
 	p->swept_ns = now_ns;
 }
 
 /* virtual seconds pass: whoever expired is told, in the order of time */
-static void capture_sweep(struct pipeline *p, uint64_t now_ns)
+static void capture_sweep(struct pipeline *p, uint64_t now_ns, uint64_t frame)
 {
 	if (likely(now_ns < p->swept_ns + SWEEP_NS) ||
-	    tick_left(p->due, table_tick_of(p->t, now_ns)) > 0)
+	    (tick_left(p->due, table_tick_of(p->t, now_ns)) > 0 &&
+	     !expect_some(p->t)))
 		return;
+	help_order(p, frame);
 	pipeline_sweep(p, now_ns);
 }
 
-void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
+static void pipeline_part(struct pipeline *p, struct pkt *pkts, unsigned int n)
 {
 	unsigned int i;
 
-	if (!n)
-		return;
 	for (i = 0; i < n; i++) {
+		if (i + PARSE_AHEAD < n)
+			__builtin_prefetch(pkts[i + PARSE_AHEAD].data);
 		p->lane[i].pkt = &pkts[i];
 		lane_parse(p, &p->lane[i]);
 	}
@@ -252,13 +276,26 @@ void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
 		batch_times_live(p, n);
 	for (i = 0; i < n; i++) {
 		if (p->capture)
-			capture_sweep(p, p->lane[i].now_ns);
+			capture_sweep(p, p->lane[i].now_ns,
+			              p->lane[i].pkt->frame);
 		if (p->lane[i].kind != LANE_SKIP)
 			lane_apply(p, &p->lane[i]);
 	}
-	if (p->capture) {
-		struct ring_header *h = p->t->ring[p->t->me].hdr;
+}
 
+void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
+{
+	struct ring_header *h = p->t->ring[p->t->me].hdr;
+	unsigned int i;
+
+	if (!n)
+		return;
+	counters_open(p->t, pkts[0].frame);
+	for (i = 0; i < n; i += PIPELINE_PART)
+		pipeline_part(p, pkts + i,
+		              n - i < PIPELINE_PART ? n - i : PIPELINE_PART);
+	counters_close(p->t);
+	if (p->capture) {
 		shm_store(&h->done, pkts[n - 1].frame);
 		if (p->clock_ns > shm_load(&p->t->hdr->clock_ns))
 			shm_store(&p->t->hdr->clock_ns, p->clock_ns);

@@ -18,12 +18,15 @@
 #ifndef WORKER_PIPELINE_H
 #define WORKER_PIPELINE_H
 
-#include "daemon/pkt/pkt.h"
+#include "daemon/pkt/decap.h"
 #include "daemon/tracker/key.h"
 #include "shm/ops.h"
 #include "shm/proc.h"
 
 #define PIPELINE_BATCH 64u
+/* that go through the stages together: as many as make up for the memory's
+ * delay, and no more than the nearest cache has room for */
+#define PIPELINE_PART 32u
 
 /* where a packet of the batch stands */
 enum lane_kind {
@@ -41,7 +44,8 @@ struct lane {
 	struct pkt *pkt;
 	const struct tracker *trk;
 	struct conn_lookup look;
-	uint64_t now_ns; /* table time of this packet */
+	const struct line *line; /* of the index, where `look` belongs */
+	uint64_t now_ns;         /* table time of this packet */
 	uint8_t kind;
 	uint8_t trk_id;
 	bool land;        /* both endpoints are the same (shm.md: LAND) */
@@ -49,7 +53,8 @@ struct lane {
 	uint8_t zone_dir; /* KEY_ZONE_*: its zone is that of one direction */
 };
 
-struct fragments; /* fragment.h */
+struct fragments;  /* fragment.h */
+struct help_store; /* help.h */
 
 struct pipeline {
 	struct table *t;
@@ -61,9 +66,12 @@ struct pipeline {
 	uint64_t last_pkt; /* cursor of the newest packet taken */
 	uint32_t due;      /* capture: tick of the next sweep at the earliest */
 	uint64_t swept_ns;
-	struct fragments *frags; /* NULL: all are refused */
+	bool helping; /* capture: helpers have work, order matters (help.h) */
+	struct help_store *store;  /* bytes that helpers keep */
+	const struct decap *decap; /* NULL: no tunnel is stepped into */
+	struct fragments *frags;   /* NULL: all are refused */
 	bool told; /* an event was published since it was last false */
-	struct lane lane[PIPELINE_BATCH];
+	struct lane lane[PIPELINE_PART];
 };
 
 void pipeline_init(struct pipeline *p, struct table *t, uint32_t worker,
@@ -75,6 +83,9 @@ void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n);
 
 /* Are things of this shard this worker's to count and apply? */
 bool pipeline_mine(const struct pipeline *p, uint8_t shard);
+
+/* A datagram out of fragments: into its tunnels, if it has any. */
+void pipeline_decap(struct pipeline *p, struct pkt *pkt);
 
 /* Capture: ends what has expired in this worker's shards by `now_ns`. */
 void pipeline_sweep(struct pipeline *p, uint64_t now_ns);

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "daemon/helper/helper.h"
+
 /* ---- does it fit? ---- */
 
 static bool net_fits(const struct policy_net *n, const union pkt_addr *a)
@@ -65,14 +67,40 @@ static bool rule_fits(const struct policy *pol, const struct policy_rule *r,
 
 /* ---- what it gives ---- */
 
+/* Number 0 is that of packets without a tag or tunnel; an interface always has
+ * a number of its own. */
+static uint32_t zone_number(const struct policy *pol, const struct pkt *p)
+{
+	switch (pol->zone_from) {
+	case ZONE_FROM_VLAN:
+		return p->vlan;
+	case ZONE_FROM_QINQ:
+		return p->qinq;
+	case ZONE_FROM_VNI:
+		return p->vni;
+	case ZONE_FROM_IFACE:
+		return p->iface + 1u;
+	default:
+		return 0;
+	}
+}
+
+/* A zone has 16 bits, a VNI 24: what does not fit and is in no map is folded,
+ * which keeps apart whatever differs in its low bits alone. */
+static uint16_t zone_of(const struct policy *pol, uint32_t number)
+{
+	unsigned int i;
+
+	for (i = 0; i < pol->nzone_map && i < POLICY_ZONES; i++)
+		if (number >= pol->zone_map[i].from &&
+		    number <= pol->zone_map[i].to)
+			return pol->zone_map[i].zone;
+	return (uint16_t)(number ^ number >> 16);
+}
+
 void rules_zone_from(const struct policy *pol, struct pkt *p)
 {
-	/* zone 0 is that of packets without a tag; an interface always has a
-	 * zone of its own */
-	if (pol->zone_from == ZONE_FROM_VLAN)
-		p->zone = p->vlan;
-	else if (pol->zone_from == ZONE_FROM_IFACE)
-		p->zone = (uint16_t)(p->iface + 1);
+	p->zone = zone_of(pol, zone_number(pol, p));
 }
 
 /* Asks the rules that give any of `want`; take() has what each is to be asked
@@ -145,6 +173,12 @@ static void conn_take(void *arg, const struct policy_rule *r, uint16_t what)
 		a->x->policy = r->profile;
 		a->extended = true;
 	}
+	/* F183: who was expected has the helper that its master gave it */
+	if (what & RULE_HELPER && !(a->c->status & CONN_EXPECTED)) {
+		a->x->helper = helper_find(r->helper);
+		a->c->status |= a->x->helper ? CONN_HELPER : 0;
+		a->extended |= a->x->helper != 0;
+	}
 }
 
 bool rules_conn(const struct policy *pol, const struct pkt *p, struct conn *c,
@@ -153,7 +187,6 @@ bool rules_conn(const struct policy *pol, const struct pkt *p, struct conn *c,
 	struct conn_asks a = {c, x, false};
 	uint32_t mark = c->mark;
 
-	memset(x, 0, sizeof(*x));
 	rules_ask(pol, p, RULE_CONN, conn_take, &a);
 	/* F246: only what has changed */
 	*events |= (c->mark != mark ? EVB_MARK : 0) |

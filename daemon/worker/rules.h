@@ -28,7 +28,7 @@ void rules_zone_from(const struct policy *pol, struct pkt *p);
 bool rules_packet(const struct policy *pol, struct lane *l);
 
 /* What the first packet of a connection brings to it: the mark in `c`, the
- * rest in `x`, which is cleared first.  True: `x` has something in it.
+ * rest in `x`, which the caller has cleared.  True: `x` has something in it.
  * *events gets the bits of what was given. */
 bool rules_conn(const struct policy *pol, const struct pkt *p, struct conn *c,
                 struct conn_ext *x, uint16_t *events);

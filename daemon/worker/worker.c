@@ -17,7 +17,9 @@
 
 #include "daemon/base/log.h"
 #include "daemon/source/source.h"
+#include "daemon/source/tunnels.h"
 #include "daemon/worker/fragment.h"
+#include "daemon/worker/help.h"
 #include "shm/clock.h"
 #include "shm/rcu.h"
 
@@ -28,6 +30,7 @@ struct worker {
 	struct pipeline pipe;
 	struct source *source;
 	struct fragments *frags;
+	struct decap decap;
 	struct pkt batch[PIPELINE_BATCH];
 	uint64_t next_stats_ns;
 };
@@ -40,7 +43,8 @@ static uint32_t worker_group(const struct role_env *e)
 	return (uint32_t)(id ^ id >> 32);
 }
 
-static struct source *worker_open(const struct role_env *e, char *err)
+static struct source *worker_open(const struct role_env *e,
+                                  const struct decap *decap, char *err)
 {
 	struct source_live live = {
 		.ifaces = e->ifaces,
@@ -48,7 +52,8 @@ static struct source *worker_open(const struct role_env *e, char *err)
 		.filter = e->filter,
 		.fanout = {.key = e->t->key.steer,
 	                   .nworkers = e->t->nworker,
-	                   .group = worker_group(e)},
+	                   .group = worker_group(e),
+	                   .decap = decap},
 		.snaplen = (int)conf_number(e->conf, "snaplen"),
 		.ring = (int)conf_number(e->conf, "capture.buffer")};
 
@@ -79,12 +84,16 @@ static int worker_setup(struct role_env *e)
 	if (!w)
 		return 1;
 	e->priv = w;
+	if (!tunnels_read(e->conf, &w->decap, err)) {
+		log_warnx("worker", "%s", err);
+		return 1;
+	}
 	w->frags = worker_fragments(e);
 	if (!w->frags) {
 		log_warnx("worker", "no memory for fragments");
 		return 1;
 	}
-	w->source = worker_open(e, err);
+	w->source = worker_open(e, &w->decap, err);
 	if (w->source)
 		return 0;
 	log_warnx("source", "%s", err);
@@ -116,7 +125,13 @@ static int worker_begin(struct role_env *e)
 
 	pipeline_init(&w->pipe, e->t, e->slot, e->t->nworker, !e->live);
 	w->pipe.frags = w->frags;
+	w->pipe.decap = w->decap.on ? &w->decap : NULL;
 	worker_stats_base(h);
+	/* a capture's packet runs again; live it is gone with who had it, and
+	 * its number comes back */
+	if (e->live)
+		shm_store(&h->cursor[SOURCE_EXPECT], 0);
+	expect_settle(e->t, e->slot);
 	if (!e->live) {
 		source_seek(w->source, h->cursor[0]);
 		h->ended = 0;
@@ -232,6 +247,7 @@ static int worker_loop(struct role_env *e)
 		}
 	}
 	worker_stats(w, h);
+	help_store_free(w->pipe.store);
 	source_close(w->source);
 	return 0;
 }

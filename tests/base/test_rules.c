@@ -97,6 +97,22 @@ static void test_values(void **state)
 		{"rule.a.src", "::/129", NULL},
 		{"rule.a.dport", "{80, 443, 1-2,9:10}", "80,443,1-2,9-10"},
 		{"rule.a.dport", "", ""},
+		{"zone.map", "{1=2, 300-400:5,16777215=65535}",
+	         "1=2,300-400=5,16777215=65535"},
+		{"zone.map", "", ""},
+		{"zone.map", "0-4294967295=0", "0-4294967295=0"},
+		{"zone.map", "4294967296=1", NULL},
+		{"zone.map", "42949672960=1", NULL},
+		{"zone.map", "1=65536", NULL},
+		{"zone.map", "2-1=1", NULL},
+		{"zone.map", "1", NULL},
+		{"zone.map", "1=", NULL},
+		{"zone.map", "=1", NULL},
+		{"zone.map", "1-=1", NULL},
+		{"zone.map", "1-2-3=1", NULL},
+		{"zone.map", "1=2=3", NULL},
+		{"zone.map", "-1=2", NULL},
+		{"zone.map", "1=x", NULL},
 		{"rule.a.dport", "0", "0"},
 		{"rule.a.dport", "1-2-3", NULL},
 		{"rule.a.dport", "1-", NULL},
@@ -262,6 +278,33 @@ static void test_bounds(void **state)
 }
 
 /* places of timeout policies and zones outlive their keys */
+/* 64 numbers; the policy has them in their order */
+static void test_zone_map(void **state)
+{
+	char text[POLICY_ZONES * 12 + 16];
+	unsigned int i;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(make(&ifaces), 0);
+	assert_int_equal(pol.nzone_map, 0);
+	for (i = 0; i < POLICY_ZONES; i++)
+		n += (size_t)sprintf(text + n, "%u-%u=%u,", i * 10, i * 10 + 3,
+		                     i + 1);
+	text[n - 1] = '\0';
+	assert_int_equal(conf_set(c, "zone.map", text, err), 0);
+	assert_int_equal(make(&ifaces), 0);
+	assert_int_equal(pol.nzone_map, POLICY_ZONES);
+	for (i = 0; i < POLICY_ZONES; i++) {
+		assert_int_equal(pol.zone_map[i].from, i * 10);
+		assert_int_equal(pol.zone_map[i].to, i * 10 + 3);
+		assert_int_equal(pol.zone_map[i].zone, i + 1);
+	}
+	strcat(text, ",9=9");
+	assert_int_equal(conf_set(c, "zone.map", text, err), -1);
+	assert_non_null(strstr(err, "no more than 64"));
+}
+
 static void test_kept(void **state)
 {
 	(void)state;
@@ -353,9 +396,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
-		T(test_values),  T(test_rule),   T(test_refused),
-		T(test_capture), T(test_order),  T(test_bounds),
-		T(test_kept),    T(test_reload), T(test_labels),
+		T(test_values),  T(test_zone_map), T(test_rule),
+		T(test_refused), T(test_capture),  T(test_order),
+		T(test_bounds),  T(test_kept),     T(test_reload),
+		T(test_labels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

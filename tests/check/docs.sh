@@ -81,6 +81,7 @@ items() { # PAGE SECTION: the words of its .It Cm lines
 }
 if [ -x "$BUILD/ctshardd" ] && "$BUILD/ctshardd" -V >/dev/null 2>&1; then
 	sed -E 's/^helper\.[^.]+\./helper.NAME./
+		s/^tunnel\.[^.]+\./tunnel.NAME./
 		s/^tracker\..*/tracker.NAME/' < <(
 		"$BUILD/ctshardd" -T -f /dev/null 2>/dev/null |
 			sed -n '/^$/q; s/^\([a-z0-9_.-]*\) =.*/\1/p'

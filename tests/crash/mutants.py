@@ -25,7 +25,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 TREE = ROOT  # later a copy, so that nobody's edit gets in between
-FILES = ["ops", "repair", "proc", "read"]
+FILES = ["ops.c", "update.h", "repair.c", "proc.c", "proc.h", "read.c"]
 # fast ones first; the first that fails ends it
 TESTS = [
     ("tests/shm/test_ops.c", []),
@@ -66,7 +66,7 @@ def statements(lines):
 
 
 def mutants_of(name):
-    path = "shm/%s.c" % name
+    path = "shm/" + name
     with open(os.path.join(ROOT, path)) as f:
         lines = f.read().split("\n")
     function, of_line = "", []
@@ -151,24 +151,49 @@ def prepare(work):
     return shm
 
 
+def including(header):
+    """Object name and source of all that includes the header itself."""
+    found = {}
+    dirs = {"shm": "shm_%s", "tests/lib": "lib_%s", "tests/shm": "%s",
+            "tests/crash": "%s"}
+    for d, name in dirs.items():
+        for f in os.listdir(os.path.join(TREE, d)):
+            src = os.path.join(d, f)
+            with open(os.path.join(TREE, src)) as text:
+                if f.endswith(".c") and '"%s"' % header in text.read():
+                    found[name % f[:-2]] = src
+    return found
+
+
 def run_one(work, shm, mutant):
     """None = survived, else what caught it."""
     key, name, text = mutant
     d = tempfile.mkdtemp(dir=work)
+    again = {}
     try:
-        with open(d + "/m.c", "w") as f:
+        os.mkdir(d + "/shm")
+        with open("%s/shm/%s" % (d, name), "w") as f:
             f.write(text)
-        r = sh([CC] + CFLAGS + ["-c", d + "/m.c", "-o", d + "/m.o"])
-        if r.returncode:
-            return "BUILD FAILED: " + r.stdout.decode()
-        objs = ["%s/shm_%s.o" % (work, n) for n in shm if n != name]
-        objs += ["%s/lib_%s.o" % (work, n) for n in LIB] + [d + "/m.o"]
+        if name.endswith(".c"):
+            again["shm_%s" % name[:-2]] = "%s/shm/%s" % (d, name)
+        else:
+            # whoever includes it; the mutant is found before the original
+            again = including("shm/" + name)
+        for obj, src in again.items():
+            r = sh([CC, "-I" + d] + CFLAGS + ["-c", src, "-o",
+                                              "%s/%s.o" % (d, obj)])
+            if r.returncode:
+                return "BUILD FAILED: " + r.stdout.decode()
+
+        def where(obj):
+            return "%s/%s.o" % (d if obj in again else work, obj)
+        objs = [where("shm_" + n) for n in shm]
+        objs += [where("lib_" + n) for n in LIB]
         for t, args in TESTS:
             base = os.path.basename(t)[:-2]
             prog = "%s/%s" % (d, base)
             if not os.path.exists(prog):
-                r = sh([CC, "-o", prog, "%s/%s.o" % (work, base)] + objs +
-                       ["-lcmocka"])
+                r = sh([CC, "-o", prog, where(base)] + objs + ["-lcmocka"])
                 if r.returncode:
                     sys.exit(r.stdout.decode())
             try:
@@ -229,7 +254,7 @@ def main():
     work = tempfile.mkdtemp(prefix="ctshardd-mutants.")
     try:
         shm = prepare(work)
-        whole = run_one(work, shm, ("", "ops", open(
+        whole = run_one(work, shm, ("", "ops.c", open(
             os.path.join(ROOT, "shm/ops.c")).read()))
         if whole:
             print("the tests fail without a mutant: " + whole)

@@ -10,6 +10,10 @@ rows() {
 	ctl list "$@" 2>/dev/null | grep -c src=
 }
 
+shows() {
+	ctl show "$1" | grep -q "$2"
+}
+
 code() {
 	local want=$1
 	shift
@@ -316,4 +320,95 @@ b[at + 1] ^= 1'
 	[ "$(grep -vc '^ctctl: ' <<<"$output")" -ge 1 ]
 	cat "$W/good" >"$(segment tbl)"
 	code 0 check --deep
+}
+
+@test "expect: lists and watches, in every format" {
+	start_demo
+	line="proto=6 src=10.0.0.21 dst=10.0.1.21 sport=0 dport=50001"
+	line+=" mask-src=255.255.255.255 mask-dst=255.255.255.255 sport=0"
+	line+=" dport=65535 master-src=10.0.0.21 master-dst=10.0.1.21"
+	line+=" sport=40021 dport=21 class=0 helper=ftp"
+	for args in "expect list" "exp li" "-L expect" "list expect" \
+		"expect list -o extended,id,timestamp" "expect list -o save"; do
+		# shellcheck disable=SC2086
+		run --separate-stderr ctl $args
+		[ "$status" -eq 0 ]
+		[[ "$output" =~ ^2[0-9][0-9]\ (.*)$ ]]
+		[ "${BASH_REMATCH[1]}" = "$line" ]
+		[ "$stderr" = "ctctl: 1 expectations have been shown." ]
+	done
+	run --separate-stderr ctl expect list -o proc
+	[[ "$output" == 2*" l3proto = 2 proto=6 src=10.0.0.21 dst=10.0.1.21 sport=0 dport=50001 ftp" ]]
+	master=$(ctl list --dport 21 -o json 2>/dev/null | jq -r '.[0].id')
+	ctl expect list -o json | jq -e --arg m "$master" \
+		'length == 1 and .[0].master == $m and .[0].class == 0 and
+		.[0].expected.dport == 50001 and .[0].mask.sport == 0 and
+		.[0].master_original.dport == 21 and .[0].flags == []'
+	ctl expect list -o xml | grep -c '^<expect>$\|^<flow><layer3\|^</expect>$' |
+		grep -qx 3
+	ctl expect list -o csv | tail -n 1 | grep -q ',10.0.1.21,50001,'
+	ctl expect list -o table | grep -q '50001 .* ftp '
+	[ -z "$(ctl expect list -f ipv6 2>/dev/null)" ]
+	[ -z "$(ctl expect list -p udp 2>/dev/null)" ]
+	[ "$(ctl expect list -p tcp 2>/dev/null | wc -l)" -eq 1 ]
+
+	ctl expect watch --since start -n 5 >"$W/all" 2>"$W/err"
+	[ "$(cut -c1-9 "$W/all" | tr -d ' \n')" = \
+		"[NEW][DESTROY][NEW][DESTROY][NEW]" ]
+	since=$(sed -n 's/.*--since //p' "$W/err")
+	[[ "$since" == *:5 ]]
+	ctl expect watch --since "${since%:*}:3" -n 2 2>/dev/null |
+		diff <(tail -n 2 "$W/all") -
+	ctl -E expect --since start -e destroy -n 2 -o timestamp 2>/dev/null \
+		>"$W/gone"
+	run ! grep -vE '^\[1700000[0-9]{3}\.[0-9]{6}\]'$'\t''\[DESTROY\] 299 ' \
+		"$W/gone"
+	[ "$(ctl expect watch --since start -n 5 -o jsonl 2>/dev/null |
+		jq -c .seq | tr '\n' ' ')" = "1 2 3 4 5 " ]
+	# a number of another table: all that is known of it is that
+	ctl expect watch -n 1 -o line 2>/dev/null \
+		--since 00000000-0000-0000-0000-000000000000:7 >"$W/other"
+	[[ "$(head -n 1 "$W/other")" == *"[GAP] lost=0 from=7 to=1 source=log" ]]
+	# connections and expectations do not mix
+	run ! grep -E 'mask-src|\[GAP\]' <(ctl watch --since start -n 60 2>/dev/null)
+
+	for bad in "expect" "expect nope" "expect list extra" \
+		"expect watch --since 6" "-L expect -s 10.0.0.1" \
+		"expect list --sort proto"; do
+		# shellcheck disable=SC2086
+		code 2 $bad
+	done
+}
+
+@test "expect: a follower hears of it when its master is deleted" {
+	start_demo
+	ctl expect watch -n 1 -o jsonl >"$W/heard" 2>"$W/err" &
+	others+=($!)
+	try shows 'subscribers' '^[0-9]'
+	[ "$(ctl list --dport 21 2>/dev/null | grep -c 'use=3')" -eq 1 ]
+	ctl delete -p tcp --dport 50000
+	[ "$(ctl list --dport 21 2>/dev/null | grep -c 'use=2')" -eq 1 ]
+	ctl delete -p tcp --dport 21
+	try test -s "$W/heard"
+	jq -e '.event == "DESTROY" and .expected.dport == 50001 and .seq == 6' \
+		"$W/heard"
+	[ -z "$(ctl expect list 2>/dev/null)" ]
+	# the child lives on
+	[ "$(ctl list --dport 51211 2>/dev/null | wc -l)" -eq 1 ]
+}
+
+@test "show protocols: helpers with their ports, classes and counters" {
+	start_demo
+	ctl show protocols >"$W/p"
+	for row in "ftp 6 on port 21" "ftp 6 on class.0.max 1" \
+		"ftp 6 on class.0.timeout 300" "ftp 6 on ftp_loose 0" \
+		"ftp 6 on foreign 0" "sip 17 on port 5060"; do
+		# shellcheck disable=SC2086
+		awk '{ $1 = $1 } 1' "$W/p" | grep -q "^$row\$"
+	done
+	[ "$(awk '$1 == "ftp" && $4 == "lines" { print $5 }' "$W/p")" -gt 5 ]
+	ctl set helper.ftp.ports=2121
+	try shows protocols 'ftp .* 2121'
+	ctl set helpers=off
+	try shows protocols 'ftp .* off '
 }

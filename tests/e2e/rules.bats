@@ -211,7 +211,7 @@ sets_of() { # the settings of a configuration file as -s words
 	start_demo
 	for key in $(ctl show config | sed -n \
 		's/^\(.*_timeout[a-z_0-9]*\) = .*/\1/p' |
-		grep -v '^frag6_timeout$'); do
+		grep -Ev '^(frag6|sip|snmp|netbios_ns|irc_dcc|amanda_master)_timeout$'); do
 		ctl set "$key=17"
 		[ "$(ctl show "$key")" = "$key = 17" ]
 		ctl set "$key=2147483647" "$key=0"
@@ -223,11 +223,12 @@ sets_of() { # the settings of a configuration file as -s words
 	for pair in acct=0 timestamp=1 events=2 checksum=1 log_invalid=255 \
 		max=500 tcp_loose=0 tcp_be_liberal=1 tcp_ignore_invalid_rst=1 \
 		tcp_max_retrans=9 dccp_loose=0 tracker.dccp=off \
-		ipfrag_time=3 frag6_timeout=4 zone.from=vlan; do
+		ipfrag_time=3 frag6_timeout=4 zone.from=vlan expect_max=9 \
+		helper.ftp.ports=21,2121 helper.sip.ports= helpers=off; do
 		ctl set "$pair"
 		[ "$(ctl show "${pair%=*}")" = "${pair%=*} = ${pair#*=}" ]
 	done
-	for pair in workers=2 snaplen=100 helpers=off shm_dir=/tmp detail=off \
+	for pair in workers=2 snaplen=100 shm_dir=/tmp detail=off \
 		labels.file=/x ipfrag_high_thresh=1000000; do
 		run ctl set "$pair"
 		[ "$status" -eq 1 ]

@@ -12,7 +12,7 @@
 #include "proto/client.h"
 #include "tests/fuzz/fuzz.h"
 
-#define REQUESTS 10u
+#define REQUESTS 12u
 
 struct asked {
 	uint64_t id;
@@ -51,10 +51,27 @@ static int on_conn(void *arg, const struct ctshard_conn *c)
 	return seen(arg);
 }
 
+static void see_expect(const struct ctshard_expect *x)
+{
+	fuzz_check(x->l3 == 4 || x->l3 == 6, "l3 %u", x->l3);
+	touch(x->proto);
+	touch(x->class_name);
+	touch(x->helper);
+	touch(x->assign);
+}
+
+static int on_expect(void *arg, const struct ctshard_expect *x)
+{
+	see_expect(x);
+	return seen(arg);
+}
+
 static int on_event(void *arg, const struct ctshard_event *e)
 {
 	if (e->conn)
 		see_conn(e->conn);
+	if (e->expect)
+		see_expect(e->expect);
 	touch(e->source);
 	return seen(arg);
 }
@@ -134,6 +151,7 @@ static void ask(struct ctshard *c, uint32_t i)
 	struct ctshard_handler h = {.arg = &asked[i],
 	                            .conn = on_conn,
 	                            .event = on_event,
+	                            .expect = on_expect,
 	                            .count = on_count,
 	                            .counter = on_counter,
 	                            .table = on_table,
@@ -144,9 +162,10 @@ static void ask(struct ctshard *c, uint32_t i)
 	struct ctshard_list_opts list = {.filter = &f};
 	struct ctshard_count_opts count = {.by = "proto"};
 	struct ctshard_watch_opts watch = {.snapshot = 1};
+	struct ctshard_watch_opts follow = {.from_start = 1};
 	int rc;
 
-	switch (i % 8) {
+	switch (i % 10) {
 	case 0:
 		rc = ctshard_list(c, &list, &h, &asked[i].id);
 		break;
@@ -167,6 +186,12 @@ static void ask(struct ctshard *c, uint32_t i)
 		break;
 	case 6:
 		rc = ctshard_check(c, 1, &h, &asked[i].id);
+		break;
+	case 7:
+		rc = ctshard_expect_list(c, &list, &h, &asked[i].id);
+		break;
+	case 8:
+		rc = ctshard_expect_watch(c, &follow, &h, &asked[i].id);
 		break;
 	default:
 		rc = ctshard_delete(c, &f, &h, &asked[i].id);

@@ -1,9 +1,11 @@
 /*
- * fuzz_pkt.c - frames of every link type: layers, quotes, checksums, shards.
+ * fuzz_pkt.c - frames of every link type: layers, quotes, checksums, shards;
+ * and once more with all tunnels switched on.
  *
  * The shard of a packet must be that of its answer, and of all fragments: the
  * program swaps the addresses and ports and asks again.
  */
+#include "daemon/pkt/decap.h"
 #include "daemon/pkt/pkt.h"
 #include "daemon/pkt/steer.h"
 #include "tests/fuzz/fuzz.h"
@@ -85,6 +87,47 @@ static void check_inner(const struct pkt *p, unsigned int depth)
 	}
 }
 
+static void check_found(const struct pkt *p)
+{
+	steer_shard(key, p);
+	if (p->reason == PKT_OK || p->reason == PKT_FRAGMENT) {
+		check_layers(p);
+		check_shard(p);
+	}
+	if (p->reason == PKT_OK) {
+		check_sum(p, p->l4proto);
+		check_sum(p, 1);
+		check_inner(p, 1);
+	}
+}
+
+/* what is inside stands behind what is outside, and is found in one go */
+static void check_decap(const struct pkt *outer)
+{
+	static const struct decap all = {.on = (1u << DECAP_COUNT) - 1,
+	                                 .depth = 6,
+	                                 .nports = 5,
+	                                 .port = {{4789, DECAP_VXLAN},
+	                                          {8472, DECAP_VXLAN},
+	                                          {6081, DECAP_GENEVE},
+	                                          {37008, DECAP_TZSP},
+	                                          {2152, DECAP_GTPU}}};
+	struct pkt p = *outer;
+	enum pkt_reason r = pkt_decap(&p, &all);
+
+	fuzz_check(r == p.reason && r < PKT_NREASONS, "reason %u", r);
+	fuzz_check(p.caplen <= outer->caplen && p.depth <= all.depth &&
+	                   p.vlan < 4096 && p.qinq < 4096,
+	           "%u bytes of %u, depth %u", p.caplen, outer->caplen,
+	           p.depth);
+	fuzz_check(p.data >= outer->data &&
+	                   p.data + p.caplen <= outer->data + outer->caplen,
+	           "outside of the frame");
+	if (r == PKT_OK)
+		fuzz_check(pkt_decap(&p, &all) == PKT_OK, "twice, and more");
+	check_found(&p);
+}
+
 static void parse(const uint8_t *bytes, size_t len, uint16_t linktype)
 {
 	struct pkt p, again;
@@ -103,16 +146,8 @@ static void parse(const uint8_t *bytes, size_t len, uint16_t linktype)
 	fuzz_check(pkt_parse(&again) == r && again.l4 == p.l4 &&
 	                   again.l4len == p.l4len,
 	           "twice the same frame, two answers");
-	steer_shard(key, &p);
-	if (r == PKT_OK || r == PKT_FRAGMENT) {
-		check_layers(&p);
-		check_shard(&p);
-	}
-	if (r == PKT_OK) {
-		check_sum(&p, p.l4proto);
-		check_sum(&p, 1);
-		check_inner(&p, 1);
-	}
+	check_found(&p);
+	check_decap(&p);
 	free(data);
 }
 

@@ -127,6 +127,46 @@ TCP = struct.pack(">HHIIBBHHH", 4000, 80, 1000, 0, 0x50, 2, 65535, 0, 0)
 UDP = struct.pack(">HHHH", 4000, 53, 12, 0) + b"data"
 
 
+def tunnels():
+    """A frame in each kind of tunnel."""
+    inner = ip4(6, TCP)
+    frame = eth(0x0800, inner)
+
+    def to_port(port, body):
+        return eth(0x0800, ip4(17, struct.pack(">HHHH", 50000, port, 8 +
+                                               len(body), 0) + body))
+
+    def gre(flags, kind, body):
+        return eth(0x0800, ip4(47, struct.pack(">HH", flags, kind) + body))
+
+    label = struct.pack(">I", 18 << 12 | 0x140)
+    session = struct.pack(">BBHHH", 0x11, 0, 5, 2 + len(inner), 0x21)
+    vxlan = struct.pack(">II", 0x08000000, 5000 << 8)
+    return {
+        "mpls": eth(0x8847, label + inner),
+        "mpls-frame": eth(0x8847, label + bytes(4) + frame),
+        "pppoe": eth(0x8864, session + inner),
+        "ipip": eth(0x0800, ip4(4, inner)),
+        "6in4": eth(0x0800, ip4(41, ip6(6, TCP))),
+        "6in6": eth(0x86dd, ip6(41, ip6(6, TCP))),
+        "gre": gre(0xb000, 0x0800, bytes(12) + inner),
+        "nvgre": gre(0x2000, 0x6558, b"\0\0\1\0" + frame),
+        "erspan1": gre(0, 0x88be, frame),
+        "erspan2": gre(0x1000, 0x88be, bytes(4) + b"\x10\x0c" + bytes(6) +
+                       frame),
+        "erspan3": gre(0x1000, 0x22eb, bytes(4) + b"\x20\x0c" + bytes(9) +
+                       b"\1" + bytes(8) + frame),
+        "vxlan": to_port(4789, vxlan + frame),
+        "vxlan-gpe": to_port(4789, b"\x0c\0\0\1" + vxlan[4:] + inner),
+        "geneve": to_port(6081, b"\1\0\x65\x58\0\0\1\0" + bytes(4) + frame),
+        "tzsp": to_port(37008, b"\1\0\0\1\0\x0a\1\7\1" + frame),
+        "gtpu": to_port(2152, struct.pack(">BBHII", 0x34, 255, 8 + len(inner),
+                                          1, 0x85) + b"\1\0\0\0" + inner),
+        "nested": to_port(4789, vxlan + to_port(
+            4789, vxlan + gre(0, 0x0800, ip4(4, inner)))),
+    }
+
+
 def pkt():
     chain = ip6(0, bytes([43, 0, 1, 4, 0, 0, 0, 0]) +
                 bytes([44, 0, 0, 0, 0, 0, 0, 0]) +
@@ -155,6 +195,8 @@ def pkt():
         "arp": (0, eth(0x0806, bytes(28))),
         "auth": (0, eth(0x86dd, ip6(51, bytes([6, 1] + [0] * 10) + TCP))),
     }
+    for name, frame in tunnels().items():
+        frames[name] = (0, frame)
     for name, (link, frame) in frames.items():
         seed("pkt", name, bytes([link, 0]) + frame)
     seed("pkt", "cut", bytes([0, 12]) + frames["tcp"][1])
@@ -279,9 +321,15 @@ def messages():
         text(5, b"ESTABLISHED") + num(6, 14) + num(7, 1000) + \
         text(10, tup) + text(11, tup) + text(14, bytes(16)) + \
         text(20, text(1, b"rtt") + text(2, b"5"))
+    expect = fixed(1, 7) + num(2, 4) + num(3, 6) + text(4, b"tcp") + \
+        num(5, 300000) + text(6, tup) + text(7, tup) + text(8, tup) + \
+        num(12, 1) + num(13, 0) + text(15, b"ftp")
     answers = {
         "conn": num(1, 1) + text(5, conn),
         "event": num(1, 2) + text(6, num(1, 1) + num(2, 9) + text(4, conn)),
+        "expect": num(1, 8) + text(13, expect),
+        "expect-event": num(1, 9) + text(6, num(1, 1) + num(2, 9) +
+                                         text(10, expect)),
         "gap": num(1, 2) + text(6, num(1, 6) + num(6, 1) + num(7, 9)),
         "count": num(1, 3) + text(7, text(1, b"tcp") + num(2, 4)),
         "scope": num(1, 4) + text(8, num(1, 0) +
@@ -408,6 +456,60 @@ def sip():
         for part in (text[:9], text[9:70], text[70:])))
 
 
+def talks():
+    # talk.h: choices, options, then packets: manner, length, bytes
+    sys.path.insert(0, os.path.join(os.path.dirname(
+        os.path.abspath(__file__)), "..", "lib"))
+    sys.dont_write_bytecode = True
+    import h323
+    import random
+    from helper_sequences import pptp
+    rnd = random.Random(1)
+
+    def packet(d, data):
+        return bytes([d | (2 if len(data) > 255 else 0),
+                      len(data) & 255]) + data[:511]
+
+    out = packet(0, pptp(1)) + packet(1, pptp(2, 0, b"\1\0")) + packet(
+        0, pptp(7, 7)) + packet(1, pptp(8, 9, 7, b"\1\0"))
+    end = packet(0, pptp(12, 7)) + packet(1, pptp(13, 9))
+    calls = packet(1, pptp(9, 9)) + packet(0, pptp(
+        10, 7, 9, b"\1\0")) + packet(1, pptp(11, 7)) + end
+    for how in (0, 1):
+        seed("pptp", "out%d" % how, bytes([how, 0]) + out + end)
+        seed("pptp", "in%d" % how, bytes([how, 0]) + out + end + calls)
+
+    for v6, a, b in ((0, bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))),
+                     (2, bytes.fromhex("20010db8" + "0" * 23 + "1"),
+                      bytes.fromhex("20010db8" + "0" * 23 + "2"))):
+        mine, yours = (a, 5004), (b, 5006)
+        channels = [h323.request(h323.channel(rnd, mine, (a, 5005), (
+            mine, None))) for _ in range(6)] + [h323.response(
+                h323.channel_ack(rnd, mine, (a, 5005), stack=mine))] + [
+                    h323.request(h323.channel(rnd, stack=mine, t120=True))]
+        fast = [h323.alone(h323.channel(rnd, mine))]
+        bodies = [h323.setup(rnd, mine, fast, yours),
+                  h323.proceeding(rnd, 1, mine, fast),
+                  h323.connect(rnd, mine), h323.progress(rnd, mine, fast),
+                  h323.facility(rnd, 1, yours, mine, fast),
+                  h323.facility(rnd, 3, None, mine)]
+        for how in (0, 1):
+            head = bytes([how | v6, 0])
+            name = "%d%d" % (how, v6)
+            seed("h245", "open" + name, head + b"".join(
+                packet(0, h323.tpkt(m)) for m in channels))
+            for i, body in enumerate(bodies):
+                seed("q931", "body%d-%s" % (i, name), head + packet(
+                    0, h323.tpkt(h323.q931(1, h323.user(
+                        rnd, body, channels[i:i + 1])))))
+            seed("ras", "all" + name, head + b"".join(packet(d, m) for d, m in (
+                (0, h323.rrq(rnd, [mine], [mine])), (1, h323.rcf(rnd, [mine])),
+                (0, h323.rrq(rnd, [mine], [mine], 60)),
+                (1, h323.rcf(rnd, [mine], 90)), (1, h323.gcf(rnd, yours)),
+                (1, h323.acf(rnd, yours)), (1, h323.lcf(yours, mine)),
+                (0, h323.urq([mine])))))
+
+
 for make in (tcp, udp, icmp, sctp, dccp, gre, pkt, capture, pipeline, filters,
-             messages, conf, memory, sip):
+             messages, conf, memory, sip, talks):
     make()

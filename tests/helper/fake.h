@@ -14,7 +14,7 @@
  *
  *	expect PROTO SRC[/MASK]:SPORT -> DST:DPORT [class=N] [flags=N]
  *		[keys] [assign=NAME] [seconds=N]	(* is any)
- *	unexpect|revise CLASS [DST:DPORT] [PROTO] [on] [seconds=N]
+ *	unexpect|revise CLASS [DST:DPORT] [PROTO] [from KEY] [on] [seconds=N]
  *	refresh N | key_add DIR KEY PEER | key_flush | kill (as expect)
  *
  * Kept bytes and counters are state, not lines: look at `kept` and `count`.
@@ -58,6 +58,8 @@ struct fake {
 	int expect_rc;
 	unsigned int matched; /* of unexpect and revise */
 	bool keep_fails;
+	bool kills; /* a connection has the tuple to kill */
+	int key_rc;
 	/* layer 2 and 3 before the packet: helpers may look at the frame */
 	uint8_t frame[64];
 	uint32_t frame_len;
@@ -166,6 +168,8 @@ static inline void fake_say_match(struct fake *f, const char *what,
 	}
 	if (m->l4proto)
 		fake_say_proto(f, m->l4proto);
+	if (m->keyed)
+		fake_say(f, " from %u", m->sport);
 }
 
 static inline int fake_expect(struct help_ctx *h, const struct expect_spec *s)
@@ -209,8 +213,10 @@ static inline void fake_refresh(struct help_ctx *h, uint32_t seconds)
 static inline int fake_key_add(struct help_ctx *h, uint8_t dir, uint16_t key,
                                uint16_t peer_key)
 {
-	fake_say(h->arg, "key_add %u %u %u\n", dir, key, peer_key);
-	return 0;
+	struct fake *f = h->arg;
+
+	fake_say(f, "key_add %u %u %u\n", dir, key, peer_key);
+	return f->key_rc;
 }
 
 static inline void fake_key_flush(struct help_ctx *h)
@@ -218,9 +224,12 @@ static inline void fake_key_flush(struct help_ctx *h)
 	fake_say(h->arg, "key_flush\n");
 }
 
-static inline void fake_kill(struct help_ctx *h, const struct expect_spec *s)
+static inline bool fake_kill(struct help_ctx *h, const struct expect_spec *s)
 {
-	fake_say_spec(h->arg, "kill", s);
+	struct fake *f = h->arg;
+
+	fake_say_spec(f, "kill", s);
+	return f->kills;
 }
 
 static inline bool fake_keep(struct help_ctx *h, uint8_t dir, const void *data,

@@ -9,7 +9,7 @@ static void line_write(struct help_ctx *h, struct text t)
 
 static void line_help(struct help_ctx *h)
 {
-	struct line *l = h->priv;
+	struct help_line *l = h->priv;
 
 	line_feed(h, &l[h->dir], line_write);
 }

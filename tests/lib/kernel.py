@@ -148,6 +148,7 @@ class Run:
 
     def __init__(self):
         self.table = self.events = self.times = self.stops = ()
+        self.expects = None	# (lines of -L, of -E), with helpers
         self.classes = self.stats = None
 
 
@@ -289,6 +290,8 @@ class Kernel:
         out = Run()
         ears = [Listener(self.router, "-o", "extended")]
         try:
+            if self.helpers:
+                ears.append(Listener(self.router, "expect"))
             if when:
                 ears.append(Listener(self.router, "-e", "DESTROY", "-o",
                                      "xml,ktimestamp"))
@@ -296,6 +299,9 @@ class Kernel:
             count = self.counters()
             out.table = self.run("conntrack", "-L", "-o",
                                  "extended").splitlines()
+            if self.helpers:
+                out.expects = self.run("conntrack", "-L",
+                                       "expect").splitlines()
             out.stats = self.statistics()
             lost = sum(e.drain() for e in ears)
         finally:
@@ -308,7 +314,9 @@ class Kernel:
                             (seen, len(packets)))
         out.events = ears[0].lines
         out.classes = count
-        out.stops = ears[1].lines if when else ()
+        out.stops = ears[-1].lines if when else ()
+        if self.helpers:
+            out.expects = (out.expects, ears[1].lines)
         return out
 
 

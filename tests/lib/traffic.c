@@ -9,6 +9,7 @@
 #include "shm/check.h"
 #include "shm/proc.h"
 #include "shm/read.h"
+#include "shm/update.h"
 #include "tests/lib/keys.h"
 
 /* `max` of the budget: portions of two connections */
@@ -121,6 +122,25 @@ static void update_ext(struct packet *p, uint32_t sh, uint32_t idx)
 		ext_write(x, p->r);
 }
 
+/* opens the window and writes: all, or what a pre-image without the whole
+ * detail line is enough for */
+static struct spot packet_write(struct packet *p, uint32_t sh, uint32_t idx,
+                                uint64_t r)
+{
+	struct spot s = spot_of(p->t, sh, idx);
+	bool whole = p->r >> 47 & 1;
+
+	if (whole)
+		op_update_begin(p->t, sh, idx);
+	else
+		update_open(p->t, &s, false);
+	entry_write(s.c, whole ? s.x : NULL, r, false);
+	if (s.x)
+		s.x->last_ns = r;
+	update_ext(p, sh, idx);
+	return s;
+}
+
 static bool packet_insert(struct packet *p, struct op_cursor cur)
 {
 	struct conn init;
@@ -149,11 +169,7 @@ static void packet_delete(struct packet *p, const struct conn_lookup *k,
 	struct op_event ev;
 
 	packet_event(p, p->r >> 45 & 3 ? EVENT_DESTROY : EVENT_PAD, &ev);
-	op_update_begin(p->t, k->shard, idx);
-	entry_write(table_conn(p->t, k->shard, idx),
-	            p->t->detail ? table_detail(p->t, k->shard, idx) : NULL,
-	            p->r * 3, false);
-	update_ext(p, k->shard, idx);
+	packet_write(p, k->shard, idx, p->r * 3);
 	op_delete_commit(p->t, k->shard, idx, slot, &ev, cur);
 	budget_give(p->t, 0);
 }
@@ -161,14 +177,14 @@ static void packet_delete(struct packet *p, const struct conn_lookup *k,
 static void packet_update(struct packet *p, uint32_t idx)
 {
 	struct op_event ev;
+	struct spot s;
 
 	packet_event(p, p->r >> 45 & 1 ? EVENT_UPDATE : EVENT_PAD, &ev);
-	op_update_begin(p->t, p->k->shard, idx);
-	entry_write(table_conn(p->t, p->k->shard, idx),
-	            p->t->detail ? table_detail(p->t, p->k->shard, idx) : NULL,
-	            p->r, false);
-	update_ext(p, p->k->shard, idx);
-	op_update_commit(p->t, p->k->shard, idx, &ev, packet_cursor(p));
+	s = packet_write(p, p->k->shard, idx, p->r);
+	if (ev.type)
+		op_update_commit(p->t, p->k->shard, idx, &ev, packet_cursor(p));
+	else
+		update_close(p->t, &s, packet_cursor(p));
 }
 
 static void packet_counters(struct packet *p, uint32_t counter)
@@ -228,6 +244,15 @@ static void packet_reopen(struct packet *p)
 	packet_new(p);
 }
 
+/* batches of counters: whole ones, such as end early, such as leave holes */
+static void traffic_window(struct table *t, uint64_t n, uint64_t r)
+{
+	if (n % 16 == 1)
+		counters_open(t, n + (r >> 24 & 1) * 6);
+	else if (n % 16 == 13)
+		counters_close(t);
+}
+
 void traffic_packet(const struct traffic *tr, struct table *t, uint64_t n,
                     void (*after)(void *), void *arg)
 {
@@ -243,6 +268,7 @@ void traffic_packet(const struct traffic *tr, struct table *t, uint64_t n,
 	many = tr->alternate ? 1 : (n / 64) & 1 ? 11 : 3;
 	act = (uint32_t)(p.r >> 58) % 16;
 	p.k = &tr->key[i];
+	traffic_window(t, n, p.r);
 	shard_lock(t, p.k->shard);
 	idx = conn_find(t, p.k, NULL, NULL);
 	if (!idx) {
@@ -349,6 +375,21 @@ static uint64_t cell_hash(const struct event_ring *g, uint64_t at)
 	return bytes_hash(2, &g->cell[at & g->mask], sizeof(*g->cell));
 }
 
+/* with what is counted and not yet added up */
+static uint64_t counters_hash(const struct ring_header *h)
+{
+	uint64_t sum[STATS_SLOTS], pkt;
+	uint32_t i, c;
+
+	memcpy(sum, h->counter, sizeof(sum));
+	for (i = 0; h->count_last && i < NCOUNT; i++) {
+		pkt = h->count_last - i;
+		for (c = 0; pkt <= h->cursor[0] && c < CTR_COUNT; c++)
+			sum[c] += h->count[i] >> c & 1;
+	}
+	return bytes_hash(3, sum, sizeof(sum));
+}
+
 static struct snap snap_take(const struct traffic *tr, const struct table *t)
 {
 	const struct ring_header *h = t->ring[0].hdr;
@@ -360,7 +401,7 @@ static struct snap snap_take(const struct traffic *tr, const struct table *t)
 	s.ordinal = h->ordinal;
 	s.cursor[0] = h->cursor[0];
 	s.cursor[1] = h->cursor[1];
-	s.counters = bytes_hash(3, h->counter, sizeof(h->counter));
+	s.counters = counters_hash(h);
 	for (sh = 0; sh < IMAGE_SHARDS; sh++) {
 		s.ev[sh] = t->shard[sh].ev_seq;
 		s.count[sh] = t->shard[sh].count;

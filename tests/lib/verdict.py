@@ -78,6 +78,7 @@ class Ours:
         self.stats = stats
         self.classes = stats["packets"]
         self.stops = ()
+        self.expects = ((), ())	# lines of the list, of the events
         self.faults = []
 
 
@@ -90,7 +91,8 @@ def settings_of(settings):
 
 def replay(ctctl, capture, settings, workers, form):
     with tempfile.TemporaryDirectory(prefix="ctshardd-kernel.") as d:
-        path = {k: os.path.join(d, k) for k in ("table", "events", "stats")}
+        path = {k: os.path.join(d, k) for k in (
+            "table", "events", "stats", "expect", "expect-events")}
         cmd = [ctctl, "replay", "--workers", str(workers), "-o", form]
         for k, p in path.items():
             cmd += ["--" + k, p]
@@ -123,18 +125,23 @@ def ours(ctctl, capture, settings, stops=False):
     first = None
     faults = []
     for n in WORKERS:
-        table, events, stats = replay(ctctl, capture, settings, n,
-                                      "extended,timestamp")
+        table, events, stats, *expects = replay(ctctl, capture, settings, n,
+                                                "extended,timestamp")
         got = (sorted(table.splitlines()), sorted(events.splitlines()),
-               same_sums(json.loads(stats)))
+               same_sums(json.loads(stats)), sorted(expects[0].splitlines()),
+               expects[1].splitlines())
         if first is None:
             first = got
             out = Ours(table.splitlines(), [
                 line.partition("\t")[2] for line in events.splitlines()],
                 json.loads(stats))
+            out.expects = (got[3], [x.partition("\t")[2] for x in got[4]])
             faults += ["statistics: %s %s" % kv for kv in got[2].items()
                        if kv[0].startswith("rows.")]
-        for name, a, b in zip(("table", "events"), first, got):
+        for name, a, b in zip(("table", "events", "", "expectations",
+                               "events of expectations"), first, got):
+            if not name:
+                continue
             if a != b:
                 odd = sorted(set(a) ^ set(b))[:6]
                 faults.append("%s with 1 and with %d workers differ:\n  %s" % (
@@ -213,6 +220,27 @@ def compare_events(v, kernel, mine):
                   "\n         ".join(map(show, b))))
 
 
+def expects_of(lines):
+    """[(all but the remaining seconds, these)] of lines on expectations."""
+    out = []
+    for line in lines:
+        m = re.match(r"((?:\[\w+\] )?)(\d+) (.*)", " ".join(line.split()))
+        if m:
+            out.append((m.group(1) + m.group(3), int(m.group(2))))
+    return out
+
+
+def compare_expects(v, kernel, mine):
+    """The list in any order, the events in theirs."""
+    for what, order in ((0, sorted), (1, list)):
+        a, b = (order(expects_of(x[what])) for x in (kernel, mine))
+        for i in range(max(len(a), len(b))):
+            x, y = (z[i] if i < len(z) else ("nothing", 0) for z in (a, b))
+            v.one("expect", x[0] == y[0] and abs(x[1] - y[1]) <= SLACK, None,
+                  lambda x=x, y=y: "expectation\n  kernel %s %d\n"
+                  "  ours   %s %d" % (x + y))
+
+
 def compare_sums(v, kernel, mine):
     for name, n in kernel.classes.items():
         v.one("classes", n == mine.classes[name], None,
@@ -272,6 +300,8 @@ def compare(kernel, mine):
     compare_tables(v, kernel.table, mine.table)
     compare_events(v, kernel.events, mine.events)
     compare_sums(v, kernel, mine)
+    if kernel.expects:
+        compare_expects(v, kernel.expects, mine.expects)
     if kernel.stops:
         compare_stops(v, kernel.stops, mine.stops)
     v.count["workers"] += 1

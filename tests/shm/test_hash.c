@@ -1,4 +1,4 @@
-/* test_hash.c - SipHash-1-3 against another implementation, key hashing */
+/* test_hash.c - the keyed hash against its definition, and its spread */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,37 +10,29 @@
 #include "shm/hash.h"
 #include "tests/lib/keys.h"
 
-/* Bytes 0, 1, 2, ... under the keys 00..0f and 0; the latter are what CPython
- * 3.11 says with PYTHONHASHSEED=0, hash(bytes(range(n))). */
+/* What arbitrary-precision integers say (Python: the formula of hash.h). */
 static void test_vectors(void **state)
 {
-	static const uint64_t keys[2][2] = {
-		{0x0706050403020100ull, 0x0f0e0d0c0b0a0908ull}, {0, 0}};
-	static const uint64_t want[2][6] = {
-		{0xabac0158050fc4dcull, 0x369095118d299a8eull,
-	         0xcc4fdd1a7d908b66ull, 0, 0, 0xc1d2363299e41531ull},
-		{0xd1fba762150c532cull, 0xead411e67ebe2eeaull,
-	         0x8972188433a5c5b7ull, 0, 0, 0x95bc321ab41d8206ull}};
-	static const unsigned int words[] = {0, 1, 2, 5};
-	uint64_t w[5];
-	uint8_t *b = (uint8_t *)w;
-	size_t i;
+	static const struct addr6 a6 = {{{0xb80d0120, 0x0100000000000000ull},
+	                                 {0xfe80, 0x7766554433221100ull}}};
+	uint64_t key[HASH_KEYS], i;
 
 	(void)state;
-	for (i = 0; i < sizeof(w); i++)
-		b[i] = (uint8_t)i;
-	for (i = 0; i < ARRAY_SIZE(words); i++) {
-		assert_true(hash_words(keys[0], w, words[i]) ==
-		            want[0][words[i]]);
-		assert_true(hash_words(keys[1], w, words[i]) ==
-		            want[1][words[i]]);
-	}
+	for (i = 0; i < HASH_KEYS; i++)
+		key[i] = 0x0706050403020100ull + i * 0x0808080808080808ull;
+	assert_true(hash_words4(key, 0x0102030405060708ull,
+	                        0x1112131415161718ull) ==
+	            0xc696d486a71086d8ull);
+	assert_true(hash_words4(key, ~0ull, ~0ull) == 0x3daa64b20f091fd1ull);
+	assert_true(hash_words4(key, 0, 0) == 0x3e2c05c9d154fc66ull);
+	assert_true(hash_words6(key, 0x1112131415161718ull, &a6) ==
+	            0xeb8776fbacdca2f2ull);
 }
 
 /* every byte of the key counts, and for IPv6 every byte of the addresses */
 static void test_every_bit(void **state)
 {
-	static const uint64_t key[2] = {1, 2};
+	static const uint64_t key[HASH_KEYS] = {1, 2, 3, 4, 5, 6, 7, 8};
 	struct addr6 a6, a;
 	struct conn_key k, c;
 	unsigned int i, v6;
@@ -74,7 +66,7 @@ static void test_every_bit(void **state)
 
 static void test_keyed(void **state)
 {
-	static const uint64_t k1[2] = {1, 2}, k2[2] = {1, 3};
+	static const uint64_t k1[HASH_KEYS] = {1, 2}, k2[HASH_KEYS] = {1, 3};
 	static const uint32_t f1[4] = {1, 2, 3, 4}, f2[4] = {1, 2, 3, 5};
 	const uint64_t a[2] = {5, 6}, b[2] = {6, 5};
 	struct conn_key k;
@@ -110,6 +102,67 @@ static void test_even(void **state)
 	table_drop(t);
 }
 
+/* keys in rows, as scans and floods come: how pattern `p` makes key `i` */
+static void scan_key(struct conn_key *k, struct addr6 *a, unsigned int p,
+                     uint32_t i)
+{
+	memset(k, 0, sizeof(*k));
+	memset(a, 0, sizeof(*a));
+	k->l4proto = 6;
+	k->addr[0] = 0x0100000a;
+	k->addr[1] = 0x0200a8c0;
+	switch (p) {
+	case 0: /* hosts of a network */
+		k->addr[1] += __builtin_bswap32(i);
+		break;
+	case 1: /* ports */
+		k->port[0] = (uint16_t)i;
+		k->port[1] = (uint16_t)(i >> 16);
+		break;
+	case 2: /* both at once */
+		k->addr[0] += i << 24;
+		k->addr[1] ^= i << 16;
+		k->port[1] = (uint16_t)(i >> 8);
+		break;
+	case 3: /* the top bits alone */
+		k->addr[1] = i << 17;
+		k->zone = (uint16_t)(i & 3) << 14;
+		break;
+	default: /* IPv6: hosts, networks, or both */
+		k->flags = KEY_V6;
+		a->a[0][0] = p == 5 ? (uint64_t)i << 40 : 0xb80d0120;
+		a->a[1][1] = p == 5 ? 1 : (uint64_t)i << (p == 4 ? 32 : 0);
+		a->a[1][0] = p == 6 ? i : 0;
+	}
+}
+
+static void test_scans(void **state)
+{
+	enum { BUCKETS = 4096, LOAD = 8, TRIES = 40, PATTERNS = 7 };
+	struct table t = {.nbucket = BUCKETS};
+	uint64_t seed = 7, key[HASH_KEYS];
+	static uint32_t n[BUCKETS];
+	unsigned int p, try, i;
+	struct conn_key k;
+	struct addr6 a;
+
+	(void)state;
+	for (try = 0; try < TRIES; try++) {
+		for (i = 0; i < HASH_KEYS; i++)
+			key[i] = seed = noise(seed);
+		for (p = 0; p < PATTERNS; p++) {
+			memset(n, 0, sizeof(n));
+			for (i = 0; i < BUCKETS * LOAD; i++) {
+				scan_key(&k, &a, p, i);
+				n[hash_bucket(&t, hash_key(key, &k, &a))]++;
+			}
+			/* by chance more would be in one run of a thousand */
+			for (i = 0; i < BUCKETS; i++)
+				assert_in_range(n[i], 0, 30);
+		}
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -117,6 +170,7 @@ int main(void)
 		cmocka_unit_test(test_every_bit),
 		cmocka_unit_test(test_keyed),
 		cmocka_unit_test(test_even),
+		cmocka_unit_test(test_scans),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -380,11 +380,12 @@ static void test_two(void **state)
 static struct source *open_fan(const uint32_t *key, unsigned int n)
 {
 	const char *const ifaces[] = {"a0"};
-	struct source_live opt = {.ifaces = ifaces,
-	                          .nifaces = 1,
-	                          .filter = "udp",
-	                          .ring = 4 << 20,
-	                          .fanout = {key, n, 4711}};
+	struct source_live opt = {
+		.ifaces = ifaces,
+		.nifaces = 1,
+		.filter = "udp",
+		.ring = 4 << 20,
+		.fanout = {.key = key, .nworkers = n, .group = 4711}};
 	struct source *s = source_open_live(&opt, err);
 
 	if (!s)

@@ -220,6 +220,90 @@ static void test_pass(void **state)
 	bed_close(&bed);
 }
 
+static const struct decap vxlan = {.on = 1u << DECAP_VXLAN,
+                                   .depth = 4,
+                                   .nports = 1,
+                                   .port = {{4789, DECAP_VXLAN}}};
+
+/* Bytes off..end of an IPv4 packet with VXLAN, in which an IPv4 packet with
+ * 1000 bytes of payload is, or a fragment of one. */
+static void carrier_fragment(uint32_t id, uint32_t off, uint32_t end,
+                             uint16_t inner_frag)
+{
+	static uint8_t whole[2048];
+	uint32_t len;
+	uint8_t *ip;
+
+	packet_begin(&B);
+	packet_ip4(&B, "192.0.2.1", "192.0.2.2");
+	packet_udp(&B, 50000, 4789);
+	packet_data(&B, "\x08\0\0\0\0\0\x09\0", 8);
+	packet_eth(&B);
+	ip = packet_ip4(&B, "10.0.0.1", "10.0.1.1");
+	packet_udp(&B, 4000, 53);
+	packet_fill(&B, 'x', 1000);
+	packet_end(&B);
+	put16(ip + 6, inner_frag);
+	len = B.len - 20;
+	memcpy(whole, B.buf + 20, len);
+	if (end > len)
+		end = len;
+	packet_begin(&B);
+	packet_eth(&B);
+	ip = packet_ip4(&B, "192.0.2.1", "192.0.2.2");
+	packet_other(&B, 17, whole + off, end - off);
+	packet_end(&B);
+	put16(ip + 4, (uint16_t)id);
+	put16(ip + 6, (uint16_t)((end < len ? 0x2000 : 0) | off / 8));
+}
+
+/* A tunnel's packet that came in pieces is stepped into, and has the zone of
+ * what is inside; fragments inside meet each other; a fragment inside a
+ * datagram that was in fragments is counted. */
+static void test_tunnel(void **state)
+{
+	struct conn_walk walk = {0, 0};
+	struct conn_view v;
+	struct bed bed;
+
+	(void)state;
+	bed_open(&bed, 0, 1);
+	bed.pipe->decap = &vxlan;
+	bed.pol.zone_from = ZONE_FROM_VNI;
+	assert_int_equal(rcud_publish(bed.t, &bed.pol), 0);
+	carrier_fragment(1, 0, 600, 0);
+	bed_send(&bed, 1, 0);
+	assert_int_equal(counter(&bed, CTR_NEW), 0);
+	carrier_fragment(1, 600, UINT32_MAX, 0);
+	bed_send(&bed, 2, 0);
+	assert_int_equal(counter(&bed, CTR_FRAG_REASSEMBLED), 1);
+	assert_int_equal(counter(&bed, CTR_NEW), 1);
+	assert_true(conn_walk(bed.t, &walk, &v));
+	assert_int_equal(v.conn.bytes[0], 1028);
+	assert_int_equal(v.conn.key.zone, 9);
+	/* in one piece outside, two inside: only the first has the ports */
+	carrier_fragment(2, 0, UINT32_MAX, 0x2000);
+	bed_send(&bed, 3, 0);
+	assert_int_equal(counter(&bed, CTR_FRAG_RECEIVED), 3);
+	assert_int_equal(counter(&bed, CTR_FRAG_REASSEMBLED), 1);
+	carrier_fragment(3, 0, UINT32_MAX, 1008 / 8);
+	bed_send(&bed, 4, 0);
+	assert_int_equal(counter(&bed, CTR_FRAG_REASSEMBLED), 2);
+	assert_int_equal(counter(&bed, CTR_NEW), 1);
+	walk = (struct conn_walk){0, 0};
+	assert_true(conn_walk(bed.t, &walk, &v));
+	assert_int_equal(v.conn.bytes[0], 1028 + 2036);
+	/* in pieces both */
+	carrier_fragment(4, 0, 600, 0x2000);
+	bed_send(&bed, 5, 0);
+	carrier_fragment(4, 600, UINT32_MAX, 0x2000);
+	bed_send(&bed, 6, 0);
+	assert_int_equal(counter(&bed, CTR_FRAG_REASSEMBLED), 3);
+	assert_int_equal(counter(&bed, CTR_COUNT + PKT_TUNNEL_FRAGMENT), 1);
+	assert_int_equal(counter(&bed, CTR_FRAMES), 6);
+	bed_close(&bed);
+}
+
 static uint32_t rnd(void)
 {
 	static uint32_t seed = 5;
@@ -282,7 +366,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_datagram), cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_no_store), cmocka_unit_test(test_pass),
-		cmocka_unit_test(test_workers),
+		cmocka_unit_test(test_tunnel),   cmocka_unit_test(test_workers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

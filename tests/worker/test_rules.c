@@ -354,6 +354,40 @@ static void test_zone_both(void **state)
 	assert_int_equal(counter(bed, CTR_ESTABLISHED_REPLY), 2);
 }
 
+/* A tunnel's number is of 24 bits; the mapped one is asked first. */
+static void test_zone_numbers(void **state)
+{
+	static const struct {
+		uint8_t from;
+		uint16_t vlan, qinq;
+		uint32_t vni;
+		uint16_t zone;
+	} row[] = {
+		{ZONE_FROM_VLAN, 1, 2, 3, 1},
+		{ZONE_FROM_QINQ, 1, 2, 3, 2},
+		{ZONE_FROM_VNI, 1, 2, 3, 3},
+		{ZONE_FROM_VNI, 1, 2, 0, 0},
+		{ZONE_FROM_VNI, 0, 0, 0x10006, 7},
+		{ZONE_FROM_VNI, 0, 0, 70000, 8},
+		{ZONE_FROM_IFACE, 1, 2, 3, 5},
+	};
+	struct bed *bed = *state;
+
+	bed->pol.nzone_map = 1;
+	bed->pol.zone_map[0] = (struct policy_zone_map){70000, 70000, 8};
+	for (unsigned int i = 0; i < ARRAY_SIZE(row); i++) {
+		struct pkt p = {.vlan = row[i].vlan,
+		                .qinq = row[i].qinq,
+		                .vni = row[i].vni,
+		                .iface = 4,
+		                .zone = 9};
+
+		bed->pol.zone_from = row[i].from;
+		rules_zone_from(&bed->pol, &p);
+		assert_int_equal(p.zone, row[i].zone);
+	}
+}
+
 static void test_zone_from(void **state)
 {
 	struct bed *bed = *state;
@@ -376,13 +410,32 @@ static void test_zone_from(void **state)
 	bed->iface = 4;
 	bed_udp(bed, false);
 	assert_int_equal(count(bed), 3);
+	/* numbers that have one zone; the first that fits */
+	bed->pol.zone_from = ZONE_FROM_VLAN;
+	bed->pol.nzone_map = 2;
+	bed->pol.zone_map[0] = (struct policy_zone_map){100, 200, 12};
+	bed->pol.zone_map[1] = (struct policy_zone_map){150, 4095, 7};
+	bed_policy(bed);
+	bed->vlan = 100;
+	bed_udp(bed, false);
+	bed->vlan = 200;
+	bed_udp(bed, true);
+	assert_int_equal(count(bed), 3);
+	assert_int_equal(counter(bed, CTR_ESTABLISHED_REPLY), 2);
+	bed->vlan = 201;
+	bed_udp(bed, true);
+	assert_int_equal(count(bed), 4);
+	bed->vlan = 99;
+	bed_udp(bed, true);
+	assert_int_equal(count(bed), 5);
+	bed->pol.nzone_map = 0;
 	/* a rule wins over it */
 	zone(bed, 2, 0);
 	bed_policy(bed);
 	bed->vlan = 0;
 	bed_udp(bed, true);
-	assert_int_equal(count(bed), 3);
-	assert_int_equal(counter(bed, CTR_ESTABLISHED_REPLY), 2);
+	assert_int_equal(count(bed), 5);
+	assert_int_equal(counter(bed, CTR_ESTABLISHED_REPLY), 3);
 }
 
 /* F048: zone-orig = 12 on one direction; the answer comes in zone 0 */
@@ -586,11 +639,13 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, bed_open, bed_close)
 	const struct CMUnitTest tests[] = {
-		T(test_mark_labels),   T(test_asks),       T(test_ports),
-		T(test_notrack_first), T(test_zone_both),  T(test_zone_from),
-		T(test_zone_orig),     T(test_zone_reply), T(test_zone_expired),
-		T(test_zone_error),    T(test_timeout),    T(test_timestamp),
-		T(test_zones_bounded),
+		T(test_mark_labels),   T(test_asks),
+		T(test_ports),         T(test_notrack_first),
+		T(test_zone_both),     T(test_zone_from),
+		T(test_zone_orig),     T(test_zone_reply),
+		T(test_zone_expired),  T(test_zone_error),
+		T(test_timeout),       T(test_timestamp),
+		T(test_zones_bounded), T(test_zone_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

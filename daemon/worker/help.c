@@ -1,0 +1,512 @@
+/* help.c - see help.h. */
+#include "daemon/worker/help.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/tracker/key.h"
+#include "shm/clock.h"
+#include "shm/hash.h"
+
+/* turns of a busy wait for the other workers before it naps */
+#define ORDER_SPINS 1000u
+
+/* what a callback needs; help_ctx.arg */
+struct help {
+	struct help_ctx h;
+	struct way *w;
+	struct conn *c;
+	struct conn_ext *x;
+	uint64_t id;
+	uint8_t place;
+};
+
+static struct expect_by way_by(const struct way *w)
+{
+	return (struct expect_by){.pkt = w->cur.pkt,
+	                          .src = w->cur.src,
+	                          .now = w->now,
+	                          .ts_ns = w->l->pkt->ts_ns,
+	                          .max = w->p->pol->expect_max,
+	                          .tell = w->p->pol->events != 0,
+	                          .act = w->acts};
+}
+
+/* after an action: its number is used up, and somebody may want to hear */
+static void way_acted(struct way *w, const struct expect_by *by)
+{
+	w->acts = by->act;
+	w->p->told = true;
+}
+
+/* ---- the expected ---- */
+
+static void tuple_of(const struct lane *l, struct expect_tuple *tp)
+{
+	const struct conn_lookup *k = &l->look;
+
+	memset(tp, 0, sizeof(*tp));
+	tp->v6 = k->key.flags & KEY_V6;
+	memcpy(tp->src, &l->pkt->src, tp->v6 ? 16 : 4);
+	memcpy(tp->dst, &l->pkt->dst, tp->v6 ? 16 : 4);
+	tp->sport = k->key.port[k->sender];
+	tp->dport = k->key.port[!k->sender];
+	tp->zone = k->key.zone;
+	tp->l4proto = k->key.l4proto;
+}
+
+uint32_t help_expected(struct way *w, struct conn *c, struct conn_ext *x)
+{
+	struct table *t = w->p->t;
+	struct expect_by by = way_by(w);
+	struct expect_tuple tp;
+	struct conn_view v;
+	struct expect e;
+	uint32_t idx;
+
+	if (w->l->trk->request)
+		return 0;
+	tuple_of(w->l, &tp);
+	expect_lock(t);
+	idx = expect_find(t, &tp, &by, &e);
+	if (!idx) {
+		expect_unlock(t);
+		return 0;
+	}
+	expect_claim(t, idx, &by, w->l->look.shard);
+	memset(x, 0, sizeof(*x));
+	x->master = e.master;
+	x->helper = e.info.assign;
+	c->status |= CONN_EXPECTED;
+	if (conn_read(t, conn_id_shard(e.master), conn_id_idx(e.master), &v) >
+	    0)
+		c->mark = v.conn.mark;
+	counters_add(&w->cs, CTR_EXPECT_NEW, 1);
+	return idx;
+}
+
+void help_used(struct way *w, uint32_t idx, enum help_fate fate)
+{
+	struct table *t = w->p->t;
+	struct expect_by by = way_by(w);
+
+	if (fate == HELP_USED)
+		expect_use(t, idx, &by);
+	else
+		expect_release(t, idx);
+	expect_unlock(t);
+	w->p->told = true;
+}
+
+/* ---- bytes kept between segments (mirror mode) ---- */
+
+#define KEPT 64u
+
+struct kept {
+	uint64_t id;
+	uint64_t used;
+	uint32_t len, next_seq;
+	uint8_t dir;
+	uint8_t data[HELP_KEEP];
+};
+
+struct help_store {
+	uint64_t clock;
+	struct kept kept[KEPT];
+};
+
+void help_store_free(struct help_store *s)
+{
+	free(s);
+}
+
+static struct kept *kept_find(struct pipeline *p, uint64_t id, uint8_t dir)
+{
+	unsigned int i;
+
+	for (i = 0; p->store && i < KEPT; i++)
+		if (p->store->kept[i].id == id && p->store->kept[i].dir == dir)
+			return &p->store->kept[i];
+	return NULL;
+}
+
+/* a place for it: its own, a free one, or that of the longest unused */
+static struct kept *kept_place(struct pipeline *p, uint64_t id, uint8_t dir)
+{
+	struct kept *k = kept_find(p, id, dir);
+	unsigned int i;
+
+	if (k)
+		return k;
+	if (!p->store)
+		p->store = calloc(1, sizeof(*p->store));
+	if (!p->store)
+		return NULL;
+	k = &p->store->kept[0];
+	for (i = 1; i < KEPT; i++)
+		if (p->store->kept[i].used < k->used)
+			k = &p->store->kept[i];
+	return k;
+}
+
+static bool cb_keep(struct help_ctx *h, uint8_t dir, const void *data,
+                    uint32_t len, uint32_t next_seq)
+{
+	struct help *q = h->arg;
+	struct pipeline *p = q->w->p;
+	struct kept *k;
+
+	if (len > HELP_KEEP)
+		return false;
+	if (!len) {
+		k = kept_find(p, q->id, dir);
+		if (k)
+			memset(k, 0, offsetof(struct kept, data));
+		return true;
+	}
+	k = kept_place(p, q->id, dir);
+	if (!k)
+		return false;
+	k->id = q->id;
+	k->dir = dir;
+	k->len = len;
+	k->next_seq = next_seq;
+	k->used = ++p->store->clock;
+	/* may be part of what was kept */
+	memmove(k->data, data, len);
+	return true;
+}
+
+static const uint8_t *cb_kept(struct help_ctx *h, uint8_t dir, uint32_t *len,
+                              uint32_t *next_seq)
+{
+	struct help *q = h->arg;
+	struct kept *k = kept_find(q->w->p, q->id, dir);
+
+	if (!k)
+		return NULL;
+	k->used = ++q->w->p->store->clock;
+	*len = k->len;
+	*next_seq = k->next_seq;
+	return k->data;
+}
+
+/* ---- what a helper asks for ---- */
+
+static void addr_words(bool v6, const union pkt_addr *a, uint64_t to[2])
+{
+	to[0] = to[1] = 0;
+	memcpy(to, a, v6 ? 16 : 4);
+}
+
+/* bits of a mask that is a prefix */
+static uint8_t mask_len(bool v6, const union pkt_addr *m)
+{
+	const uint8_t *b = (const uint8_t *)m;
+	unsigned int n = 0, bits = v6 ? 128 : 32;
+
+	while (n < bits && b[n / 8] >> (7 - n % 8) & 1)
+		n++;
+	return (uint8_t)n;
+}
+
+/* what all expectations of this connection have in common */
+static void expect_begin(const struct help *q, struct expect *e)
+{
+	const struct help_ctx *h = &q->h;
+
+	memset(e, 0, sizeof(*e));
+	e->v6 = h->l3proto == 6;
+	e->master = q->id;
+	e->zone = q->c->key.zone;
+	addr_words(e->v6, &h->addr[0], e->info.master[0]);
+	addr_words(e->v6, &h->addr[1], e->info.master[1]);
+	e->info.master_port[0] = h->port[0];
+	e->info.master_port[1] = h->port[1];
+	e->info.master_proto = q->c->key.l4proto;
+	e->info.helper = (uint8_t)(q->place + 1);
+}
+
+static int cb_expect(struct help_ctx *h, const struct expect_spec *s)
+{
+	struct help *q = h->arg;
+	const struct helper *hp = helper_at(q->place);
+	struct expect_by by = way_by(q->w);
+	struct expect e;
+	int r;
+
+	if (s->class >= hp->nclasses)
+		return -ENOSPC;
+	expect_begin(q, &e);
+	addr_words(e.v6, &s->dst, e.dst);
+	e.dport = s->dport;
+	e.l4proto = s->l4proto;
+	e.info.class = s->class;
+	e.info.flags = s->flags & EXPECT_SHOWN;
+	if (!s->any_src) {
+		addr_words(e.v6, &s->src, e.info.src);
+		e.info.src_len = mask_len(e.v6, &s->src_mask);
+	}
+	if (!s->any_sport) {
+		e.info.sport = s->sport;
+		e.info.flags |= EXPECT_SPORT;
+	}
+	if (s->assign)
+		e.info.assign = helper_find(s->assign);
+	e.deadline = tick_after_s(q->w->now,
+	                          s->seconds ? s->seconds
+	                                     : hp->classes[s->class].seconds);
+	r = expect_add(q->w->p->t, &e, hp->classes[s->class].max, &by);
+	way_acted(q->w, &by);
+	return r;
+}
+
+static void pick_of(const struct help *q, const struct expect_match *m,
+                    uint64_t dst[2], struct expect_pick *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->master = q->id;
+	p->any_class = m->any_class;
+	p->class = m->class;
+	p->l4proto = m->l4proto;
+	if (m->dst) {
+		addr_words(q->h.l3proto == 6, m->dst, dst);
+		p->dst = dst;
+		p->dport = m->dport;
+	}
+	p->keyed = m->keyed;
+	p->sport = m->sport;
+}
+
+static unsigned int cb_unexpect(struct help_ctx *h,
+                                const struct expect_match *m)
+{
+	struct help *q = h->arg;
+	struct expect_by by = way_by(q->w);
+	struct expect_pick p;
+	uint64_t dst[2];
+	unsigned int n;
+
+	pick_of(q, m, dst, &p);
+	n = expect_remove(q->w->p->t, &p, &by);
+	way_acted(q->w, &by);
+	return n;
+}
+
+static unsigned int cb_revise(struct help_ctx *h, const struct expect_match *m,
+                              bool activate, uint32_t seconds)
+{
+	struct help *q = h->arg;
+	struct expect_by by = way_by(q->w);
+	struct expect_pick p;
+	uint64_t dst[2];
+	unsigned int n;
+
+	pick_of(q, m, dst, &p);
+	n = expect_revise(q->w->p->t, &p, activate, seconds != 0,
+	                  tick_after_s(q->w->now, seconds), &by);
+	way_acted(q->w, &by);
+	return n;
+}
+
+static void cb_refresh(struct help_ctx *h, uint32_t seconds)
+{
+	struct help *q = h->arg;
+
+	if (!(q->c->status & CONN_FIXED_TIMEOUT))
+		q->c->deadline = tick_after_s(q->w->now, seconds);
+}
+
+static int cb_key_add(struct help_ctx *h, uint8_t dir, uint16_t key,
+                      uint16_t peer_key)
+{
+	struct help *q = h->arg;
+	struct table *t = q->w->p->t;
+	struct expect_by by = way_by(q->w);
+	struct trk_tuple tp = {.src = peer_key, .dst = key};
+	struct conn_lookup gre;
+	struct expect e;
+	int r;
+
+	if (h->l3proto != 4)
+		return -EAFNOSUPPORT;
+	expect_begin(q, &e);
+	addr_words(false, &h->addr[dir], e.info.src);
+	addr_words(false, &h->addr[!dir], e.dst);
+	e.l4proto = IPPROTO_GRE;
+	e.dport = key;
+	e.info.sport = peer_key;
+	e.deadline = q->w->now;
+	key_of_tuple(t, false, &h->addr[dir], &h->addr[!dir], &tp, IPPROTO_GRE,
+	             e.zone, &gre);
+	r = expect_key_add(t, &e, &gre, &by);
+	way_acted(q->w, &by);
+	return r;
+}
+
+static void cb_key_flush(struct help_ctx *h)
+{
+	struct help *q = h->arg;
+	struct expect_by by = way_by(q->w);
+
+	if (expect_some(q->w->p->t))
+		q->w->p->t->keys_gone = true;
+	expect_key_flush(q->w->p->t, q->id, &by);
+	way_acted(q->w, &by);
+}
+
+/* The keys know their connection: they take it along when they are swept, which
+ * is as soon as this packet is done. */
+static bool cb_kill(struct help_ctx *h, const struct expect_spec *tuple)
+{
+	struct help *q = h->arg;
+	struct table *t = q->w->p->t;
+	struct trk_tuple tp = {.src = tuple->sport, .dst = tuple->dport};
+	struct conn_lookup gre;
+	struct conn_view v;
+	bool there;
+
+	key_of_tuple(t, false, &tuple->src, &tuple->dst, &tp, tuple->l4proto,
+	             q->c->key.zone, &gre);
+	there = conn_lookup(t, &gre, &v) > 0;
+	cb_key_flush(h);
+	return there;
+}
+
+static void cb_count(struct help_ctx *h, enum help_counter c)
+{
+	struct help *q = h->arg;
+
+	counters_add(&q->w->cs, STATS_HELP(q->place, c), 1);
+}
+
+/* ---- the call ---- */
+
+/* where the payload begins within layer 4; false: there is none to speak of */
+static bool payload(const struct pkt *p, struct help_ctx *h)
+{
+	const uint8_t *b;
+
+	h->data = 8;
+	if (p->l4proto == IPPROTO_TCP) {
+		b = pkt_l4(p, 0, 20);
+		if (!b)
+			return false;
+		h->data = (uint32_t)(b[12] >> 4) * 4;
+		h->seq = get32(b + 4);
+	}
+	if (h->data > p->l4len)
+		return false;
+	h->len = p->l4len - h->data;
+	return true;
+}
+
+static void help_tuple(struct help *q, const struct conn_lookup *k)
+{
+	const struct conn_key *key = &q->c->key;
+	unsigned int o = q->c->status & CONN_ORIG1 ? 1 : 0, d;
+
+	for (d = 0; d < 2; d++) {
+		unsigned int e = d ? !o : o;
+
+		if (key->flags & KEY_V6)
+			memcpy(&q->h.addr[d], k->addr6.a[e], 16);
+		else
+			q->h.addr[d].w[0] = key->addr[e];
+		q->h.port[d] = key->port[e];
+	}
+}
+
+void help_run(struct way *w, struct conn *c, struct conn_ext *x, uint64_t id)
+{
+	const struct helper *hp = helper_at(x->helper - 1u);
+	struct help q = {.w = w, .c = c, .x = x, .id = id};
+
+	if (!hp || !payload(w->l->pkt, &q.h) || (!q.h.len && !hp->empty))
+		return;
+	q.place = (uint8_t)(x->helper - 1);
+	q.h.pkt = w->l->pkt;
+	q.h.dir = w->dir;
+	q.h.info = w->info;
+	q.h.l3proto = w->l->pkt->l3proto;
+	q.h.mirror = w->p->mirror;
+	q.h.expected = c->status & CONN_EXPECTED;
+	q.h.now = w->now;
+	q.h.priv = x->priv;
+	q.h.option = w->p->pol->helper_option[q.place];
+	q.h.arg = &q;
+	q.h.expect = cb_expect;
+	q.h.unexpect = cb_unexpect;
+	q.h.revise = cb_revise;
+	q.h.refresh = cb_refresh;
+	q.h.key_add = cb_key_add;
+	q.h.key_flush = cb_key_flush;
+	q.h.kill = cb_kill;
+	q.h.keep = cb_keep;
+	q.h.kept = cb_kept;
+	q.h.count = cb_count;
+	help_tuple(&q, &w->l->look);
+	hp->help(&q.h);
+}
+
+/* ---- keys of GRE ---- */
+
+void help_gre(struct way *w)
+{
+	struct conn_lookup *k = &w->l->look;
+	struct expect_tuple tp;
+	struct trk_tuple key;
+
+	tuple_of(w->l, &tp);
+	if (!tp.dport || !expect_key_find(w->p->t, &tp, &key.src))
+		return;
+	key.dst = tp.dport;
+	key_of_tuple(w->p->t, tp.v6, &w->l->pkt->src, &w->l->pkt->dst, &key,
+	             IPPROTO_GRE, tp.zone, k);
+}
+
+void help_after(struct pipeline *p, uint64_t now_ns)
+{
+	if (likely(!p->t->keys_gone))
+		return;
+	p->t->keys_gone = false;
+	expect_sweep(p->t, now_ns, p->pol->max, p->pol->events != 0);
+	p->told = true;
+}
+
+/* ---- order between the workers of a capture ---- */
+
+void help_watch(struct pipeline *p, const struct lane *l)
+{
+	if (policy_port_hint(p->pol, l->look.key.port[0]) ||
+	    policy_port_hint(p->pol, l->look.key.port[1]))
+		p->helping = true;
+}
+
+void help_order(struct pipeline *p, uint64_t frame)
+{
+	const struct timespec nap = {0, 50000};
+	struct table *t = p->t;
+	uint32_t i, spins = 0;
+
+	if (!p->helping || !p->capture || p->nworker == 1)
+		return;
+	shm_store_release(&t->ring[t->me].hdr->done, frame - 1);
+	for (i = 0; i < p->nworker; i++) {
+		const struct ring_header *h = t->ring[i].hdr;
+
+		while (i != p->worker && h &&
+		       shm_load_acquire(&h->done) < frame - 1) {
+			shm_store(&table_proc(t, t->me)->beat,
+			          table_proc(t, t->me)->beat + 1);
+			if (++spins > ORDER_SPINS)
+				nanosleep(&nap, NULL);
+			else
+				sched_yield();
+		}
+	}
+}

@@ -1,0 +1,62 @@
+/*
+ * help.h - helpers and expectations on a packet's way (F180-F227).
+ *
+ * All that apply.c asks of helpers.  A packet that has to do with none pays
+ * for a look at one word (expect_some(), conn.ext) or one bit (port hint).
+ */
+#ifndef WORKER_HELP_H
+#define WORKER_HELP_H
+
+#include "daemon/helper/helper.h"
+#include "daemon/worker/way.h"
+
+struct help_store;
+
+/* A new connection: is it one that was announced?  Then `c` and `x` get what
+ * follows from it (F183), and the expectations stay locked until help_used().
+ * Returns the expectation, or 0. */
+uint32_t help_expected(struct way *w, struct conn *c, struct conn_ext *x);
+
+/* what became of the packet that was expected */
+enum help_fate {
+	HELP_USED,   /* a connection, or refused for what it is (F184) */
+	HELP_NO_ROOM /* no place for it: as if it had not come */
+};
+void help_used(struct way *w, uint32_t idx, enum help_fate fate);
+
+/* A new connection that nobody expected: the helper of its port, or 0. */
+static inline uint8_t help_of_port(const struct way *w)
+{
+	const struct conn_lookup *k = &w->l->look;
+	uint16_t port = k->key.port[!k->sender];
+
+	if (likely(!policy_port_hint(w->p->pol, port)))
+		return 0;
+	return helper_of_port(w->p->pol, k->key.l4proto, k->key.flags & KEY_V6,
+	                      port);
+}
+
+/* Shows the packet to the connection's helper, inside the connection's window;
+ * `id` is the connection's. */
+void help_run(struct way *w, struct conn *c, struct conn_ext *x, uint64_t id);
+
+/* GRE of PPTP: the source key that its control connection has announced, into
+ * the packet's key. */
+void help_gre(struct way *w);
+
+/* Behind a packet, or a sweep, without locks: what lost its master goes too. */
+void help_after(struct pipeline *p, uint64_t now_ns);
+
+/*
+ * From a capture each worker sees all frames and works off its own, so what
+ * one announces another meets.  From the first frame on that may have to do
+ * with a helper, whoever makes, finds or ends an expectation waits until all
+ * others are behind the frame before.  The worker with the lowest frame never
+ * waits.
+ */
+void help_watch(struct pipeline *p, const struct lane *l);
+void help_order(struct pipeline *p, uint64_t frame);
+
+void help_store_free(struct help_store *s);
+
+#endif

@@ -1,0 +1,848 @@
+/* expect.c - see expect.h. */
+#include "shm/expect.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "shm/clock.h"
+#include "shm/expire.h"
+#include "shm/hash.h"
+#include "shm/proc.h"
+
+/* actions of one packet that are told apart */
+#define ACTIONS 250u
+
+/*
+ * Fields of an entry that expectations use otherwise:
+ *	packets[0]  id of the master
+ *	packets[1]  the packet that made it: slot << 56 | source << 48 | cursor
+ *	bytes[0]    claim: cursor of the packet, 0 = nobody's
+ *	bytes[1]    claim: slot << 16 | shard << 8 | source
+ *	priv        when it was claimed, or its master ended (struct moment)
+ */
+static struct expect_info *info_at(const struct table *t, uint32_t idx)
+{
+	return (struct expect_info *)(void *)table_detail(t->expect, 0, idx);
+}
+
+static struct conn *entry_at(const struct table *t, uint32_t idx)
+{
+	return table_conn(t->expect, 0, idx);
+}
+
+void expect_lock(struct table *t)
+{
+	if (t->expect_depth++)
+		return;
+	t->expect->me = t->me;
+	t->expect->word = t->word;
+	t->expect->key = t->key;
+	shard_lock(t->expect, 0);
+}
+
+void expect_unlock(struct table *t)
+{
+	if (!--t->expect_depth)
+		shard_unlock(t->expect, 0);
+}
+
+/* ---- entries ---- */
+
+static void dst_lookup(const struct table *t, bool v6, const uint64_t dst[2],
+                       uint16_t dport, uint8_t l4proto, uint16_t zone,
+                       struct conn_lookup *k)
+{
+	memset(k, 0, sizeof(*k));
+	k->key.l4proto = l4proto;
+	k->key.zone = zone;
+	k->key.port[0] = dport;
+	if (v6) {
+		k->key.flags = KEY_V6;
+		memcpy(k->addr6.a[0], dst, sizeof(k->addr6.a[0]));
+		k->key.addr[0] = hash_fold(t->key.fold, dst);
+	} else {
+		memcpy(&k->key.addr[0], dst, sizeof(k->key.addr[0]));
+	}
+	k->hash = hash_key(t->key.hash, &k->key, &k->addr6);
+}
+
+static void expect_of(const struct expect_info *info, const struct conn *c,
+                      const struct addr6 *a6, struct expect *e)
+{
+	e->info = *info;
+	e->master = c->packets[0];
+	e->v6 = c->key.flags & KEY_V6;
+	e->dst[0] = e->dst[1] = 0;
+	if (e->v6)
+		memcpy(e->dst, a6->a[0], sizeof(e->dst));
+	else
+		memcpy(e->dst, &c->key.addr[0], sizeof(c->key.addr[0]));
+	e->dport = c->key.port[0];
+	e->zone = c->key.zone;
+	e->l4proto = c->key.l4proto;
+	e->deadline = c->deadline;
+}
+
+static void expect_at(const struct table *t, uint32_t idx, struct expect *e)
+{
+	const struct conn *c = entry_at(t, idx);
+
+	expect_of(info_at(t, idx), c, table_addr6(t->expect, 0, idx), e);
+	e->id = conn_id(c->gen, 0, idx);
+}
+
+static bool entry_live(const struct table *t, uint32_t idx)
+{
+	return entry_at(t, idx)->status & CONN_LIVE;
+}
+
+/* Is the master there, and not past its time?  No lock of its shard needed. */
+static bool master_lives(const struct table *t, uint64_t id, uint32_t now)
+{
+	uint32_t sh = conn_id_shard(id), idx = conn_id_idx(id);
+	struct conn_view v;
+
+	return sh < t->nshard && idx && idx < t->cap &&
+	       conn_read(t, sh, idx, &v) > 0 && v.conn.gen == conn_id_gen(id) &&
+	       !tick_expired(v.conn.deadline, now);
+}
+
+/* ---- walks: chains by destination, hints by master ---- */
+
+struct chain {
+	uint32_t li, i, hop, tag;
+};
+
+static struct chain chain_of(const struct table *t, const struct conn_lookup *k)
+{
+	return (struct chain){.li = hash_bucket(t->expect, k->hash),
+	                      .tag = hash_tag(k->hash)};
+}
+
+/* next entry with this key, 0 = end; `slot` may be NULL */
+static uint32_t chain_next(const struct table *t, const struct conn_lookup *k,
+                           struct chain *w, uint32_t *slot)
+{
+	const struct table *x = t->expect;
+
+	for (; w->hop < 64; w->hop++, w->i = 0) {
+		const struct line *l = table_line(x, 0, w->li);
+
+		while (w->i < LINE_SLOTS) {
+			uint32_t i = w->i++,
+				 word = shm_load_acquire(&l->slot[i]);
+			uint32_t idx = word & SLOT_IDX;
+
+			if ((word & SLOT_TAG) != w->tag || !idx ||
+			    idx >= x->cap ||
+			    !key_equal(&entry_at(t, idx)->key, &k->key) ||
+			    (k->key.flags & KEY_V6 &&
+			     memcmp(table_addr6(x, 0, idx), &k->addr6,
+			            sizeof(k->addr6)) != 0))
+				continue;
+			if (slot)
+				*slot = w->li << 4 | i;
+			return idx;
+		}
+		w->li = shm_load_acquire(&l->next);
+		if (!w->li || w->li >= x->nline)
+			return 0;
+	}
+	return 0;
+}
+
+/* next live entry of a master behind `idx`, 0 = end */
+static uint32_t master_next(const struct table *t, uint64_t master,
+                            uint32_t idx)
+{
+	const struct shard *q = t->expect->shard;
+
+	while (++idx < t->expect->cap) {
+		if (idx >= q->bump[0] && idx <= q->bump[1]) {
+			idx = q->bump[1];
+			continue;
+		}
+		if (t->expect_tag[idx] == (uint32_t)master &&
+		    entry_live(t, idx) &&
+		    entry_at(t, idx)->packets[0] == master)
+			return idx;
+	}
+	return 0;
+}
+
+/* ---- operations ---- */
+
+static struct op_cursor cursor_step(const struct table *t)
+{
+	struct op_cursor c = {t->ring[t->me].hdr->cursor[SOURCE_OPS] + 1,
+	                      SOURCE_OPS};
+
+	return c;
+}
+
+/* a packet, as the cursor of actions has it: numbers are by source */
+static uint64_t action_pkt(const struct expect_by *by)
+{
+	return by->pkt << 4 | (by->src & 0xf);
+}
+
+/* the cursor that an action's last operation moves */
+static struct op_cursor cursor_action(const struct expect_by *by)
+{
+	struct op_cursor c = {action_pkt(by) << 8 | by->act, SOURCE_EXPECT};
+
+	return c;
+}
+
+/* Has this action of this packet been done, before a kill? */
+static bool action_done(const struct table *t, struct expect_by *by)
+{
+	uint64_t at = t->ring[t->me].hdr->cursor[SOURCE_EXPECT];
+
+	if (by->act < ACTIONS)
+		by->act++;
+	return at >> 8 == action_pkt(by) && (at & 0xff) >= by->act;
+}
+
+/* an action that ends without an operation that could tell */
+static void action_close(struct table *t, const struct expect_by *by)
+{
+	op_cursor_set(t, cursor_action(by));
+}
+
+static void entry_end(struct table *t, uint32_t idx, uint64_t ts_ns,
+                      uint32_t now, bool tell, struct op_cursor cur)
+{
+	struct table *x = t->expect;
+	const struct conn *c = entry_at(t, idx);
+	int64_t left = tick_left(c->deadline, now);
+	struct op_event ev = {.ts_ns = ts_ns,
+	                      .left_ms = left > 0 ? (uint32_t)left : 0};
+	struct conn_lookup k;
+	struct counters cs = {0};
+	struct chain w;
+	uint32_t slot, at;
+
+	k.key = c->key;
+	k.addr6 = *table_addr6(x, 0, idx);
+	k.hash = hash_key(t->key.hash, &k.key, &k.addr6);
+	w = chain_of(t, &k);
+	do
+		at = chain_next(t, &k, &w, &slot);
+	while (at && at != idx);
+	if (!at)
+		return;
+	if (!(info_at(t, idx)->flags & EXPECT_KEYMAP)) {
+		counters_add(&cs, CTR_EXPECT_DELETE, 1);
+		if (tell)
+			ev.type = EVENT_EXP_DESTROY;
+	}
+	op_update_begin(x, 0, idx);
+	counters_prepare(t, &cs, cur.pkt, cur.src);
+	op_delete_commit(x, 0, idx, slot, &ev, cur);
+	counters_commit(t);
+}
+
+#define MAKER_PKT ((1ull << 48) - 1)
+
+static uint64_t maker_of(const struct table *t, const struct expect_by *by)
+{
+	return (uint64_t)t->me << 56 | (uint64_t)(by->src & 0xf) << 48 |
+	       (by->pkt & MAKER_PKT);
+}
+
+/* Is the packet done that made it?  One that was cut short runs again, and may
+ * be about to make the master, too. */
+static bool maker_done(const struct table *t, uint64_t maker)
+{
+	uint32_t slot = (uint32_t)(maker >> 56);
+	const struct ring_header *h = slot < NRING ? t->ring[slot].hdr : NULL;
+
+	return !h || (h->cursor[maker >> 48 & 0xf] & MAKER_PKT) >=
+	                     (maker & MAKER_PKT);
+}
+
+static int entry_make(struct table *t, const struct expect *e,
+                      const struct conn_lookup *k, const struct expect_by *by)
+{
+	struct table *x = t->expect;
+	struct op_event ev = {.ts_ns = by->ts_ns};
+	struct op_cursor cur = cursor_action(by);
+	struct conn_detail detail;
+	struct expect_info info = e->info;
+	struct counters cs = {0};
+	struct conn c = {0};
+	enum op_refusal why;
+	int64_t left = tick_left(e->deadline, by->now);
+	uint64_t id = op_insert_id(x, k);
+
+	if (!id)
+		return -ENOSPC;
+	info.serial = (uint32_t)x->shard->ev_seq + 1;
+	memcpy(&detail, &info, sizeof(detail));
+	c.deadline = e->deadline;
+	c.packets[0] = e->master;
+	c.packets[1] = maker_of(t, by);
+	if (!(info.flags & EXPECT_KEYMAP)) {
+		counters_add(&cs, CTR_EXPECT_CREATE, 1);
+		ev.left_ms = left > 0 ? (uint32_t)left : 0;
+		if (by->tell)
+			ev.type = EVENT_EXP_NEW;
+	}
+	shm_store(&t->expect_tag[conn_id_idx(id)], (uint32_t)e->master);
+	counters_prepare(t, &cs, cur.pkt, cur.src);
+	if (!op_insert(x, k, &c, &detail, NULL, &ev, cur, &why))
+		return -ENOSPC;
+	counters_commit(t);
+	return 0;
+}
+
+/* ---- at the packet that begins a connection ---- */
+
+static bool src_fits(const struct expect_info *info, const uint64_t src[2])
+{
+	const uint8_t *a = (const uint8_t *)info->src,
+		      *b = (const uint8_t *)src;
+	unsigned int n = info->src_len / 8, rest = info->src_len % 8;
+
+	return !memcmp(a, b, n) &&
+	       (!rest || !((a[n] ^ b[n]) & (0xff00 >> rest) & 0xff));
+}
+
+static bool claimed_by_other(const struct table *t, uint32_t idx,
+                             const struct expect_by *by)
+{
+	const struct conn *c = entry_at(t, idx);
+
+	return c->bytes[0] &&
+	       (c->bytes[0] != by->pkt || c->bytes[1] >> 16 != t->me ||
+	        (c->bytes[1] & 0xff) != by->src);
+}
+
+uint32_t expect_find(struct table *t, const struct expect_tuple *tp,
+                     const struct expect_by *by, struct expect *e)
+{
+	uint32_t idx, best = 0;
+	struct conn_lookup k;
+	struct chain w;
+
+	dst_lookup(t, tp->v6, tp->dst, tp->dport, tp->l4proto, tp->zone, &k);
+	w = chain_of(t, &k);
+	while ((idx = chain_next(t, &k, &w, NULL))) {
+		const struct expect_info *i = info_at(t, idx);
+
+		if (i->flags & (EXPECT_INACTIVE | EXPECT_KEYMAP) ||
+		    !src_fits(i, tp->src) ||
+		    (i->flags & EXPECT_SPORT && i->sport != tp->sport) ||
+		    tick_expired(entry_at(t, idx)->deadline, by->now) ||
+		    claimed_by_other(t, idx, by))
+			continue;
+		if (!best ||
+		    (int32_t)(i->serial - info_at(t, best)->serial) > 0)
+			best = idx;
+	}
+	if (!best || !master_lives(t, entry_at(t, best)->packets[0], by->now))
+		return 0;
+	expect_at(t, best, e);
+	return best;
+}
+
+/* so that whoever finishes what another began tells of it with its time */
+struct moment {
+	uint64_t ts_ns;
+	uint32_t now;
+	bool tell;
+};
+
+static void claim_write(struct table *t, uint32_t idx, uint64_t pkt,
+                        uint64_t who, const struct expect_by *by)
+{
+	struct moment when = {0};
+	struct conn *c = entry_at(t, idx);
+
+	if (by)
+		when = (struct moment){by->ts_ns, by->now, by->tell};
+	op_update_begin(t->expect, 0, idx);
+	memcpy(c->priv, &when, sizeof(when));
+	c->bytes[0] = pkt;
+	c->bytes[1] = who;
+	op_update_commit(t->expect, 0, idx, NULL, (struct op_cursor){0, 0});
+}
+
+void expect_claim(struct table *t, uint32_t idx, const struct expect_by *by,
+                  uint32_t sh)
+{
+	claim_write(t, idx, by->pkt,
+	            (uint64_t)t->me << 16 | sh << 8 | (by->src & 0xff), by);
+}
+
+void expect_release(struct table *t, uint32_t idx)
+{
+	claim_write(t, idx, 0, 0, NULL);
+}
+
+void expect_use(struct table *t, uint32_t idx, const struct expect_by *by)
+{
+	if (info_at(t, idx)->flags & EXPECT_PERMANENT)
+		expect_release(t, idx);
+	else
+		entry_end(t, idx, by->ts_ns, by->now, by->tell, cursor_step(t));
+}
+
+void expect_settle(struct table *t, uint32_t slot)
+{
+	const struct shard *q = t->expect->shard;
+	uint32_t idx, src;
+	uint64_t pkt, who;
+
+	if (!expect_some(t) || slot >= NRING || !t->ring[slot].hdr)
+		return;
+	for (idx = 1; idx < t->expect->cap; idx++) {
+		if (!shard_used(t->expect, q, idx) || !entry_live(t, idx))
+			continue;
+		expect_lock(t);
+		pkt = entry_at(t, idx)->bytes[0];
+		who = entry_at(t, idx)->bytes[1];
+		src = who & 0xff;
+		if (entry_live(t, idx) && pkt && who >> 16 == slot &&
+		    src < NSOURCE) {
+			struct moment when;
+			struct expect_by by = {0};
+
+			memcpy(&when, entry_at(t, idx)->priv, sizeof(when));
+			by.now = when.now;
+			by.ts_ns = when.ts_ns;
+			by.tell = when.tell;
+
+			if (t->ring[slot].hdr->cursor[src] >= pkt)
+				expect_use(t, idx, &by);
+			else
+				expect_release(t, idx);
+		}
+		expect_unlock(t);
+	}
+}
+
+/* ---- by a helper ---- */
+
+/* same tuple and mask, and the same master (F189) */
+static bool same(const struct table *t, uint32_t idx, const struct expect *e)
+{
+	const struct expect_info *i = info_at(t, idx);
+
+	return entry_at(t, idx)->packets[0] == e->master &&
+	       i->src_len == e->info.src_len &&
+	       !((i->flags ^ e->info.flags) & EXPECT_SPORT) &&
+	       (!(i->flags & EXPECT_SPORT) || i->sport == e->info.sport) &&
+	       src_fits(i, e->info.src);
+}
+
+/* Is there a packet that both would match?  The destination is the same. */
+static bool clash(const struct table *t, uint32_t idx, const struct expect *e)
+{
+	const struct expect_info *i = info_at(t, idx);
+
+	if (i->flags & e->info.flags & EXPECT_SPORT &&
+	    i->sport != e->info.sport)
+		return false;
+	return i->src_len <= e->info.src_len ? src_fits(i, e->info.src)
+	                                     : src_fits(&e->info, i->src);
+}
+
+/* F189, F190: what stands where the new one goes */
+static int room_at(struct table *t, const struct expect *e,
+                   const struct conn_lookup *k, const struct expect_by *by)
+{
+	struct chain w = chain_of(t, k);
+	uint32_t idx;
+
+	while ((idx = chain_next(t, k, &w, NULL))) {
+		if (info_at(t, idx)->flags & EXPECT_KEYMAP)
+			continue;
+		if (same(t, idx, e)) {
+			if (info_at(t, idx)->class != e->info.class)
+				return -EALREADY;
+			entry_end(t, idx, by->ts_ns, by->now, by->tell,
+			          cursor_step(t));
+		} else if (clash(t, idx, e)) {
+			return -EBUSY;
+		}
+	}
+	return 0;
+}
+
+/* F187, F188: of one master and class; the oldest goes when there are `max` */
+static void room_of_class(struct table *t, const struct expect *e,
+                          unsigned int max, const struct expect_by *by)
+{
+	uint32_t idx = 0, oldest = 0;
+	unsigned int n = 0;
+
+	while ((idx = master_next(t, e->master, idx))) {
+		const struct expect_info *i = info_at(t, idx);
+
+		if (i->flags & EXPECT_KEYMAP || i->class != e->info.class)
+			continue;
+		if (tick_expired(entry_at(t, idx)->deadline, by->now)) {
+			entry_end(t, idx, by->ts_ns, by->now, by->tell,
+			          cursor_step(t));
+			continue;
+		}
+		n++;
+		if (!oldest ||
+		    (int32_t)(i->serial - info_at(t, oldest)->serial) < 0)
+			oldest = idx;
+	}
+	if (max && n >= max)
+		entry_end(t, oldest, by->ts_ns, by->now, by->tell,
+		          cursor_step(t));
+}
+
+int expect_add(struct table *t, const struct expect *e, unsigned int class_max,
+               struct expect_by *by)
+{
+	struct conn_lookup k;
+	int r;
+
+	if (action_done(t, by))
+		return 0;
+	dst_lookup(t, e->v6, e->dst, e->dport, e->l4proto, e->zone, &k);
+	expect_lock(t);
+	r = room_at(t, e, &k, by);
+	if (!r) {
+		room_of_class(t, e, class_max, by);
+		if (t->expect->shard->count >= by->max)
+			r = -ENOSPC;
+	}
+	if (!r)
+		r = entry_make(t, e, &k, by);
+	if (r)
+		action_close(t, by);
+	expect_unlock(t);
+	return r;
+}
+
+static bool picked(const struct table *t, uint32_t idx,
+                   const struct expect_pick *p)
+{
+	const struct expect_info *i = info_at(t, idx);
+	struct expect e;
+
+	if (i->flags & EXPECT_KEYMAP ||
+	    (!p->any_class && i->class != p->class) ||
+	    (p->keyed && (!(i->flags & EXPECT_SPORT) || i->sport != p->sport)))
+		return false;
+	expect_at(t, idx, &e);
+	return (!p->l4proto || e.l4proto == p->l4proto) &&
+	       (!p->dst ||
+	        (!memcmp(e.dst, p->dst, sizeof(e.dst)) && e.dport == p->dport));
+}
+
+unsigned int expect_remove(struct table *t, const struct expect_pick *p,
+                           struct expect_by *by)
+{
+	unsigned int n = 0;
+	uint32_t idx = 0;
+
+	if (!expect_some(t) || action_done(t, by))
+		return 0;
+	expect_lock(t);
+	while ((idx = master_next(t, p->master, idx)))
+		if (picked(t, idx, p)) {
+			entry_end(t, idx, by->ts_ns, by->now, by->tell,
+			          cursor_step(t));
+			n++;
+		}
+	action_close(t, by);
+	expect_unlock(t);
+	return n;
+}
+
+unsigned int expect_revise(struct table *t, const struct expect_pick *p,
+                           bool activate, bool renew, uint32_t deadline,
+                           struct expect_by *by)
+{
+	unsigned int n = 0;
+	uint32_t idx = 0;
+
+	if (!expect_some(t) || action_done(t, by))
+		return 0;
+	expect_lock(t);
+	while ((idx = master_next(t, p->master, idx)))
+		if (picked(t, idx, p)) {
+			op_update_begin(t->expect, 0, idx);
+			if (activate)
+				info_at(t, idx)->flags &=
+					(uint8_t)~EXPECT_INACTIVE;
+			if (renew)
+				entry_at(t, idx)->deadline = deadline;
+			op_update_commit(t->expect, 0, idx, NULL,
+			                 (struct op_cursor){0, 0});
+			n++;
+		}
+	action_close(t, by);
+	expect_unlock(t);
+	return n;
+}
+
+/* ---- keys ---- */
+
+/* where a key's entry keeps the GRE connection that it belongs to */
+static void key_conn(const struct expect_info *i, struct conn_key *gre,
+                     uint32_t *sh)
+{
+	memcpy(gre, i->master[0], sizeof(*gre));
+	*sh = i->class;
+}
+
+/* Its master's key of the same direction: 0 there is none, 1 the very same, or
+ * -EEXIST.  What the other side's is does not matter. */
+static int key_stands(const struct table *t, const struct expect *e)
+{
+	struct expect old;
+	uint32_t idx = 0;
+
+	while ((idx = master_next(t, e->master, idx))) {
+		const struct expect_info *i = info_at(t, idx);
+
+		if (!(i->flags & EXPECT_KEYMAP) || i->flags & EXPECT_GONE ||
+		    !src_fits(i, e->info.src))
+			continue;
+		expect_at(t, idx, &old);
+		return old.dport == e->dport ? 1 : -EEXIST;
+	}
+	return 0;
+}
+
+int expect_key_add(struct table *t, const struct expect *e,
+                   const struct conn_lookup *gre, struct expect_by *by)
+{
+	struct expect x = *e;
+	struct conn_lookup k;
+	int r;
+
+	if (action_done(t, by))
+		return 0;
+	x.info.flags = EXPECT_KEYMAP;
+	x.info.src_len = 32;
+	x.info.class = gre->shard;
+	memcpy(x.info.master[0], &gre->key, sizeof(gre->key));
+	dst_lookup(t, x.v6, x.dst, x.dport, x.l4proto, x.zone, &k);
+	expect_lock(t);
+	r = key_stands(t, &x);
+	if (!r && t->expect->shard->count < EXPECT_ROOM - 1)
+		r = entry_make(t, &x, &k, by);
+	if (r)
+		action_close(t, by);
+	expect_unlock(t);
+	return r < 0 ? r : 0;
+}
+
+static void key_gone(struct table *t, uint32_t idx)
+{
+	op_update_begin(t->expect, 0, idx);
+	info_at(t, idx)->flags |= EXPECT_GONE;
+	op_update_commit(t->expect, 0, idx, NULL, (struct op_cursor){0, 0});
+}
+
+void expect_key_flush(struct table *t, uint64_t master, struct expect_by *by)
+{
+	uint32_t idx = 0;
+
+	if (!expect_some(t) || action_done(t, by))
+		return;
+	expect_lock(t);
+	while ((idx = master_next(t, master, idx)))
+		if (info_at(t, idx)->flags & EXPECT_KEYMAP)
+			key_gone(t, idx);
+	action_close(t, by);
+	expect_unlock(t);
+}
+
+bool expect_key_find(const struct table *t, const struct expect_tuple *tp,
+                     uint16_t *key)
+{
+	uint32_t idx;
+	struct conn_lookup k;
+	struct conn_view v;
+	struct chain w;
+
+	if (!expect_some(t))
+		return false;
+	dst_lookup(t, tp->v6, tp->dst, tp->dport, tp->l4proto, tp->zone, &k);
+	w = chain_of(t, &k);
+	while ((idx = chain_next(t, &k, &w, NULL))) {
+		struct expect_info i;
+
+		if (conn_read(t->expect, 0, idx, &v) <= 0)
+			continue;
+		memcpy(&i, &v.detail, sizeof(i));
+		if ((i.flags & (EXPECT_KEYMAP | EXPECT_GONE)) ==
+		            EXPECT_KEYMAP &&
+		    src_fits(&i, tp->src)) {
+			*key = i.sport;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- ends ---- */
+
+void expect_doom(struct table *t, uint64_t master, uint64_t ts_ns, uint32_t now,
+                 bool tell)
+{
+	struct moment when = {ts_ns, now, tell};
+	uint32_t idx = 0;
+
+	if (!expect_some(t))
+		return;
+	expect_lock(t);
+	while ((idx = master_next(t, master, idx))) {
+		if (entry_at(t, idx)->bytes[0])
+			continue;
+		op_update_begin(t->expect, 0, idx);
+		memcpy(entry_at(t, idx)->priv, &when, sizeof(when));
+		op_update_commit(t->expect, 0, idx, NULL,
+		                 (struct op_cursor){0, 0});
+	}
+	expect_unlock(t);
+}
+
+bool expect_flush(struct table *t, uint64_t master, uint64_t ts_ns,
+                  uint32_t now, bool tell)
+{
+	uint32_t idx = 0;
+	bool keys = false;
+
+	if (!expect_some(t))
+		return false;
+	expect_lock(t);
+	while ((idx = master_next(t, master, idx))) {
+		if (!(info_at(t, idx)->flags & EXPECT_KEYMAP)) {
+			entry_end(t, idx, ts_ns, now, tell, cursor_step(t));
+			continue;
+		}
+		if (!(info_at(t, idx)->flags & EXPECT_GONE))
+			key_gone(t, idx);
+		keys = true;
+	}
+	expect_unlock(t);
+	return keys;
+}
+
+/* the GRE connection of a key that is gone (F220) */
+static void key_end_conn(struct table *t, const struct expect_info *i,
+                         uint64_t now_ns, uint32_t max, bool tell)
+{
+	struct conn_lookup k = {0};
+	uint32_t sh, slot, idx;
+
+	key_conn(i, &k.key, &sh);
+	if (sh >= t->nshard)
+		return;
+	k.shard = (uint8_t)sh;
+	k.hash = hash_key(t->key.hash, &k.key, &k.addr6);
+	shard_lock(t, sh);
+	idx = conn_find(t, &k, &slot, NULL);
+	if (idx)
+		conn_end(t, sh, idx, slot, REASON_MASTER, now_ns,
+		         table_tick_of(t, now_ns), max, tell, CTR_COUNT);
+	shard_unlock(t, sh);
+}
+
+/* Nothing holds this entry up but its master, which is gone for good: no packet
+ * is just making it, for its shard is locked. */
+static bool orphan(struct table *t, uint32_t idx, uint64_t master)
+{
+	uint32_t sh = conn_id_shard(master), i = conn_id_idx(master);
+	const struct conn *c;
+	bool gone = true;
+
+	if (sh >= t->nshard || !i || i >= t->cap)
+		return true;
+	shard_lock(t, sh);
+	c = table_conn(t, sh, i);
+	if (entry_at(t, idx)->packets[0] == master)
+		gone = !(c->status & CONN_LIVE) ||
+		       c->gen != conn_id_gen(master);
+	shard_unlock(t, sh);
+	return gone;
+}
+
+static void sweep_entry(struct table *t, uint32_t idx, uint64_t now_ns,
+                        uint32_t max, bool tell)
+{
+	uint32_t now = table_tick_of(t, now_ns);
+	uint32_t gen = entry_at(t, idx)->gen;
+	uint64_t master = entry_at(t, idx)->packets[0], ts = now_ns;
+	struct expect_info i = *info_at(t, idx);
+	bool key = i.flags & EXPECT_KEYMAP, end;
+	struct moment when;
+
+	memcpy(&when, entry_at(t, idx)->priv, sizeof(when));
+	end = key ? i.flags & EXPECT_GONE
+	          : tick_expired(entry_at(t, idx)->deadline, now);
+	if (end && !key)
+		ts = expire_ns(t, entry_at(t, idx)->deadline, now_ns);
+	if (!end) {
+		end = maker_done(t, entry_at(t, idx)->packets[1]) &&
+		      orphan(t, idx, master);
+		if (end && when.ts_ns) {
+			ts = when.ts_ns;
+			now = when.now;
+		}
+	}
+	if (!end)
+		return;
+	if (key)
+		key_end_conn(t, &i, now_ns, max, tell);
+	expect_lock(t);
+	if (entry_live(t, idx) && entry_at(t, idx)->gen == gen &&
+	    !entry_at(t, idx)->bytes[0])
+		entry_end(t, idx, ts, now, tell, cursor_step(t));
+	expect_unlock(t);
+}
+
+void expect_sweep(struct table *t, uint64_t now_ns, uint32_t max, bool tell)
+{
+	const struct shard *q = t->expect->shard;
+	uint32_t idx;
+
+	for (idx = 1; expect_some(t) && idx < t->expect->cap; idx++) {
+		if (idx >= q->bump[0] && idx <= q->bump[1]) {
+			idx = q->bump[1];
+			continue;
+		}
+		if (entry_live(t, idx))
+			sweep_entry(t, idx, now_ns, max, tell);
+	}
+}
+
+/* ---- reading ---- */
+
+bool expect_walk(const struct table *t, struct conn_walk *w, struct expect *e)
+{
+	struct expect_info i;
+	struct conn_view v;
+
+	while (conn_walk(t->expect, w, &v)) {
+		memcpy(&i, &v.detail, sizeof(i));
+		if (i.flags & EXPECT_KEYMAP)
+			continue;
+		expect_of(&i, &v.conn, &v.addr6, e);
+		e->id = conn_id(v.conn.gen, 0, v.idx);
+		return true;
+	}
+	return false;
+}
+
+void expect_of_event(const struct event_slot *s, struct expect *e)
+{
+	struct expect_info i;
+	struct conn c = {.key = s->cell.key, .packets = {s->more.packets[0]}};
+
+	memcpy(&i, &s->more.detail, sizeof(i));
+	expect_of(&i, &c, &s->cell.addr6, e);
+	e->id = s->cell.id;
+}

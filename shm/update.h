@@ -1,0 +1,130 @@
+/*
+ * update.h - the update of an entry, on the packet path: what ops.h promises,
+ * inline.
+ *
+ * A packet of a connection that is there does this and little else, so it does
+ * it with addresses that are computed once (`struct spot`), and its pre-image
+ * is no larger than what it may overwrite: the entry behind its key, and of
+ * the detail line `last_ns` alone unless more is asked for.
+ */
+#ifndef SHM_UPDATE_H
+#define SHM_UPDATE_H
+
+#include <string.h>
+
+#include "shm/atomic.h"
+#include "shm/ops.h"
+#include "shm/tick.h"
+
+/* an entry and what belongs to it */
+struct spot {
+	struct shard *q;
+	struct conn *c;
+	struct conn_detail *x; /* NULL with detail = off */
+	uint32_t sh, idx;
+};
+
+static inline struct spot spot_of(const struct table *t, uint32_t sh,
+                                  uint32_t idx)
+{
+	return (struct spot){.q = &t->shard[sh],
+	                     .c = table_conn(t, sh, idx),
+	                     .x = t->detail ? table_detail(t, sh, idx) : NULL,
+	                     .sh = sh,
+	                     .idx = idx};
+}
+
+static inline void window_open(struct conn *c)
+{
+	shm_wmb();
+	shm_store(&c->seq, c->seq + 1);
+	shm_wmb();
+}
+
+/* op_update_begin(); not `whole`: of the detail line last_ns alone is going to
+ * be written. */
+static inline void update_open(struct table *t, const struct spot *s,
+                               bool whole)
+{
+	struct undo *u = &t->ring[t->me].hdr->undo[t->undo];
+	const struct conn *c = s->c;
+	struct shard *q = s->q;
+
+	q->op_idx = s->idx;
+	q->op_seq = c->seq;
+	q->op_owner = (uint16_t)t->me;
+	q->op_tail = 0;
+	q->op_ext = 0;
+	memcpy(u->entry, (const char *)c + CONN_UNDO_FROM, CONN_UNDO_LEN);
+	u->whole = whole;
+	if (s->x && whole)
+		u->detail = *s->x;
+	else if (s->x)
+		u->last_ns = s->x->last_ns;
+	if (unlikely(table_ext(t, s->sh, c->ext)))
+		u->ext = *table_ext(t, s->sh, c->ext);
+	shm_store_release(&q->op, OP_UPDATE);
+	window_open(s->c);
+}
+
+/* op_update_commit() without an event */
+static inline void update_close(struct table *t, const struct spot *s,
+                                struct op_cursor cur)
+{
+	uint32_t *chk = table_chk(t, s->sh, s->idx), deadline = s->c->deadline;
+	struct shard *q = s->q;
+
+	/* the reaper must look again, if the deadline moved forward in time:
+	 * early is harmless, late is not, so this is before the commit */
+	if (unlikely(tick_left(deadline, *chk) < 0))
+		shm_store(chk, deadline ? deadline : 1);
+	q->op_src = (uint16_t)cur.src;
+	shm_store(&q->op_pkt, cur.pkt);
+	shm_store_release(&s->c->seq, s->c->seq + 1); /* commit */
+	/* what op_finish() does for such a record */
+	if (likely(cur.pkt))
+		shm_store(&t->ring[t->me].hdr->cursor[cur.src], cur.pkt);
+	shm_store_release(&q->op, OP_IDLE);
+}
+
+/* The pre-image of what the shard's record is about; NULL: it is damaged. */
+static inline const struct undo *undo_of(const struct table *t,
+                                         const struct shard *q)
+{
+	uint32_t owner = shm_load(&q->op_owner);
+
+	if (owner >= NRING || !t->ring[owner].hdr)
+		return NULL;
+	return &t->ring[owner].hdr->undo[t->undo];
+}
+
+/* What the detail line was, in place or as a copy. */
+static inline void undo_detail(const struct undo *u, struct conn_detail *line,
+                               struct conn_detail *x)
+{
+	if (u->whole) {
+		*x = u->detail;
+		return;
+	}
+	if (x != line)
+		*x = *line;
+	x->last_ns = u->last_ns;
+}
+
+/* Puts the entry back; its seq is the caller's. */
+static inline void undo_entry(struct table *t, uint32_t sh, uint32_t idx,
+                              const struct undo *u)
+{
+	struct conn *c = table_conn(t, sh, idx);
+	struct conn_ext *x;
+
+	memcpy((char *)c + CONN_UNDO_FROM, u->entry, CONN_UNDO_LEN);
+	if (t->detail)
+		undo_detail(u, table_detail(t, sh, idx),
+		            table_detail(t, sh, idx));
+	x = table_ext(t, sh, c->ext);
+	if (x)
+		*x = u->ext;
+}
+
+#endif

@@ -1,0 +1,486 @@
+/*
+ * test_step_expect.c - SIGKILL at every instruction of a packet's way, where
+ * helpers announce connections and packets use what was announced.
+ *
+ * A worker on a capture is executed instruction by instruction.  Wherever it
+ * has changed shared memory, it is killed: an heir takes its slot and works
+ * off the rest of the capture.  What then stands in the table, among the
+ * expectations, in the ring and in the counters must be what an undisturbed
+ * worker leaves: each expectation told of once and used once, no connection
+ * other than without the kill, nothing lost.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/helper/helper.h"
+#include "daemon/tracker/key.h"
+#include "daemon/worker/help.h"
+#include "shm/check.h"
+#include "shm/proc.h"
+#include "shm/rcu.h"
+#include "shm/region.h"
+#include "tests/lib/image.h"
+#include "tests/lib/keys.h"
+#include "tests/lib/packet.h"
+
+#define T0      1700000000000000000ull
+#define FRAMES  64u
+#define PAGES   4096u
+#define RECORDS 256u
+
+/* ---- a capture in memory ---- */
+
+struct capture {
+	struct packet *b;
+	uint8_t *data[FRAMES];
+	struct pkt pkt[FRAMES];
+	unsigned int n;
+	uint64_t now;
+};
+
+static struct capture cap;
+
+static void frame_end(uint32_t ms)
+{
+	struct pkt *p = &cap.pkt[cap.n];
+
+	assert_true(cap.n < FRAMES);
+	packet_end(cap.b);
+	packet_pkt(cap.b, p);
+	cap.data[cap.n] = malloc(p->caplen);
+	memcpy(cap.data[cap.n], p->data, p->caplen);
+	p->data = cap.data[cap.n];
+	cap.now += ms * NS_PER_MS;
+	p->ts_ns = T0 + cap.now;
+	p->frame = ++cap.n;
+}
+
+static void frame_begin(bool reply)
+{
+	packet_begin(cap.b);
+	packet_eth(cap.b);
+	packet_ip4(cap.b, reply ? "10.0.1.1" : "10.0.0.1",
+	           reply ? "10.0.0.1" : "10.0.1.1");
+}
+
+static void udp(bool reply, uint16_t sport, uint16_t dport, const void *data,
+                uint32_t len)
+{
+	frame_begin(reply);
+	packet_udp(cap.b, sport, dport);
+	packet_data(cap.b, data, len);
+	frame_end(5);
+}
+
+static uint32_t seq[2];
+
+static void tcp(bool reply, uint16_t sport, uint16_t dport, uint8_t flags,
+                const char *text)
+{
+	frame_begin(reply);
+	packet_tcp(cap.b, sport, dport, seq[reply], seq[!reply], flags, 65535);
+	packet_data(cap.b, text, (uint32_t)strlen(text));
+	seq[reply] += (uint32_t)strlen(text) + (flags & 2 ? 1 : 0);
+	frame_end(5);
+}
+
+#define SYN 0x02
+#define ACK 0x10
+#define PSH 0x18
+
+static void tftp_frames(void)
+{
+	static const char rrq[] = "\0\1file\0octet";
+
+	udp(false, 2001, 69, rrq,
+	    sizeof(rrq)); /* first packet: EXP, then NEW */
+	udp(false, 2001, 69, rrq, sizeof(rrq)); /* again: the old one goes */
+	udp(true, 3001, 2001, "data", 4);       /* expected, from any port */
+	udp(true, 3002, 2001, "data", 4);       /* used up: a new connection */
+	udp(false, 2001, 3001, "ack", 3);
+	udp(false, 2001, 69, rrq, sizeof(rrq));
+}
+
+static void ftp_frames(void)
+{
+	seq[0] = 1000;
+	seq[1] = 5000;
+	tcp(false, 4000, 21, SYN, "");
+	tcp(true, 21, 4000, SYN | ACK, "");
+	tcp(false, 4000, 21, ACK, "");
+	tcp(true, 21, 4000, PSH, "220 ready\r\n");
+	tcp(false, 4000, 21, PSH, "USER x\r\n");
+	tcp(true, 21, 4000, PSH,
+	    "227 Entering Passive Mode (10,0,1,1,40,1).\r\n");
+	tcp(true, 21, 4000, PSH,
+	    "227 Entering Passive Mode (10,0,1,1,40,2).\r\n");
+	tcp(false, 4001, 40 * 256 + 1, SYN, ""); /* thrown out: not expected */
+	tcp(false, 4002, 40 * 256 + 2, SYN, ""); /* expected */
+	tcp(true, 21, 4000, PSH,
+	    "227 Entering Passive Mode (10,0,1,1,40,3).\r\n");
+	/* expected, and refused by its tracker: used up nevertheless */
+	tcp(false, 4003, 40 * 256 + 3, ACK, "x");
+	tcp(true, 21, 4000, PSH,
+	    "227 Entering Passive Mode (10,0,1,1,40,4).\r\n");
+}
+
+static void capture_make(void)
+{
+	memset(&cap, 0, sizeof(cap));
+	cap.b = malloc(sizeof(*cap.b));
+	tftp_frames();
+	ftp_frames();
+	/* later than the timeout of the TFTP master, and of all expectations:
+	 * what is left goes, by the sweep and with its masters */
+	cap.now += 60000 * NS_PER_MS;
+	udp(false, 9, 9, "x", 1);
+	cap.now += 400000 * NS_PER_MS;
+	udp(false, 9, 9, "x", 1);
+}
+
+/* ---- a worker ---- */
+
+struct bed {
+	struct table *t;
+	struct policy pol;
+};
+
+static void worker_run(struct bed *bed)
+{
+	struct table *t = bed->t;
+	struct pipeline *p = calloc(1, sizeof(*p));
+	uint64_t n;
+
+	pipeline_init(p, t, 0, 1, true);
+	expect_settle(t, 0);
+	for (n = t->ring[0].hdr->cursor[0]; n < cap.n; n++) {
+		struct pkt pkt = cap.pkt[n];
+
+		p->pol = rcud_enter(t);
+		pipeline_batch(p, &pkt, 1);
+		rcud_leave(t);
+	}
+	free(p);
+}
+
+static bool bed_open(struct bed *bed)
+{
+	memset(bed, 0, sizeof(*bed));
+	bed->t = table_make(64, true, 256);
+	if (!bed->t)
+		return false;
+	tracker_defaults(&bed->pol);
+	helper_defaults(&bed->pol);
+	bed->pol.acct = 1;
+	bed->pol.events = 1;
+	bed->pol.max = 64;
+	bed->pol.expect_max = 100;
+	/* a first packet in the middle of a connection is refused */
+	bed->pol.option[0][0] = 0;
+	return !rcud_publish(bed->t, &bed->pol);
+}
+
+/* ---- what it left ---- */
+
+struct outcome {
+	/* events of connections, of expectations: each in its own order */
+	uint64_t records[2][RECORDS];
+	uint64_t table, counters, cursors;
+	unsigned int nrecord[2], conns, expects;
+	char why[64];
+};
+
+static uint64_t mix(uint64_t h, const void *p, size_t len)
+{
+	const uint8_t *b = p;
+
+	while (len--)
+		h = (h ^ *b++) * 0x100000001b3ull;
+	return h;
+}
+
+/* the same but for numbers that a repair may move on */
+static uint64_t record_hash(const struct event_ring *g, uint64_t at)
+{
+	struct event_cell e = g->cell[at & g->mask];
+	uint64_t h;
+
+	e.ver = 0;
+	e.seq = 0;
+	e.ordinal = 0;
+	h = mix(1, &e, sizeof(e));
+	if (e.cells == 2)
+		h = mix(h, (const char *)&g->cell[(at + 1) & g->mask] + 8,
+		        sizeof(e) - 8);
+	return h;
+}
+
+static void outcome_records(const struct table *t, struct outcome *o)
+{
+	const struct event_ring *g = &t->ring[0];
+	uint64_t at;
+
+	for (at = 0; at < g->hdr->tail;) {
+		const struct event_cell *e = &g->cell[at & g->mask];
+		unsigned int k = event_of_expect(e->type);
+
+		if (e->type != EVENT_PAD && o->nrecord[k] < RECORDS)
+			o->records[k][o->nrecord[k]++] = record_hash(g, at);
+		at += e->cells ? e->cells : 1;
+	}
+}
+
+static void outcome_faults(const struct table *t, struct outcome *o)
+{
+	uint32_t sh;
+
+	for (sh = 0; sh < t->nshard; sh++)
+		if (t->shard[sh].count &&
+		    shard_check(t, sh, key_home, NULL, NULL))
+			snprintf(o->why, sizeof(o->why), "check of %u", sh);
+	if (shard_check(t->expect, 0, NULL, NULL, NULL))
+		snprintf(o->why, sizeof(o->why), "check of expectations");
+	if (rings_check(t, NULL, NULL))
+		snprintf(o->why, sizeof(o->why), "check of rings");
+}
+
+static struct outcome outcome_of(const struct table *t)
+{
+	struct outcome o = {0};
+	struct conn_walk w = {0, 0}, x = {0, 0};
+	const struct ring_header *h = t->ring[0].hdr;
+	struct conn_view v;
+	struct expect e;
+	uint64_t id;
+
+	while (conn_walk(t, &w, &v)) {
+		id = conn_id(v.conn.gen, v.shard, v.idx);
+		v.conn.seq = 0;
+		v.conn.ext = v.conn.ext != 0;
+		o.table += mix(mix(id, &v.conn, sizeof(v.conn)), &v.detail,
+		               sizeof(v.detail));
+		if (v.conn.ext)
+			o.table += mix(id, &v.ext.master, 8) ^ v.ext.helper;
+		o.conns++;
+	}
+	while (expect_walk(t, &x, &e)) {
+		o.table += mix(7, &e, sizeof(e));
+		o.expects++;
+	}
+	outcome_records(t, &o);
+	o.counters = mix(3, h->counter, sizeof(h->counter));
+	o.cursors = h->cursor[0];
+	outcome_faults(t, &o);
+	return o;
+}
+
+static const char *outcome_differs(const struct outcome *a,
+                                   const struct outcome *b)
+{
+	if (b->why[0])
+		return b->why;
+	if (memcmp(a->nrecord, b->nrecord, sizeof(a->nrecord)) != 0)
+		return "number of events";
+	if (memcmp(a->records, b->records, sizeof(a->records)) != 0)
+		return "events";
+	if (a->conns != b->conns || a->expects != b->expects)
+		return "number of connections";
+	if (a->table != b->table)
+		return "table";
+	if (a->cursors != b->cursors)
+		return "cursor";
+	return a->counters != b->counters ? "counters" : NULL;
+}
+
+/* ---- pages that a worker writes ---- */
+
+static struct {
+	char *at[PAGES];
+	unsigned int n;
+	struct {
+		char *at;
+		size_t len;
+	} range[8];
+	unsigned int nrange;
+} pages;
+
+static void on_write(int sig, siginfo_t *si, void *uc)
+{
+	char *p = (char *)((uintptr_t)si->si_addr & ~(uintptr_t)(PAGE - 1));
+	unsigned int i;
+
+	(void)uc;
+	for (i = 0; i < pages.nrange; i++)
+		if (p >= pages.range[i].at &&
+		    p < pages.range[i].at + pages.range[i].len)
+			break;
+	if (i == pages.nrange || pages.n == PAGES) {
+		signal(sig, SIG_DFL);
+		return;
+	}
+	pages.at[pages.n++] = p;
+	mprotect(p, PAGE, PROT_READ | PROT_WRITE);
+}
+
+static void range_add(void *at, size_t len)
+{
+	pages.range[pages.nrange].at = at;
+	pages.range[pages.nrange++].len = len;
+}
+
+static void pages_protect(int prot)
+{
+	unsigned int i;
+
+	for (i = 0; i < pages.nrange; i++)
+		mprotect(pages.range[i].at, pages.range[i].len, prot);
+}
+
+/* Runs the worker once, and notes what it touches. */
+static void pages_learn(struct bed *bed)
+{
+	struct sigaction sa = {.sa_sigaction = on_write,
+	                       .sa_flags = SA_SIGINFO | SA_NODEFER};
+	struct sigaction old;
+	struct table *t = bed->t;
+
+	memset(&pages, 0, sizeof(pages));
+	range_add(t->hdr, t->hdr->size);
+	range_add(t->ring[0].hdr,
+	          RING_HEADER + ((size_t)t->ring[0].mask + 1) *
+	                                sizeof(struct event_cell));
+	range_add(t->proc, (size_t)NSLOT * PAGE);
+	sigaction(SIGSEGV, &sa, &old);
+	pages_protect(PROT_READ);
+	worker_run(bed);
+	pages_protect(PROT_READ | PROT_WRITE);
+	sigaction(SIGSEGV, &old, NULL);
+}
+
+static bool pages_sync(char *img)
+{
+	bool changed = false;
+	unsigned int i;
+
+	for (i = 0; i < pages.n; i++, img += PAGE)
+		if (memcmp(img, pages.at[i], PAGE) != 0) {
+			memcpy(img, pages.at[i], PAGE);
+			changed = true;
+		}
+	return changed;
+}
+
+static void pages_load(const char *img)
+{
+	unsigned int i;
+
+	for (i = 0; i < pages.n; i++)
+		memcpy(pages.at[i], img + (size_t)i * PAGE, PAGE);
+}
+
+/* ---- the test ---- */
+
+static void child(void *arg)
+{
+	worker_run(arg);
+}
+
+static void test_kill_anywhere(void **state)
+{
+	struct outcome want, got;
+	uint64_t images = 0, bad = 0, claimed = 0;
+	struct stepper st;
+	struct bed bed;
+	char *start, *now;
+	const char *why;
+
+	(void)state;
+	if (!stepper_allowed() || STEPPER_SLOW)
+		skip();
+	capture_make();
+	assert_true(bed_open(&bed));
+	pages_learn(&bed);
+	want = outcome_of(bed.t);
+	assert_string_equal(want.why, "");
+	assert_true(want.nrecord[0] > 8 && want.nrecord[1] > 8);
+	table_drop(bed.t);
+
+	/* the same from the start: secrets and boxes are constants */
+	assert_true(bed_open(&bed));
+	pages_learn(&bed);
+	got = outcome_of(bed.t);
+	assert_null(outcome_differs(&want, &got));
+	table_drop(bed.t);
+	assert_true(bed_open(&bed));
+	start = malloc((size_t)pages.n * PAGE);
+	now = malloc((size_t)pages.n * PAGE);
+	pages_learn(&bed);
+	/* pages are known for this table: put it back to its beginning */
+	{
+		struct bed fresh;
+
+		assert_true(bed_open(&fresh));
+		memcpy(bed.t->hdr, fresh.t->hdr, fresh.t->hdr->size);
+		memcpy(bed.t->ring[0].hdr, fresh.t->ring[0].hdr, RING_HEADER);
+		table_drop(fresh.t);
+		assert_int_equal(table_proc(bed.t, 0)->qs, 0);
+	}
+	pages_sync(start);
+	pages_sync(now);
+	assert_int_equal(stepper_start(&st, child, &bed), 0);
+	while (stepper_next(&st)) {
+		uint32_t i;
+
+		if (!pages_sync(now))
+			continue;
+		images++;
+		for (i = 1; i < 32; i++)
+			claimed += table_conn(bed.t->expect, 0, i)->bytes[0] &&
+			           table_conn(bed.t->expect, 0, i)->status;
+		image_kill(bed.t, 0);
+		bed.t->expect_depth = 0;
+		bed.t->keys_gone = false;
+		assert_int_equal(proc_attach(bed.t, 0, 0), 0);
+		worker_run(&bed);
+		got = outcome_of(bed.t);
+		why = outcome_differs(&want, &got);
+		if (why && bad++ < 5)
+			print_error("step %llu: %s (events %u of %u, conns %u "
+			            "of %u)\n",
+			            (unsigned long long)st.steps, why,
+			            got.nrecord[0] + got.nrecord[1],
+			            want.nrecord[0] + want.nrecord[1],
+			            got.conns, want.conns);
+		pages_load(now);
+	}
+	assert_int_equal(stepper_collect(&st), 0);
+	print_message("expectations: %u packets, %u events, %llu instructions, "
+	              "%llu images (%llu with a claim), %llu bad\n",
+	              cap.n, want.nrecord[0] + want.nrecord[1],
+	              (unsigned long long)st.steps, (unsigned long long)images,
+	              (unsigned long long)claimed, (unsigned long long)bad);
+	assert_true(claimed > 0);
+	assert_int_equal(bad, 0);
+	got = outcome_of(bed.t);
+	assert_null(outcome_differs(&want, &got));
+	table_drop(bed.t);
+	free(start);
+	free(now);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kill_anywhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,66 @@
+#!/usr/bin/env bats
+# Tunnels on a live interface: the kernel gives each worker the packets of its
+# own connections, though all come between the same two addresses.
+load lib
+
+setup() {
+	e2e_setup
+	need_root "for network namespaces"
+	command -v tcpreplay >/dev/null || skip "there is no tcpreplay"
+	/usr/bin/python3 -c 'import scapy.all' 2>/dev/null ||
+		skip "python3-scapy is not installed"
+	ns=e2et$$
+	ip netns add "$ns"
+	ip netns exec "$ns" sh -c '
+		sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+		ip link add tx0 type veth peer name rx0 &&
+		ip link set tx0 mtu 3000 up && ip link set rx0 mtu 3000 up'
+}
+
+teardown() {
+	e2e_teardown
+	[ -z "${ns-}" ] || ip netns del "$ns"
+}
+
+live() {
+	ip netns exec "$ns" "$BUILD/ctshardd" -R "$run_dir" -i rx0 "$@" \
+		2>>"$W/log" 3>&- 4>&- &
+	pid=$!
+	try ready_or_dead
+	answers || { cat "$W/log"; return 1; }
+}
+
+# Without times, and without what depends on them (F142).
+tuples() {
+	sed -E 's/^ *//; s/^([a-z0-9]+ +[0-9]+) [0-9]+ /\1 /
+		/^udp/s/ \[ASSURED\]//' "$@" | sort
+}
+
+# A live run of this capture has the list of the plain one.
+compare() { # NAME DECAP
+	/usr/bin/python3 tests/e2e/tunnels.py "$1" "$W/$1.pcap"
+	/usr/bin/python3 tests/e2e/tunnels.py plain "$W/plain.pcap"
+	live -w 2 -s tcp.mode=strict -s "decap=$2"
+	ip netns exec "$ns" tcpreplay -q -i tx0 -p 2000 "$W/$1.pcap" \
+		>/dev/null 2>&1
+	"$BUILD/ctctl" replay "$W/plain.pcap" | tuples >"$W/want"
+	try frames_are "$("$BUILD/ctctl" replay --table /dev/null \
+		--stats /dev/stdout "$W/plain.pcap" | jq .frames)"
+	ctl list 2>/dev/null | tuples >"$W/got"
+	diff "$W/want" "$W/got"
+	ctl check --deep
+}
+
+@test "VXLAN: shared by the packets inside" {
+	compare vxlan vxlan
+	ctl stats -o json | jq -e 'all(.workers[]; .frames > 0)'
+}
+
+@test "VLANs, ERSPAN and VXLAN in each other: shared by the packets inside" {
+	compare erspan-qinq-vxlan erspan,vxlan
+	ctl stats -o json | jq -e 'all(.workers[]; .frames > 0)'
+}
+
+@test "three in each other: one worker has them, and all are there" {
+	compare vxlan-geneve-gtpu vxlan,geneve,gtpu
+}
