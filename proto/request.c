@@ -390,6 +390,7 @@ static Ctshard__Conn *request_conn(struct request_conn *to,
 	m->status = c->status;
 	m->mark = c->mark;
 	m->state = request_text(c->state);
+	m->helper = request_text(c->helper);
 	m->has_timeout_ms = 1;
 	m->timeout_ms = c->timeout_ms;
 	m->has_zone = !!(c->has & CTSHARD_CONN_ZONE);

@@ -265,7 +265,8 @@ struct command_conn {
 	uint16_t zone[2]; /* of the original direction, of the reply */
 	uint8_t l3, l4proto, state;
 	uint8_t priv[CONN_PRIV];
-	uint16_t pad;
+	uint8_t helper; /* number, 0 = none */
+	uint8_t pad;
 	struct conn_detail detail;
 };
 _Static_assert(sizeof(struct command_conn) == 232, "command_conn");

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/api/tuple.h"
+#include "daemon/helper/helper.h"
 #include "daemon/tracker/tracker.h"
 #include "shm/clock.h"
 
@@ -119,6 +120,9 @@ static void made_values(struct command_conn *c, const Ctshard__Conn *m)
 		c->packets[d] = dir[d]->has_packets ? dir[d]->packets : 0;
 		c->bytes[d] = dir[d]->has_bytes ? dir[d]->bytes : 0;
 	}
+	/* one that this daemon has not is one that it does not use */
+	if (m->helper)
+		c->helper = helper_find(m->helper);
 	if (m->has_labels && m->labels.len == sizeof(c->labels))
 		memcpy(c->labels, m->labels.data, sizeof(c->labels));
 }

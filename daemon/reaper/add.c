@@ -61,7 +61,7 @@ static void add_fill(const struct table *t, const struct policy *pol,
 	             (pol->acct ? CONN_ACCT : 0) |
 	             (pol->timestamp ? CONN_TIMESTAMP : 0);
 	if (bits & COMMAND_F_RESTORED)
-		to->status |= c->status & CONN_EXPECTED;
+		to->status |= c->status & (CONN_EXPECTED | CONN_HELPER);
 	to->state = c->state;
 	to->mark = c->mark;
 	to->deadline =
@@ -110,8 +110,9 @@ static int add_insert(struct table *t, const struct policy *pol,
 {
 	struct ring_header *h = t->ring[t->me].hdr;
 	struct op_cursor cur = {h->cursor[SOURCE_OPS] + 1, SOURCE_OPS};
-	struct conn_ext ext = {.labels = {c->labels[0], c->labels[1]}};
-	bool labels = c->labels[0] | c->labels[1];
+	struct conn_ext ext = {.labels = {c->labels[0], c->labels[1]},
+	                       .helper = c->helper};
+	bool more = c->labels[0] | c->labels[1] | c->helper;
 	uint64_t clock_ns = table_clock_ns(t);
 	uint32_t now = table_tick_of(t, clock_ns);
 	enum op_refusal why;
@@ -131,8 +132,7 @@ static int add_insert(struct table *t, const struct policy *pol,
 		counters_add(&cs, CTR_EVENT_NEW, 1);
 	}
 	counters_prepare(t, &cs, cur.pkt, cur.src);
-	if (!op_insert(t, k, &entry, &x, labels ? &ext : NULL, &ev, cur,
-	               &why)) {
+	if (!op_insert(t, k, &entry, &x, more ? &ext : NULL, &ev, cur, &why)) {
 		budget_give(t, pol->max);
 		return -ENOSPC;
 	}
