@@ -43,6 +43,22 @@ static void xml_word(struct out *o, const char *tag, const char *s)
 	out_char(o, '>');
 }
 
+/* the ports or keys of a tuple */
+static void xml_keys(struct out *o, const struct ctshard_tuple *t)
+{
+	char text[64];
+
+	if (t->has & CTSHARD_TUPLE_PORTS) {
+		xml_number(o, "sport", t->sport);
+		xml_number(o, "dport", t->dport);
+	} else if (t->has & CTSHARD_TUPLE_GRE) {
+		snprintf(text, sizeof(text),
+		         "<srckey>0x%x</srckey><dstkey>0x%x</dstkey>",
+		         t->srckey, t->dstkey);
+		out_str(o, text);
+	}
+}
+
 static void xml_layers(struct out *o, const struct ctshard_conn *c,
                        const struct ctshard_tuple *t)
 {
@@ -59,10 +75,7 @@ static void xml_layers(struct out *o, const struct ctshard_conn *c,
 	out_str(o, "\" protoname=\"");
 	xml_text(o, c->proto ? c->proto : "unknown");
 	out_str(o, "\">");
-	if (t->has & CTSHARD_TUPLE_PORTS) {
-		xml_number(o, "sport", t->sport);
-		xml_number(o, "dport", t->dport);
-	}
+	xml_keys(o, t);
 	out_str(o, "</layer4>");
 }
 
@@ -244,8 +257,6 @@ static void xml_end(struct out *o)
 static void xml_half(struct out *o, const char *tag, uint32_t l3, bool layer3,
                      const struct ctshard_tuple *t)
 {
-	char key[48];
-
 	out_char(o, '<');
 	out_str(o, tag);
 	out_char(o, '>');
@@ -255,14 +266,8 @@ static void xml_half(struct out *o, const char *tag, uint32_t l3, bool layer3,
 		out_str(o, "</src><dst>");
 		out_addr(o, t->dst, l3);
 		out_str(o, "</dst>");
-	} else if (t->has & CTSHARD_TUPLE_PORTS) {
-		xml_number(o, "sport", t->sport);
-		xml_number(o, "dport", t->dport);
-	} else if (t->has & CTSHARD_TUPLE_GRE) {
-		snprintf(key, sizeof(key), "<srckey>0x%x</srckey>", t->srckey);
-		out_str(o, key);
-		snprintf(key, sizeof(key), "<dstkey>0x%x</dstkey>", t->dstkey);
-		out_str(o, key);
+	} else {
+		xml_keys(o, t);
 	}
 	out_str(o, "</");
 	out_str(o, tag);

@@ -253,11 +253,11 @@ static void win_sender(struct tcp_step *st, uint32_t win)
 	}
 	if (likely(s->flags & TH_ACK)) {
 		/* as often as not: no branch */
-		uint32_t more = (uint32_t)(!side_has(st->t, st->dir,
-		                                     SIDE_MAXACK)) |
-		                (uint32_t)after(s->ack, snd->maxack);
+		uint32_t more =
+			(uint32_t)(!side_has(st->t, st->dir, SIDE_MAXACK)) |
+			(uint32_t)after(s->ack, snd->maxack);
 
-		snd->maxack += (s->ack - snd->maxack) & -(uint32_t)!!more;
+		snd->maxack += (s->ack - snd->maxack) & -(uint32_t) !!more;
 		side_set(st->t, st->dir, SIDE_MAXACK);
 	}
 }

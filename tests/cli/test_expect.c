@@ -159,6 +159,11 @@ static void test_xml(void **state)
 		"<sport>40001</sport><dport>21</dport></master></layer4><meta>"
 		"<helper-name>ftp</helper-name><timeout>299</timeout>"
 		"<class>0</class></meta></flow>\n</expect>\n");
+	x = sample_gre();
+	assert_non_null(strstr(text(&out_xml, 0, &x, NULL),
+	                       "protoname=\"gre\"><expected>"
+	                       "<srckey>0x1111</srckey><dstkey>0x2222</dstkey>"
+	                       "</expected><mask><srckey>0xffff</srckey>"));
 }
 
 int main(void)

@@ -38,6 +38,10 @@ tuples() {
 		/^udp/s/ \[ASSURED\]//' "$@" | sort
 }
 
+uses() {
+	sed 's/ use=[123]$//' "$1" | sort
+}
+
 @test "tcpreplay of a capture: the list of the capture" {
 	command -v tcpreplay >/dev/null || skip "there is no tcpreplay"
 	live -s tcp.mode=strict
@@ -67,7 +71,9 @@ tuples() {
 		([.workers[].frames] | add) == 125'
 	ctl list 2>/dev/null | tuples >"$W/got"
 	"$BUILD/ctctl" replay "$demo" | tuples >"$W/want"
-	[ -z "$(comm -13 "$W/got" "$W/want")" ]
+	# A data connection's worker may be ahead of the one that reads of it,
+	# so how many were expected is not fixed here.
+	[ -z "$(comm -13 <(uses "$W/got") <(uses "$W/want"))" ]
 	kill_role "worker 1"
 	ctl list 2>/dev/null | tuples | diff "$W/got" -
 }
