@@ -200,6 +200,7 @@ check-kernel: deps
 	+@$(SUBMAKE) all tests
 	@BUILD=$(CURDIR)/$(B) tests/check-kernel.py || [ $$? = 77 ]
 	@BUILD=$(CURDIR)/$(B) tests/kernel_rules.py || [ $$? = 77 ]
+	@BUILD=$(CURDIR)/$(B) tests/kernel_helpers.py --seeds 2 --sequences 40 || [ $$? = 77 ]
 
 soak: deps
 	+@$(SUBMAKE) all tests

@@ -2,6 +2,7 @@
 #include "shm/expect.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "shm/clock.h"
@@ -170,6 +171,30 @@ static uint32_t master_next(const struct table *t, uint64_t master,
 	return 0;
 }
 
+/* from the newest to the oldest of a master, for ends come in that order */
+struct age {
+	bool begun;
+	uint32_t serial;
+};
+
+static uint32_t master_older(const struct table *t, uint64_t master,
+                             struct age *a)
+{
+	uint32_t idx = 0, best = 0;
+
+	while ((idx = master_next(t, master, idx))) {
+		uint32_t serial = info_at(t, idx)->serial;
+
+		if ((!a->begun || (int32_t)(serial - a->serial) < 0) &&
+		    (!best || (int32_t)(serial - info_at(t, best)->serial) > 0))
+			best = idx;
+	}
+	a->begun = true;
+	if (best)
+		a->serial = info_at(t, best)->serial;
+	return best;
+}
+
 /* ---- operations ---- */
 
 static struct op_cursor cursor_step(const struct table *t)
@@ -245,6 +270,13 @@ static void entry_end(struct table *t, uint32_t idx, uint64_t ts_ns,
 
 #define MAKER_PKT ((1ull << 48) - 1)
 
+/* so that whoever finishes what another began tells of it with its time */
+struct moment {
+	uint64_t ts_ns;
+	uint32_t now;
+	bool tell;
+};
+
 static uint64_t maker_of(const struct table *t, const struct expect_by *by)
 {
 	return (uint64_t)t->me << 56 | (uint64_t)(by->src & 0xf) << 48 |
@@ -278,11 +310,16 @@ static int entry_make(struct table *t, const struct expect *e,
 
 	if (!id)
 		return -ENOSPC;
-	info.serial = (uint32_t)x->shard->ev_seq + 1;
+	/* only order counts: a number that a kill skips is no harm */
+	info.serial = x->shard->serial;
+	shm_store(&x->shard->serial, info.serial + 1);
 	memcpy(&detail, &info, sizeof(detail));
 	c.deadline = e->deadline;
 	c.packets[0] = e->master;
 	c.packets[1] = maker_of(t, by);
+	if (info.flags & EXPECT_GONE)
+		memcpy(c.priv, &(struct moment){by->ts_ns, by->now, by->tell},
+		       sizeof(struct moment));
 	if (!(info.flags & EXPECT_KEYMAP)) {
 		counters_add(&cs, CTR_EXPECT_CREATE, 1);
 		ev.left_ms = left > 0 ? (uint32_t)left : 0;
@@ -347,13 +384,6 @@ uint32_t expect_find(struct table *t, const struct expect_tuple *tp,
 	return best;
 }
 
-/* so that whoever finishes what another began tells of it with its time */
-struct moment {
-	uint64_t ts_ns;
-	uint32_t now;
-	bool tell;
-};
-
 static void claim_write(struct table *t, uint32_t idx, uint64_t pkt,
                         uint64_t who, const struct expect_by *by)
 {
@@ -369,24 +399,55 @@ static void claim_write(struct table *t, uint32_t idx, uint64_t pkt,
 	op_update_commit(t->expect, 0, idx, NULL, (struct op_cursor){0, 0});
 }
 
+/* F219: both directions of a call are expected, and one packet uses up both.
+ * The other one, with this claim. */
+static uint32_t sibling(const struct table *t, uint32_t idx, uint64_t claim)
+{
+	uint64_t master = entry_at(t, idx)->packets[0];
+	uint32_t other = 0;
+
+	if (likely(entry_at(t, idx)->key.l4proto != IPPROTO_GRE))
+		return 0;
+	while ((other = master_next(t, master, other)))
+		if (other != idx && entry_at(t, other)->bytes[0] == claim &&
+		    entry_at(t, other)->key.l4proto == IPPROTO_GRE &&
+		    !(info_at(t, other)->flags & EXPECT_KEYMAP))
+			break;
+	return other;
+}
+
 void expect_claim(struct table *t, uint32_t idx, const struct expect_by *by,
                   uint32_t sh)
 {
-	claim_write(t, idx, by->pkt,
-	            (uint64_t)t->me << 16 | sh << 8 | (by->src & 0xff), by);
+	uint64_t who = (uint64_t)t->me << 16 | sh << 8 | (by->src & 0xff);
+	uint32_t other = sibling(t, idx, 0);
+
+	claim_write(t, idx, by->pkt, who, by);
+	if (other)
+		claim_write(t, other, by->pkt, who, by);
 }
 
 void expect_release(struct table *t, uint32_t idx)
 {
+	uint32_t other = sibling(t, idx, entry_at(t, idx)->bytes[0]);
+
 	claim_write(t, idx, 0, 0, NULL);
+	if (other)
+		claim_write(t, other, 0, 0, NULL);
 }
 
 void expect_use(struct table *t, uint32_t idx, const struct expect_by *by)
 {
-	if (info_at(t, idx)->flags & EXPECT_PERMANENT)
+	uint32_t other = sibling(t, idx, entry_at(t, idx)->bytes[0]);
+
+	if (info_at(t, idx)->flags & EXPECT_PERMANENT) {
 		expect_release(t, idx);
-	else
-		entry_end(t, idx, by->ts_ns, by->now, by->tell, cursor_step(t));
+		return;
+	}
+	entry_end(t, idx, by->ts_ns, by->now, by->tell, cursor_step(t));
+	if (other)
+		entry_end(t, other, by->ts_ns, by->now, by->tell,
+		          cursor_step(t));
 }
 
 void expect_settle(struct table *t, uint32_t slot)
@@ -400,6 +461,8 @@ void expect_settle(struct table *t, uint32_t slot)
 	for (idx = 1; idx < t->expect->cap; idx++) {
 		if (!shard_used(t->expect, q, idx) || !entry_live(t, idx))
 			continue;
+		/* its connection is still to be ended */
+		t->keys_gone |= (info_at(t, idx)->flags & EXPECT_GONE) != 0;
 		expect_lock(t);
 		pkt = entry_at(t, idx)->bytes[0];
 		who = entry_at(t, idx)->bytes[1];
@@ -529,7 +592,9 @@ static bool picked(const struct table *t, uint32_t idx,
 	struct expect e;
 
 	if (i->flags & EXPECT_KEYMAP ||
-	    (!p->any_class && i->class != p->class) ||
+	    (!p->any_class &&
+	     (i->class < p->class ||
+	      i->class > (p->class_to ? p->class_to : p->class))) ||
 	    (p->keyed && (!(i->flags & EXPECT_SPORT) || i->sport != p->sport)))
 		return false;
 	expect_at(t, idx, &e);
@@ -542,12 +607,13 @@ unsigned int expect_remove(struct table *t, const struct expect_pick *p,
                            struct expect_by *by)
 {
 	unsigned int n = 0;
-	uint32_t idx = 0;
+	struct age age = {0};
+	uint32_t idx;
 
 	if (!expect_some(t) || action_done(t, by))
 		return 0;
 	expect_lock(t);
-	while ((idx = master_next(t, p->master, idx)))
+	while ((idx = master_older(t, p->master, &age)))
 		if (picked(t, idx, p)) {
 			entry_end(t, idx, by->ts_ns, by->now, by->tell,
 			          cursor_step(t));
@@ -614,19 +680,27 @@ static int key_stands(const struct table *t, const struct expect *e)
 	return 0;
 }
 
+static struct expect key_of(const struct expect *e,
+                            const struct conn_lookup *gre, uint8_t flags)
+{
+	struct expect x = *e;
+
+	x.info.flags = flags;
+	x.info.src_len = 32;
+	x.info.class = gre->shard;
+	memcpy(x.info.master[0], &gre->key, sizeof(gre->key));
+	return x;
+}
+
 int expect_key_add(struct table *t, const struct expect *e,
                    const struct conn_lookup *gre, struct expect_by *by)
 {
-	struct expect x = *e;
+	struct expect x = key_of(e, gre, EXPECT_KEYMAP);
 	struct conn_lookup k;
 	int r;
 
 	if (action_done(t, by))
 		return 0;
-	x.info.flags = EXPECT_KEYMAP;
-	x.info.src_len = 32;
-	x.info.class = gre->shard;
-	memcpy(x.info.master[0], &gre->key, sizeof(gre->key));
 	dst_lookup(t, x.v6, x.dst, x.dport, x.l4proto, x.zone, &k);
 	expect_lock(t);
 	r = key_stands(t, &x);
@@ -638,13 +712,6 @@ int expect_key_add(struct table *t, const struct expect *e,
 	return r < 0 ? r : 0;
 }
 
-static void key_gone(struct table *t, uint32_t idx)
-{
-	op_update_begin(t->expect, 0, idx);
-	info_at(t, idx)->flags |= EXPECT_GONE;
-	op_update_commit(t->expect, 0, idx, NULL, (struct op_cursor){0, 0});
-}
-
 void expect_key_flush(struct table *t, uint64_t master, struct expect_by *by)
 {
 	uint32_t idx = 0;
@@ -653,10 +720,39 @@ void expect_key_flush(struct table *t, uint64_t master, struct expect_by *by)
 		return;
 	expect_lock(t);
 	while ((idx = master_next(t, master, idx)))
-		if (info_at(t, idx)->flags & EXPECT_KEYMAP)
-			key_gone(t, idx);
+		if ((info_at(t, idx)->flags & (EXPECT_KEYMAP | EXPECT_GONE)) ==
+		    EXPECT_KEYMAP)
+			entry_end(t, idx, by->ts_ns, by->now, by->tell,
+			          cursor_step(t));
 	action_close(t, by);
 	expect_unlock(t);
+}
+
+int expect_conn_end(struct table *t, const struct expect *e,
+                    const struct conn_lookup *conn, struct expect_by *by)
+{
+	struct expect x = key_of(e, conn, EXPECT_KEYMAP | EXPECT_GONE);
+	struct conn_lookup k;
+	int r;
+
+	t->keys_gone = true;
+	if (action_done(t, by))
+		return 0;
+	dst_lookup(t, x.v6, x.dst, x.dport, x.l4proto, x.zone, &k);
+	expect_lock(t);
+	r = entry_make(t, &x, &k, by);
+	if (r)
+		action_close(t, by);
+	expect_unlock(t);
+	return r;
+}
+
+static void key_gone(struct table *t, uint32_t idx, struct moment when)
+{
+	op_update_begin(t->expect, 0, idx);
+	memcpy(entry_at(t, idx)->priv, &when, sizeof(when));
+	info_at(t, idx)->flags |= EXPECT_GONE;
+	op_update_commit(t->expect, 0, idx, NULL, (struct op_cursor){0, 0});
 }
 
 bool expect_key_find(const struct table *t, const struct expect_tuple *tp,
@@ -712,19 +808,20 @@ void expect_doom(struct table *t, uint64_t master, uint64_t ts_ns, uint32_t now,
 bool expect_flush(struct table *t, uint64_t master, uint64_t ts_ns,
                   uint32_t now, bool tell)
 {
-	uint32_t idx = 0;
+	struct age age = {0};
+	uint32_t idx;
 	bool keys = false;
 
 	if (!expect_some(t))
 		return false;
 	expect_lock(t);
-	while ((idx = master_next(t, master, idx))) {
+	while ((idx = master_older(t, master, &age))) {
 		if (!(info_at(t, idx)->flags & EXPECT_KEYMAP)) {
 			entry_end(t, idx, ts_ns, now, tell, cursor_step(t));
 			continue;
 		}
 		if (!(info_at(t, idx)->flags & EXPECT_GONE))
-			key_gone(t, idx);
+			key_gone(t, idx, (struct moment){ts_ns, now, tell});
 		keys = true;
 	}
 	expect_unlock(t);
@@ -733,7 +830,7 @@ bool expect_flush(struct table *t, uint64_t master, uint64_t ts_ns,
 
 /* the GRE connection of a key that is gone (F220) */
 static void key_end_conn(struct table *t, const struct expect_info *i,
-                         uint64_t now_ns, uint32_t max, bool tell)
+                         uint64_t ts_ns, uint32_t now, uint32_t max, bool tell)
 {
 	struct conn_lookup k = {0};
 	uint32_t sh, slot, idx;
@@ -746,8 +843,8 @@ static void key_end_conn(struct table *t, const struct expect_info *i,
 	shard_lock(t, sh);
 	idx = conn_find(t, &k, &slot, NULL);
 	if (idx)
-		conn_end(t, sh, idx, slot, REASON_MASTER, now_ns,
-		         table_tick_of(t, now_ns), max, tell, CTR_COUNT);
+		conn_end(t, sh, idx, slot, REASON_MASTER, ts_ns, now, max, tell,
+		         CTR_COUNT);
 	shard_unlock(t, sh);
 }
 
@@ -788,15 +885,15 @@ static void sweep_entry(struct table *t, uint32_t idx, uint64_t now_ns,
 	if (!end) {
 		end = maker_done(t, entry_at(t, idx)->packets[1]) &&
 		      orphan(t, idx, master);
-		if (end && when.ts_ns) {
-			ts = when.ts_ns;
-			now = when.now;
-		}
 	}
 	if (!end)
 		return;
+	if (when.ts_ns && (key || ts == now_ns)) {
+		ts = when.ts_ns;
+		now = when.now;
+	}
 	if (key)
-		key_end_conn(t, &i, now_ns, max, tell);
+		key_end_conn(t, &i, ts, now, max, tell);
 	expect_lock(t);
 	if (entry_live(t, idx) && entry_at(t, idx)->gen == gen &&
 	    !entry_at(t, idx)->bytes[0])

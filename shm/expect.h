@@ -135,6 +135,7 @@ struct expect_pick {
 	uint64_t master;
 	bool any_class;
 	uint8_t class;
+	uint8_t class_to;    /* 0: `class` alone, else all up to this */
 	uint8_t l4proto;     /* 0 = any */
 	const uint64_t *dst; /* NULL = any, else with dport */
 	uint16_t dport;
@@ -152,8 +153,11 @@ unsigned int expect_revise(struct table *t, const struct expect_pick *p,
  * key stands there already, -EEXIST if another does in this direction. */
 int expect_key_add(struct table *t, const struct expect *e,
                    const struct conn_lookup *gre, struct expect_by *by);
-/* Its keys are forgotten, and end their connections in expect_sweep(). */
+/* Its keys are forgotten. */
 void expect_key_flush(struct table *t, uint64_t master, struct expect_by *by);
+/* This connection, made of e's tuple, is to end in expect_sweep() (F220). */
+int expect_conn_end(struct table *t, const struct expect *e,
+                    const struct conn_lookup *conn, struct expect_by *by);
 
 /* ---- looked up by a packet ---- */
 

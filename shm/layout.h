@@ -116,7 +116,8 @@ struct shard {
 	uint32_t op_gen;    /* of the entry before an insert */
 	uint32_t repairs;
 	uint32_t damaged; /* times rebuilt from the entries */
-	uint32_t spare[9];
+	uint32_t serial;  /* expectations: number of the next */
+	uint32_t spare[8];
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct shard) == 192, "shard");
 _Static_assert(offsetof(struct shard, free_head) == 64, "shard line 1");

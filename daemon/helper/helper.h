@@ -57,6 +57,7 @@ struct expect_spec {
 struct expect_match {
 	bool any_class;
 	uint8_t class;
+	uint8_t class_to; /* 0: `class` alone, else all up to this */
 	/* NULL: any; otherwise destination and port must be these */
 	const union pkt_addr *dst;
 	uint16_t dport;

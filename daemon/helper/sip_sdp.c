@@ -37,14 +37,10 @@ static const struct sip_media_type {
 
 void sip_forget_media(struct help_ctx *h)
 {
-	struct expect_match m;
-	unsigned int kind;
+	const struct expect_match m = {.class = SIP_AUDIO,
+	                               .class_to = SIP_IMAGE};
 
-	memset(&m, 0, sizeof(m));
-	for (kind = SIP_IMAGE; kind >= SIP_AUDIO; kind--) {
-		m.class = (uint8_t)kind;
-		h->unexpect(h, &m);
-	}
+	h->unexpect(h, &m);
 }
 
 /* Another connection, or another medium, that expects the very same flow is

@@ -729,6 +729,7 @@ void lane_apply(struct pipeline *p, struct lane *l)
 	w.cur.pkt = l->pkt->frame;
 	w.cur.src = 0;
 	w.clash = false;
+	w.acts = 0;
 	counters_init(&w.cs);
 	counters_one(&w.cs, CTR_FRAMES);
 	p->last_pkt = l->pkt->frame;

@@ -271,6 +271,7 @@ static void pick_of(const struct help *q, const struct expect_match *m,
 	memset(p, 0, sizeof(*p));
 	p->master = q->id;
 	p->any_class = m->any_class;
+	p->class_to = m->class_to;
 	p->class = m->class;
 	p->l4proto = m->l4proto;
 	if (m->dst) {
@@ -353,28 +354,35 @@ static void cb_key_flush(struct help_ctx *h)
 	struct help *q = h->arg;
 	struct expect_by by = way_by(q->w);
 
-	if (expect_some(q->w->p->t))
-		q->w->p->t->keys_gone = true;
 	expect_key_flush(q->w->p->t, q->id, &by);
 	way_acted(q->w, &by);
 }
 
-/* The keys know their connection: they take it along when they are swept, which
- * is as soon as this packet is done. */
+/* It may be in another shard, so its end is noted here and comes as soon as
+ * this packet is done. */
 static bool cb_kill(struct help_ctx *h, const struct expect_spec *tuple)
 {
 	struct help *q = h->arg;
 	struct table *t = q->w->p->t;
 	struct trk_tuple tp = {.src = tuple->sport, .dst = tuple->dport};
-	struct conn_lookup gre;
+	struct expect_by by = way_by(q->w);
+	struct conn_lookup conn;
 	struct conn_view v;
-	bool there;
+	struct expect e;
 
 	key_of_tuple(t, false, &tuple->src, &tuple->dst, &tp, tuple->l4proto,
-	             q->c->key.zone, &gre);
-	there = conn_lookup(t, &gre, &v) > 0;
-	cb_key_flush(h);
-	return there;
+	             q->c->key.zone, &conn);
+	if (conn_lookup(t, &conn, &v) <= 0)
+		return false;
+	expect_begin(q, &e);
+	addr_words(false, &tuple->src, e.info.src);
+	addr_words(false, &tuple->dst, e.dst);
+	e.l4proto = tuple->l4proto;
+	e.dport = tuple->dport;
+	e.deadline = q->w->now;
+	expect_conn_end(t, &e, &conn, &by);
+	way_acted(q->w, &by);
+	return true;
 }
 
 static void cb_count(struct help_ctx *h, enum help_counter c)
@@ -460,13 +468,19 @@ void help_gre(struct way *w)
 	struct conn_lookup *k = &w->l->look;
 	struct expect_tuple tp;
 	struct trk_tuple key;
+	const uint8_t *base = pkt_l4(w->l->pkt, 0, 4);
 
+	/* the others have no key of their own */
+	if (!expect_some(w->p->t) || !base || (base[1] & 7) != 1)
+		return;
 	tuple_of(w->l, &tp);
-	if (!tp.dport || !expect_key_find(w->p->t, &tp, &key.src))
+	if (!expect_key_find(w->p->t, &tp, &key.src))
 		return;
 	key.dst = tp.dport;
 	key_of_tuple(w->p->t, tp.v6, &w->l->pkt->src, &w->l->pkt->dst, &key,
 	             IPPROTO_GRE, tp.zone, k);
+	w->l->line =
+		table_line(w->p->t, k->shard, hash_bucket(w->p->t, k->hash));
 }
 
 void help_after(struct pipeline *p, uint64_t now_ns)

@@ -290,6 +290,8 @@ void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
 
 	if (!n)
 		return;
+	/* what a predecessor was about to end, before anything else */
+	help_after(p, p->clock_ns);
 	counters_open(p->t, pkts[0].frame);
 	for (i = 0; i < n; i += PIPELINE_PART)
 		pipeline_part(p, pkts + i,

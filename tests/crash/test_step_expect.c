@@ -82,14 +82,20 @@ static void udp(bool reply, uint16_t sport, uint16_t dport, const void *data,
 
 static uint32_t seq[2];
 
-static void tcp(bool reply, uint16_t sport, uint16_t dport, uint8_t flags,
-                const char *text)
+static void tcp_bytes(bool reply, uint16_t sport, uint16_t dport, uint8_t flags,
+                      const void *data, uint32_t len)
 {
 	frame_begin(reply);
 	packet_tcp(cap.b, sport, dport, seq[reply], seq[!reply], flags, 65535);
-	packet_data(cap.b, text, (uint32_t)strlen(text));
-	seq[reply] += (uint32_t)strlen(text) + (flags & 2 ? 1 : 0);
+	packet_data(cap.b, data, len);
+	seq[reply] += len + (flags & 2 ? 1 : 0);
 	frame_end(5);
+}
+
+static void tcp(bool reply, uint16_t sport, uint16_t dport, uint8_t flags,
+                const char *text)
+{
+	tcp_bytes(reply, sport, dport, flags, text, (uint32_t)strlen(text));
 }
 
 #define SYN 0x02
@@ -132,12 +138,63 @@ static void ftp_frames(void)
 	    "227 Entering Passive Mode (10,0,1,1,40,4).\r\n");
 }
 
+/* RFC 2637 section 2: a control message of `len` bytes */
+static void pptp(bool reply, uint16_t type, uint32_t len, uint16_t id,
+                 uint16_t peer, uint8_t result)
+{
+	uint8_t m[168] = {0};
+
+	put16(m, (uint16_t)len);
+	put16(m + 2, 1);
+	put32(m + 4, 0x1a2b3c4d);
+	put16(m + 8, type);
+	put16(m + 12, type <= 2 ? 0x100 : id);
+	put16(m + 14, peer);
+	if (type == 2)
+		m[14] = result;
+	else if (type == 8)
+		m[16] = result;
+	tcp_bytes(reply, reply ? 1723 : 5000, reply ? 5000 : 1723, PSH, m, len);
+}
+
+static void gre(bool reply, uint16_t id)
+{
+	uint8_t *g;
+
+	frame_begin(reply);
+	g = packet_gre(cap.b, 0x3001);
+	put16(g + 2, 0x880b);
+	packet_data(cap.b, "\0\4\0\0\0\0\0\1data", 12);
+	put16(cap.b->buf + packet_at(cap.b, PACKET_GRE) + 6, id);
+	frame_end(5);
+}
+
+/* both GRE expectations go with the first packet, keys and connection with the
+ * end of the call */
+static void pptp_frames(void)
+{
+	seq[0] = 100;
+	seq[1] = 900;
+	tcp(false, 5000, 1723, SYN, "");
+	tcp(true, 1723, 5000, SYN | ACK, "");
+	tcp(false, 5000, 1723, ACK, "");
+	pptp(false, 1, 156, 0, 0, 0);
+	pptp(true, 2, 156, 0, 0, 1);
+	pptp(false, 7, 168, 11, 0, 0);
+	pptp(true, 8, 32, 22, 11, 1);
+	gre(false, 22);
+	gre(true, 11);
+	pptp(true, 13, 148, 22, 0, 1);
+	gre(false, 22);
+}
+
 static void capture_make(void)
 {
 	memset(&cap, 0, sizeof(cap));
 	cap.b = malloc(sizeof(*cap.b));
 	tftp_frames();
 	ftp_frames();
+	pptp_frames();
 	/* later than the timeout of the TFTP master, and of all expectations:
 	 * what is left goes, by the sweep and with its masters */
 	cap.now += 60000 * NS_PER_MS;
@@ -217,9 +274,14 @@ static uint64_t record_hash(const struct event_ring *g, uint64_t at)
 	e.seq = 0;
 	e.ordinal = 0;
 	h = mix(1, &e, sizeof(e));
-	if (e.cells == 2)
-		h = mix(h, (const char *)&g->cell[(at + 1) & g->mask] + 8,
-		        sizeof(e) - 8);
+	if (e.cells == 2) {
+		struct event_more m;
+
+		memcpy(&m, &g->cell[(at + 1) & g->mask], sizeof(m));
+		if (event_of_expect(e.type))
+			((struct expect_info *)(void *)&m.detail)->serial = 0;
+		h = mix(h, (const char *)&m + 8, sizeof(m) - 8);
+	}
 	return h;
 }
 
@@ -272,6 +334,7 @@ static struct outcome outcome_of(const struct table *t)
 		o.conns++;
 	}
 	while (expect_walk(t, &x, &e)) {
+		e.info.serial = 0;
 		o.table += mix(7, &e, sizeof(e));
 		o.expects++;
 	}

@@ -161,6 +161,8 @@ static inline void fake_say_match(struct fake *f, const char *what,
 		fake_say(f, "%s *", what);
 	else
 		fake_say(f, "%s %u", what, m->class);
+	if (m->class_to)
+		fake_say(f, "-%u", m->class_to);
 	if (m->dst) {
 		fake_say(f, " ");
 		fake_say_addr(f, m->dst);

@@ -15,7 +15,7 @@
 
 extern const struct helper helper_sip;
 
-#define FORGET "unexpect 3\nunexpect 2\nunexpect 1\n"
+#define FORGET "unexpect 1-3\n"
 #define MEDIA(class, src, dst, rtp, rtcp)                       \
 	"expect udp " src ":* -> " dst ":" rtp                  \
 	" class=" class "\n"                                    \

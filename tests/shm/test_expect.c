@@ -385,6 +385,9 @@ static void test_keys(void **state)
 	assert_int_equal(conn_lookup(b.t, &gre, &v), 1);
 	expect_key_flush(b.t, b.id, &b.by);
 	assert_false(expect_key_find(b.t, &tp, &key));
+	assert_int_equal(b.t->expect->shard->count, 0);
+	assert_int_equal(expect_conn_end(b.t, &e, &gre, &b.by), 0);
+	assert_false(expect_key_find(b.t, &tp, &key));
 	expect_sweep(b.t, NOW * NS_PER_MS, 0, true);
 	assert_int_equal(conn_lookup(b.t, &gre, &v), 0);
 	assert_int_equal(b.t->expect->shard->count, 0);
