@@ -26,6 +26,8 @@ enum {
 	ETHER_LEN = 14,
 	PKT_FRAG_LEN = 8, /* IPv6 fragment header */
 	IP4_LEN = 20,
+	IP4_MORE = 0x2000,
+	IP4_OFFSET = 0x1fff,
 	IP6_LEN = 40
 };
 
@@ -50,7 +52,7 @@ enum pkt_reason pkt_link_type(struct pkt *p, uint16_t type, uint32_t off);
 /* IP at `off`; its version tells which */
 enum pkt_reason pkt_link_raw(struct pkt *p, uint32_t off);
 
-/* any link header but plain Ethernet with IPv4 in it */
+/* any link header */
 enum pkt_reason pkt_link(struct pkt *p);
 
 #endif

@@ -30,8 +30,6 @@
 #include "daemon/pkt/internal.h"
 
 enum {
-	IP4_MORE = 0x2000,
-	IP4_OFFSET = 0x1fff,
 	IP6_MORE = 0x0001,
 	IP6_OFFSET = 0xfff8,
 	FRAG_LEN = PKT_FRAG_LEN,

@@ -56,10 +56,10 @@ static inline uint32_t steer_endpoint(const uint32_t *k, uint32_t folded,
 
 /* The shard of a tuple in either direction.  Addresses in network order,
  * ports in host order; ports count only for protocols that have them. */
-static inline uint8_t steer_tuple(const uint32_t key[STEER_KEYS], bool v6,
-                                  const union pkt_addr *src,
-                                  const union pkt_addr *dst, uint16_t sport,
-                                  uint16_t dport, uint8_t l4proto)
+static inline __attribute__((always_inline)) uint8_t
+steer_tuple(const uint32_t key[STEER_KEYS], bool v6, const union pkt_addr *src,
+            const union pkt_addr *dst, uint16_t sport, uint16_t dport,
+            uint8_t l4proto)
 {
 	uint32_t h;
 

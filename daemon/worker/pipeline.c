@@ -58,7 +58,7 @@ static uint8_t lane_related(struct pipeline *p, struct lane *l, int off)
 /* a packet whose layers are known */
 static uint8_t lane_classify(struct pipeline *p, struct lane *l)
 {
-	struct trk_ctx c = {.pkt = l->pkt, .pol = p->pol, .mirror = p->mirror};
+	struct trk_ctx c;
 	enum trk_verdict v = TRK_ACCEPT;
 	int off;
 
@@ -74,7 +74,10 @@ static uint8_t lane_classify(struct pipeline *p, struct lane *l)
 		return LANE_UNTRACKED;
 	}
 	l->trk = tracker_find(p->pol, l->pkt->l4proto, &l->trk_id);
-	c.id = l->trk_id;
+	c = (struct trk_ctx){.pkt = l->pkt,
+	                     .pol = p->pol,
+	                     .id = l->trk_id,
+	                     .mirror = p->mirror};
 	if (l->trk->check)
 		v = l->trk->check(&c);
 	if (likely(v == TRK_ACCEPT) && l->trk->error) {
@@ -119,8 +122,9 @@ void lane_datagram(struct pipeline *p, struct lane *l, struct pkt *pkt)
 	}
 	if (l->kind == LANE_TRACK && p->capture && p->nworker > 1)
 		help_watch(p, l);
-	l->line = table_line(p->t, l->look.shard,
-	                     hash_bucket(p->t, l->look.hash));
+	if (l->kind >= LANE_RELATED)
+		l->line = table_line(p->t, l->look.shard,
+		                     hash_bucket(p->t, l->look.hash));
 	if (!pipeline_mine(p, l->look.shard))
 		l->kind = LANE_SKIP;
 }
