@@ -153,15 +153,16 @@ def prepare(work):
 
 def including(header):
     """Object name and source of all that includes the header itself."""
+    made = {"shm_" + f[:-2]: "shm/" + f
+            for f in os.listdir(os.path.join(TREE, "shm"))
+            if f.endswith(".c")}
+    made.update(("lib_" + n, "tests/lib/%s.c" % n) for n in LIB)
+    made.update((os.path.basename(t)[:-2], t) for t, _ in TESTS)
     found = {}
-    dirs = {"shm": "shm_%s", "tests/lib": "lib_%s", "tests/shm": "%s",
-            "tests/crash": "%s"}
-    for d, name in dirs.items():
-        for f in os.listdir(os.path.join(TREE, d)):
-            src = os.path.join(d, f)
-            with open(os.path.join(TREE, src)) as text:
-                if f.endswith(".c") and '"%s"' % header in text.read():
-                    found[name % f[:-2]] = src
+    for name, src in made.items():
+        with open(os.path.join(TREE, src)) as text:
+            if '"%s"' % header in text.read():
+                found[name] = src
     return found
 
 
