@@ -29,6 +29,7 @@ struct cmd_replay {
 	const char *expect;
 	const char *expect_events;
 	const char *stats;
+	bool explain;
 	uint32_t workers;
 	const char *set[CMD_ARGS]; /* KEY=VALUE for the daemon */
 	size_t n_set;
@@ -100,7 +101,9 @@ struct cmd {
 	X(load, 0, NULL, 0, "FILE", "what `-o save' or `dump' wrote")         \
 	X(check, 0, NULL, CHECK | OUTPUT, "",                                 \
 	  "every invariant of the segments")                                  \
-	X(replay, 0, NULL, REPLAY | OUTPUT, "CAPTURE...",                     \
+	X(trace, 0, NULL, TRACE | TUPLE | OUTPUT, "",                         \
+	  "packets of a connection, and what becomes of each")                \
+	X(replay, 0, NULL, REPLAY | TUPLE | OUTPUT, "CAPTURE...",             \
 	  "captures through a private daemon")                                \
 	X(completion, 0, NULL, 0, "bash|zsh|fish",                            \
 	  "a script that completes command lines")                            \

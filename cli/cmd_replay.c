@@ -26,6 +26,16 @@ struct sink {
 	struct out *o;
 };
 
+enum {
+	SINK_EXPLAIN,
+	SINK_EVENTS,
+	SINK_EXPECT_EVENTS,
+	SINK_TABLE,
+	SINK_EXPECT,
+	SINK_STATS,
+	SINK_COUNT
+};
+
 /* One request of ours: how it ended. */
 struct ask {
 	bool ended;
@@ -68,6 +78,14 @@ static int ask_expect(void *arg, const struct ctshard_expect *x)
 	return a->o->error;
 }
 
+static int ask_trace(void *arg, const struct ctshard_trace *t)
+{
+	struct ask *a = arg;
+
+	out_trace(a->o, t);
+	return a->o->error;
+}
+
 static int ask_counter(void *arg, const struct ctshard_counter *c)
 {
 	struct ask *a = arg;
@@ -83,6 +101,7 @@ static struct ctshard_handler ask_handler(struct ask *a)
 		.conn = a->o ? ask_conn : NULL,
 		.expect = a->o ? ask_expect : NULL,
 		.counter = ask_counter,
+		.trace = a->o ? ask_trace : NULL,
 		.done = ask_done,
 	};
 
@@ -218,35 +237,58 @@ static int replay_begin(struct replay *r)
 	return code;
 }
 
-/* Events to a sink as they come; an `ask` without one has ended. */
+/* What is told while the captures run; an `ask` without a sink has ended. */
+static bool replay_ask(struct ask *a, const struct sink *s)
+{
+	a->o = s->o;
+	a->ended = !s->o;
+	if (!s->o)
+		return false;
+	out_begin(s->o);
+	return true;
+}
+
 static int replay_watch(struct replay *r, struct sink *s, struct ask *a)
 {
 	struct ctshard_watch_opts opts = {.from_start = 1, .until_end = 1};
 	struct ctshard_handler h;
 	int rc;
 
-	a->o = s->o;
-	a->ended = !s->o;
-	if (!s->o)
+	if (!replay_ask(a, s))
 		return CMD_OK;
 	h = ask_handler(a);
 	rc = s->o->expect ? ctshard_expect_watch(r->ct, &opts, &h, NULL)
 	                  : ctshard_watch(r->ct, &opts, &h, NULL);
-	out_begin(s->o);
 	return rc ? cmd_error(r->ct, rc) : CMD_OK;
 }
 
-/* Through the captures: the events are out then.  *broken: one broke off. */
-static int replay_run(struct replay *r, struct sink *events,
-                      struct sink *expect, bool *broken)
+static int replay_explain(struct replay *r, struct sink *s, struct ask *a)
 {
-	struct ask watch = {0}, announced = {0}, end = {0};
-	struct ask *all[] = {&end, &watch, &announced};
+	struct ctshard_trace_opts opts = {.filter = &r->c->filter,
+	                                  .until_end = 1};
 	struct ctshard_handler h;
-	int rc, i, code = replay_watch(r, events, &watch);
+	int rc;
+
+	if (!replay_ask(a, s))
+		return CMD_OK;
+	h = ask_handler(a);
+	rc = ctshard_trace(r->ct, &opts, &h, NULL);
+	return rc ? cmd_error(r->ct, rc) : CMD_OK;
+}
+
+/* Through the captures: packets and events are out then.  *broken: one broke
+ * off. */
+static int replay_run(struct replay *r, struct sink *s, bool *broken)
+{
+	struct ask watch = {0}, announced = {0}, trace = {0}, end = {0};
+	struct ask *all[] = {&end, &watch, &announced, &trace};
+	struct ctshard_handler h;
+	int rc, i, code = replay_watch(r, &s[SINK_EVENTS], &watch);
 
 	if (code == CMD_OK)
-		code = replay_watch(r, expect, &announced);
+		code = replay_watch(r, &s[SINK_EXPECT_EVENTS], &announced);
+	if (code == CMD_OK)
+		code = replay_explain(r, &s[SINK_EXPLAIN], &trace);
 	if (code == CMD_OK)
 		code = replay_begin(r);
 	if (code != CMD_OK)
@@ -255,9 +297,9 @@ static int replay_run(struct replay *r, struct sink *events,
 	rc = ctshard_wait_end(r->ct, &h, NULL);
 	if (rc)
 		return cmd_error(r->ct, rc);
-	if (!ask_wait(r, all, 3))
+	if (!ask_wait(r, all, 4))
 		return replay_broke(r);
-	for (i = 1; i < 3; i++)
+	for (i = 1; i < 4; i++)
 		if (all[i]->error && all[i]->o && !all[i]->o->error)
 			return ask_failed(all[i]);
 	if (end.error && end.error != CTSHARD_EFAILED)
@@ -308,23 +350,15 @@ static int replay_stats(struct replay *r, struct sink *s)
 	return code;
 }
 
-enum {
-	SINK_EVENTS,
-	SINK_EXPECT_EVENTS,
-	SINK_TABLE,
-	SINK_EXPECT,
-	SINK_STATS,
-	SINK_COUNT
-};
-
 /* In the order in which they are written when several are stdout. */
 static int replay_sinks(const struct replay *r, struct sink *s)
 {
 	const struct cmd_replay *p = &r->c->replay;
 	const char *path[SINK_COUNT] = {
+		[SINK_EXPLAIN] = p->explain ? "-" : NULL,
 		[SINK_EVENTS] = p->events,
 		[SINK_EXPECT_EVENTS] = p->expect_events,
-		[SINK_TABLE] = p->table ? p->table : "-",
+		[SINK_TABLE] = p->table || p->explain ? p->table : "-",
 		[SINK_EXPECT] = p->expect,
 		[SINK_STATS] = p->stats,
 	};
@@ -344,13 +378,13 @@ static int replay_sinks(const struct replay *r, struct sink *s)
 static int replay_outputs(struct replay *r, struct sink *s)
 {
 	bool broken = false;
-	int code = replay_run(r, &s[SINK_EVENTS], &s[SINK_EXPECT_EVENTS],
-	                      &broken),
-	    failed = 0;
+	int code = replay_run(r, s, &broken), failed = 0;
 
+	failed |= sink_close(&s[SINK_EXPLAIN]);
 	failed |= sink_close(&s[SINK_EVENTS]);
 	failed |= sink_close(&s[SINK_EXPECT_EVENTS]);
-	cmd_proc(r->ct, s[SINK_TABLE].o);
+	if (s[SINK_TABLE].o)
+		cmd_proc(r->ct, s[SINK_TABLE].o);
 	if (code == CMD_OK)
 		code = replay_table(r, &s[SINK_TABLE]);
 	failed |= sink_close(&s[SINK_TABLE]);
@@ -361,6 +395,27 @@ static int replay_outputs(struct replay *r, struct sink *s)
 		code = replay_stats(r, &s[SINK_STATS]);
 	failed |= sink_close(&s[SINK_STATS]);
 	return code == CMD_OK && (broken || failed) ? CMD_FAILED : code;
+}
+
+/* What is said of --explain makes sense. */
+static bool explain_fits(const struct cmd *c)
+{
+	const char *events = c->replay.events;
+
+	if (!c->replay.explain && c->filter.has) {
+		cmd_warn("replay: which packets? Only --explain takes a tuple");
+		return false;
+	}
+	if (!c->replay.explain)
+		return true;
+	if (c->format && !c->format->trace)
+		cmd_warn("replay: --explain needs -o line, json or jsonl");
+	else if (events && !strcmp(events, "-"))
+		cmd_warn("replay: --explain and --events write at the same "
+		         "time: to different files");
+	else
+		return true;
+	return false;
 }
 
 int cmd_replay(struct cmd *c)
@@ -376,6 +431,8 @@ int cmd_replay(struct cmd *c)
 		                 : "replay: CAPTURE is missing");
 		return CMD_USAGE;
 	}
+	if (!explain_fits(c))
+		return CMD_USAGE;
 	for (i = 0; i < SINK_COUNT; i++)
 		s[i].fd = -1;
 	code = replay_open(&r);

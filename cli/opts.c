@@ -350,6 +350,7 @@ enum {
 	FLAG_ONCE,
 	FLAG_COMMUNITY,
 	FLAG_JSON,
+	FLAG_EXPLAIN,
 	FLAG_HELP
 };
 
@@ -386,6 +387,9 @@ static int opt_flag(struct cmd *c, const char *v, int arg)
 		break;
 	case FLAG_JSON:
 		c->format = &out_json;
+		break;
+	case FLAG_EXPLAIN:
+		c->replay.explain = true;
 		break;
 	default:
 		c->help = true;
@@ -452,9 +456,12 @@ static int opt_delta(struct cmd *c, const char *v, int arg)
 	return value_ms(v, &c->delta_ms) || !c->delta_ms ? -1 : 0;
 }
 
+/* -s of `replay --explain` may be conntrack's: no address has a `=' */
 static int opt_set(struct cmd *c, const char *v, int arg)
 {
 	(void)arg;
+	if (c->verb->groups & WORD_TUPLE && !strchr(v, '='))
+		return opt_net(c, v, NET_orig_src);
 	if (!strchr(v, '=') || *v == '=' || c->replay.n_set == CMD_ARGS)
 		return -1;
 	c->replay.set[c->replay.n_set++] = v;
@@ -464,26 +471,28 @@ static int opt_set(struct cmd *c, const char *v, int arg)
 #define NUM(name)   opt_number, CTSHARD_FILTER_BIT_##name
 #define RANGE(name) opt_range, CTSHARD_FILTER_BIT_##name
 #define F           WORD_FILTER
+#define T           WORD_TUPLE
 
 /* clang-format off */
 const struct word_opt word_opts[] = {
-{'s', "src|orig-src", "NET", F, opt_net, NET_orig_src, "original source"},
-{'d', "dst|orig-dst", "NET", F, opt_net, NET_orig_dst, "original destination"},
+{'s', "src|orig-src", "NET", F | WORD_TRACE, opt_net, NET_orig_src, "original source"},
+{0, "src|orig-src", "NET", WORD_REPLAY, opt_net, NET_orig_src, "original source"},
+{'d', "dst|orig-dst", "NET", F | T, opt_net, NET_orig_dst, "original destination"},
 {'r', "reply-src", "NET", F, opt_net, NET_reply_src, "reply source"},
 {'q', "reply-dst", "NET", F, opt_net, NET_reply_dst, "reply destination"},
 {0, "mask-src", "MASK", F, opt_net_mask, NET_orig_src, "mask of -s"},
 {0, "mask-dst", "MASK", F, opt_net_mask, NET_orig_dst, "mask of -d"},
 {0, "addr", "NET", F, opt_net, NET_any_addr, "any address of the connection"},
-{'p', "proto|protonum", "PROTO", F | WORD_EXPECT, opt_proto, 0, "layer 4 protocol, name or number"},
-{'f', "family", "ipv4|ipv6", F | WORD_FLUSH | WORD_EXPECT, opt_family, 0, "layer 3 protocol"},
-{0, "sport|orig-port-src", "PORT[:PORT]", F, RANGE(SPORT), "original source port"},
-{0, "dport|orig-port-dst", "PORT[:PORT]", F, RANGE(DPORT), "original destination port"},
+{'p', "proto|protonum", "PROTO", F | T | WORD_EXPECT, opt_proto, 0, "layer 4 protocol, name or number"},
+{'f', "family", "ipv4|ipv6", F | T | WORD_FLUSH | WORD_EXPECT, opt_family, 0, "layer 3 protocol"},
+{0, "sport|orig-port-src", "PORT[:PORT]", F | T, RANGE(SPORT), "original source port"},
+{0, "dport|orig-port-dst", "PORT[:PORT]", F | T, RANGE(DPORT), "original destination port"},
 {0, "reply-port-src", "PORT[:PORT]", F, RANGE(REPLY_SPORT), "reply source port"},
 {0, "reply-port-dst", "PORT[:PORT]", F, RANGE(REPLY_DPORT), "reply destination port"},
 {0, "state", "STATE", F, opt_state, 0, "state of tcp, sctp, dccp"},
 {0, "icmp-type|icmpv6-type", "N", F, NUM(ICMP_TYPE), "original ICMP type"},
 {0, "icmp-code|icmpv6-code", "N", F, NUM(ICMP_CODE), "original ICMP code"},
-{0, "icmp-id|icmpv6-id", "N", F, NUM(ICMP_ID), "ICMP id"},
+{0, "icmp-id|icmpv6-id", "N", F | T, NUM(ICMP_ID), "ICMP id"},
 {0, "srckey|orig-key-src", "KEY", F, NUM(SRCKEY), "original GRE key"},
 {0, "dstkey|orig-key-dst", "KEY", F, NUM(DSTKEY), "other GRE key"},
 {'u', "status", "STATUS[,...]", WORD_ADD, opt_add_status, 0, "status bits, UNSET"},
@@ -500,7 +509,7 @@ const struct word_opt word_opts[] = {
 {0, "label-del", "LABEL[,...]|all", WORD_UPDATE, opt_label_del, 0, "labels to clear"},
 {0, "reply-key-src|reply-key-dst", "KEY", WORD_ADD, opt_buffer, 0, "GRE keys of the reply"},
 {'z', "zero", NULL, WORD_ZERO, opt_flag, FLAG_ZERO, "zero the counters that are shown"},
-{'w', "zone", "ZONE", F, NUM(ZONE), "zone"},
+{'w', "zone", "ZONE", F | T, NUM(ZONE), "zone"},
 {0, "orig-zone", "ZONE", F, NUM(ORIG_ZONE), "zone of the original direction"},
 {0, "reply-zone", "ZONE", F, NUM(REPLY_ZONE), "zone of the reply direction"},
 {0, "id", "ID", F, opt_id, 0, "id, as `-o id' or JSON print it"},
@@ -509,6 +518,7 @@ const struct word_opt word_opts[] = {
 {0, "filter", "EXPR", F, opt_expression, 0, "tcpdump syntax"},
 {'n', "limit", "COUNT", WORD_LIST | WORD_EXPECT, opt_limit, 0, "no more rows than this"},
 {'n', "count", "COUNT", WORD_WATCH, opt_limit, 0, "end after so many events"},
+{'n', "count", "COUNT", WORD_TRACE, opt_limit, 0, "end after so many packets"},
 {0, "by", "WORD[,...]", WORD_COUNT, opt_text, TEXT_BY, "proto, state, zone, shard"},
 {0, "community-id", "ID", WORD_GET, opt_text, TEXT_COMMUNITY, "the one that has this Community ID"},
 {0, "community-id", NULL, WORD_ID, opt_flag, FLAG_COMMUNITY, "with Community ID, version 1"},
@@ -529,7 +539,8 @@ const struct word_opt word_opts[] = {
 {'b', "buffer-size", "BYTES", WORD_WATCH | WORD_EXPECT, opt_buffer, 0, "accepted, not needed"},
 {0, "deep", NULL, WORD_CHECK, opt_flag, FLAG_DEEP, "walk every entry"},
 {0, "workers", "N", WORD_REPLAY, opt_workers, 0, "worker processes"},
-{'s', "set", "KEY=VALUE", WORD_REPLAY, opt_set, 0, "a setting of the daemon"},
+{'s', "set", "KEY=VALUE", WORD_REPLAY, opt_set, 0, "a setting of the daemon; -s NET: original source"},
+{0, "explain", NULL, WORD_REPLAY, opt_flag, FLAG_EXPLAIN, "what becomes of each packet, of one connection"},
 {0, "table", "FILE", WORD_REPLAY, opt_text, TEXT_TABLE, "what is alive at the end"},
 {0, "events", "FILE", WORD_REPLAY, opt_text, TEXT_EVENTS, "all events"},
 {0, "expect", "FILE", WORD_REPLAY, opt_text, TEXT_EXPECT, "expectations at the end"},

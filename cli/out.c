@@ -100,6 +100,12 @@ void out_expect(struct out *o, const struct ctshard_expect *x)
 	o->rows++;
 }
 
+void out_trace(struct out *o, const struct ctshard_trace *t)
+{
+	o->format->trace(o, t);
+	o->rows += !t->lost;
+}
+
 void out_pause(struct out *o)
 {
 	if (o->format->pause)

@@ -59,6 +59,8 @@ struct out_format {
 	/* an expectation; of an event, or `e` is NULL */
 	void (*expect)(struct out *o, const struct ctshard_expect *x,
 	               const struct ctshard_event *e);
+	/* a traced packet (or NULL) */
+	void (*trace)(struct out *o, const struct ctshard_trace *t);
 	/* everything so far shall be seen: a pause in the stream (or NULL) */
 	void (*pause)(struct out *o);
 	void (*end)(struct out *o);
@@ -107,6 +109,7 @@ void out_begin(struct out *o);
 void out_conn(struct out *o, const struct ctshard_conn *c);
 void out_event(struct out *o, const struct ctshard_event *e);
 void out_expect(struct out *o, const struct ctshard_expect *x);
+void out_trace(struct out *o, const struct ctshard_trace *t);
 void out_pause(struct out *o);
 int out_end(struct out *o);
 int out_flush(struct out *o);
@@ -142,5 +145,12 @@ void out_json_conn(struct out *o, const struct ctshard_conn *c);
 void out_line_expect(struct out *o, const struct ctshard_expect *x,
                      const struct ctshard_event *e);
 void out_json_string(struct out *o, const char *s);
+void out_json_time(struct out *o, const char *key, const char *key_ns,
+                   uint64_t ns);
+void out_json_status(struct out *o, uint32_t status);
+
+/* Of out_trace.c: a packet in words, and as an object. */
+void out_trace_text(struct out *o, const struct ctshard_trace *t);
+void out_trace_json(struct out *o, const struct ctshard_trace *t);
 
 #endif

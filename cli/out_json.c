@@ -53,8 +53,8 @@ static void json_id(struct out *o, const char *key, uint64_t id)
 	out_char(o, '"');
 }
 
-static void json_time(struct out *o, const char *key, const char *key_ns,
-                      uint64_t ns)
+void out_json_time(struct out *o, const char *key, const char *key_ns,
+                   uint64_t ns)
 {
 	time_t t = (time_t)(ns / 1000000000);
 	char text[64], frac[32];
@@ -108,7 +108,7 @@ static void json_tuple(struct out *o, const char *key, uint32_t l3,
 	out_char(o, '}');
 }
 
-static void json_status(struct out *o, uint32_t status)
+void out_json_status(struct out *o, uint32_t status)
 {
 	const char *before = "";
 
@@ -161,11 +161,11 @@ static void json_tail(struct out *o, const struct ctshard_conn *c)
 		out_char(o, ']');
 	}
 	if (c->has & CTSHARD_CONN_START)
-		json_time(o, ",\"start\":", ",\"start_ns\":", c->start_ns);
+		out_json_time(o, ",\"start\":", ",\"start_ns\":", c->start_ns);
 	if (c->has & CTSHARD_CONN_LAST)
-		json_time(o, ",\"last\":", ",\"last_ns\":", c->last_ns);
+		out_json_time(o, ",\"last\":", ",\"last_ns\":", c->last_ns);
 	if (c->has & CTSHARD_CONN_STOP)
-		json_time(o, ",\"stop\":", ",\"stop_ns\":", c->stop_ns);
+		out_json_time(o, ",\"stop\":", ",\"stop_ns\":", c->stop_ns);
 	if (c->reason)
 		json_string(o, ",\"reason\":", c->reason);
 	if (o->mods & OUT_WIDE && c->has & CTSHARD_CONN_SHARD)
@@ -189,7 +189,7 @@ void out_json_conn(struct out *o, const struct ctshard_conn *c)
 	json_number(o, ",\"protonum\":", c->protonum);
 	if (c->state)
 		json_string(o, ",\"state\":", c->state);
-	json_status(o, c->status);
+	out_json_status(o, c->status);
 	if (c->has & CTSHARD_CONN_TIMEOUT)
 		json_number(o, ",\"timeout\":", out_seconds(c));
 	json_number(o, ",\"mark\":", c->mark);
@@ -247,7 +247,7 @@ static void json_event(struct out *o, const struct ctshard_event *e)
 		json_number(o, ",\"seq\":", e->seq);
 	}
 	if (e->time_ns && e->type != CTSHARD_GAP)
-		json_time(o, ",\"time\":", ",\"time_ns\":", e->time_ns);
+		out_json_time(o, ",\"time\":", ",\"time_ns\":", e->time_ns);
 	if (e->restored)
 		out_str(o, ",\"restored\":true");
 	if (e->conn) {
@@ -306,6 +306,12 @@ static void json_array_expect(struct out *o, const struct ctshard_expect *x,
 	json_put_expect(o, x, e);
 }
 
+static void json_array_trace(struct out *o, const struct ctshard_trace *t)
+{
+	json_next(o);
+	out_trace_json(o, t);
+}
+
 static void json_end(struct out *o)
 {
 	out_str(o, o->table ? "\n]\n" : "]\n");
@@ -318,6 +324,7 @@ const struct out_format out_json = {
 	.conn = json_array_conn,
 	.event = json_array_event,
 	.expect = json_array_expect,
+	.trace = json_array_trace,
 	.end = json_end,
 };
 
@@ -341,9 +348,16 @@ static void jsonl_expect(struct out *o, const struct ctshard_expect *x,
 	out_char(o, '\n');
 }
 
+static void jsonl_trace(struct out *o, const struct ctshard_trace *t)
+{
+	out_trace_json(o, t);
+	out_char(o, '\n');
+}
+
 const struct out_format out_jsonl = {
 	.name = "jsonl",
 	.conn = jsonl_conn,
 	.event = jsonl_event,
 	.expect = jsonl_expect,
+	.trace = jsonl_trace,
 };

@@ -423,6 +423,7 @@ static void expect_put(struct out *o, const struct ctshard_expect *x,
 		.conn = word##_row,                                         \
 		.event = word##_happen,                                     \
 		.expect = word##_expect,                                    \
+		.trace = out_trace_text,                                    \
 	};
 
 LINE_FORMAT(line, LINE_PLAIN)

@@ -35,6 +35,8 @@ enum {
 #define TOP    WORD_TOP
 #define PRINT  WORD_ID
 #define EXPECT WORD_EXPECT
+#define TRACE  WORD_TRACE
+#define TUPLE  WORD_TUPLE
 
 const struct word_verb word_verbs[VERB_COUNT + 1] = {
 #define X(name, letter, long_name, groups, args, what)                  \

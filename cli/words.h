@@ -22,7 +22,9 @@ enum word_group {
 	WORD_STATS = 1 << 13,
 	WORD_TOP = 1 << 14,
 	WORD_ID = 1 << 15, /* prints connections */
-	WORD_EXPECT = 1 << 16
+	WORD_EXPECT = 1 << 16,
+	WORD_TRACE = 1 << 17,
+	WORD_TUPLE = 1 << 18 /* what a trace may ask for */
 };
 
 struct word_verb {

@@ -42,6 +42,17 @@ int client_submit(struct ctshard *c, Ctshard__Request *r,
 int decode_response(const Ctshard__Response *r, struct frame_arena *a,
                     const struct ctshard_handler *h, const char **why);
 
+/* The parts of decode.c that decode_trace.c needs. */
+int decode_tuple(struct ctshard_tuple *t, const Ctshard__Tuple *p, uint32_t l3);
+int decode_details(size_t *n, const struct ctshard_detail **to, size_t n_from,
+                   Ctshard__Detail *const *from, struct frame_arena *a);
+/* an empty word is none */
+const char *decode_word(const char *s);
+
+/* The packets of a trace, likewise. */
+int decode_traces(const Ctshard__Response *r, struct frame_arena *a,
+                  const struct ctshard_handler *h, const char **why);
+
 /* The kind of a daemon's error code. */
 int decode_error(const Ctshard__Error *e);
 

@@ -270,6 +270,59 @@ struct ctshard_filter {
 	uint8_t labels[16];
 };
 
+#define CTSHARD_TRACE_FRAME      0x01u
+#define CTSHARD_TRACE_SINCE      0x02u
+#define CTSHARD_TRACE_ZONE_REPLY 0x04u
+#define CTSHARD_TRACE_CONN       0x08u
+#define CTSHARD_TRACE_BEFORE     0x10u
+#define CTSHARD_TRACE_AFTER      0x20u
+
+/* a connection before or after a packet */
+struct ctshard_trace_conn {
+	const char *state; /* NULL: none */
+	uint64_t timeout_ms;
+	uint32_t status;
+	uint32_t mark;
+	size_t n_inside;
+	const struct ctshard_detail *inside;
+};
+
+struct ctshard_trace_rule {
+	const char *name;
+	const char *gave;
+};
+
+/* a packet of Trace; with `lost` nothing else is set */
+struct ctshard_trace {
+	uint32_t has;
+	uint64_t lost;
+	uint64_t frame;
+	uint64_t time_ns;
+	uint64_t since_ns;
+	uint32_t l3;
+	uint32_t protonum;
+	const char *proto; /* NULL: without a name */
+	struct ctshard_tuple packet;
+	uint32_t length;
+	size_t n_header;
+	const struct ctshard_detail *header;
+	uint32_t quoted_protonum;
+	const char *quoted_proto;
+	const struct ctshard_tuple *quoted; /* NULL: none */
+	int reassembled;
+	const char *direction; /* NULL: of no connection */
+	const char *class_name;
+	const char *verdict;
+	const char *reason; /* NULL: none */
+	size_t n_rule;
+	const struct ctshard_trace_rule *rule;
+	uint32_t zone;
+	uint32_t zone_reply;
+	uint64_t conn;
+	int reopened;
+	struct ctshard_trace_conn before, after;
+};
+
 struct ctshard_counter {
 	int total;  /* of all workers; `worker` means nothing then */
 	int worker; /* -1: the reaper */
@@ -313,6 +366,7 @@ struct ctshard_handler {
 	int (*text)(void *arg, const char *text, size_t len);
 	void (*done)(void *arg, int error, const char *text);
 	int (*expect)(void *arg, const struct ctshard_expect *expect);
+	int (*trace)(void *arg, const struct ctshard_trace *trace);
 };
 
 struct ctshard;
@@ -371,6 +425,11 @@ struct ctshard_watch_opts {
 	const uint8_t *uuid; /* 16 bytes, or NULL */
 	int from_start;
 	int snapshot;
+	int until_end;
+};
+
+struct ctshard_trace_opts {
+	const struct ctshard_filter *filter; /* NULL: all packets */
 	int until_end;
 };
 
@@ -446,6 +505,8 @@ int ctshard_start(struct ctshard *c, const struct ctshard_handler *h,
                   uint64_t *id);
 int ctshard_wait_end(struct ctshard *c, const struct ctshard_handler *h,
                      uint64_t *id);
+int ctshard_trace(struct ctshard *c, const struct ctshard_trace_opts *o,
+                  const struct ctshard_handler *h, uint64_t *id);
 
 #ifdef __cplusplus
 }

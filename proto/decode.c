@@ -18,8 +18,7 @@ static int decode_addr(uint8_t to[16], const ProtobufCBinaryData *b,
 	return 0;
 }
 
-static int decode_tuple(struct ctshard_tuple *t, const Ctshard__Tuple *p,
-                        uint32_t l3)
+int decode_tuple(struct ctshard_tuple *t, const Ctshard__Tuple *p, uint32_t l3)
 {
 	t->has = 0;
 	if (!p || decode_addr(t->src, &p->src, l3) ||
@@ -48,30 +47,30 @@ static int decode_tuple(struct ctshard_tuple *t, const Ctshard__Tuple *p,
 	return 0;
 }
 
-static const char *decode_word(const char *s)
+const char *decode_word(const char *s)
 {
 	return s && *s ? s : NULL;
 }
 
-static int decode_details(struct ctshard_conn *c, const Ctshard__Conn *p,
-                          struct frame_arena *a)
+int decode_details(size_t *n, const struct ctshard_detail **to, size_t n_from,
+                   Ctshard__Detail *const *from, struct frame_arena *a)
 {
 	struct ctshard_detail *d;
 	size_t i;
 
-	c->n_detail = 0;
-	c->detail = NULL;
-	if (!p->n_detail)
+	*n = 0;
+	*to = NULL;
+	if (!n_from)
 		return 0;
-	d = arena_get(a, p->n_detail * sizeof(*d));
+	d = arena_get(a, n_from * sizeof(*d));
 	if (!d)
 		return -1;
-	for (i = 0; i < p->n_detail; i++) {
-		d[i].key = p->detail[i]->key ? p->detail[i]->key : "";
-		d[i].value = p->detail[i]->value ? p->detail[i]->value : "";
+	for (i = 0; i < n_from; i++) {
+		d[i].key = from[i]->key ? from[i]->key : "";
+		d[i].value = from[i]->value ? from[i]->value : "";
 	}
-	c->n_detail = p->n_detail;
-	c->detail = d;
+	*n = n_from;
+	*to = d;
 	return 0;
 }
 
@@ -134,7 +133,10 @@ static const char *decode_conn(struct ctshard_conn *c, const Ctshard__Conn *p,
 		return "a connection with a bad address";
 	if (decode_labels(c, p))
 		return "a connection with bad labels";
-	return decode_details(c, p, a) ? "too many details" : NULL;
+	return decode_details(&c->n_detail, &c->detail, p->n_detail, p->detail,
+	                      a)
+	               ? "too many details"
+	               : NULL;
 }
 
 static int decode_conns(const Ctshard__Response *r, struct frame_arena *a,
@@ -336,6 +338,8 @@ int decode_response(const Ctshard__Response *r, struct frame_arena *a,
 		rc = decode_events(r, a, h, why);
 	if (!rc)
 		rc = decode_expects(r, h, why);
+	if (!rc)
+		rc = decode_traces(r, a, h, why);
 	if (!rc)
 		rc = decode_counts(r, h);
 	if (!rc)

@@ -497,3 +497,17 @@ int ctshard_wait_end(struct ctshard *c, const struct ctshard_handler *h,
 	r.wait_end = &m;
 	return client_submit(c, &r, h, id);
 }
+
+int ctshard_trace(struct ctshard *c, const struct ctshard_trace_opts *o,
+                  const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__Trace m = CTSHARD__TRACE__INIT;
+	struct request_filter f;
+
+	m.filter = request_filter(&f, o->filter);
+	request_flag(&m.has_until_end, &m.until_end, o->until_end);
+	r.body_case = CTSHARD__REQUEST__BODY_TRACE;
+	r.trace = &m;
+	return client_submit(c, &r, h, id);
+}

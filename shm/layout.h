@@ -8,9 +8,10 @@
  *	         entries, details, IPv6 addresses,      the api reads
  *	         extension records
  *	proc     one page a process slot                each its own page
- *	ev.N     ring of events, capture cursor,        workers, reaper (a
- *	         counters of producer N                 repairer finishes for N)
- *	mlog     merged log, subscribers' command ring  api
+ *	ev.N     ring of events, of traced packets,     workers, reaper (a
+ *	         capture cursor, counters of N          repairer finishes for N)
+ *	mlog     merged log, command ring, what is      api
+ *	         to be traced
  *	pol      policy blocks, RCU epoch               supervisor
  *	key      hash key, steering key (0600)          supervisor, once
  *
@@ -26,6 +27,7 @@
 #include "shm/hash.h"
 #include "shm/policy.h"
 #include "shm/stats.h"
+#include "shm/trace.h"
 
 #define TBL_MAGIC    0x31304448534354ull /* "TCSHD01" */
 #define LAYOUT_MAJOR 1u
@@ -281,7 +283,8 @@ struct command_answer {
 };
 _Static_assert(sizeof(struct command_answer) == 128, "command_answer");
 
-/* header of a ring segment; the cells follow behind RING_HEADER */
+/* header of a ring segment; records of traced packets follow behind
+ * RING_TRACE, the cells behind RING_HEADER */
 struct ring_header {
 	/* the producer's; a repairer stores tail and ordinal for it */
 	uint64_t intent; /* cells below intent - ncells are being overwritten */
@@ -304,6 +307,9 @@ struct ring_header {
 	uint32_t pend_src;
 	uint32_t npend;
 	struct pend_item pend[NPEND];
+	/* Records of traced packets told; `trace_next` if the cursor is
+	 * `trace_cursor`. */
+	uint64_t trace_tail, trace_next, trace_cursor;
 	uint64_t counter[STATS_SLOTS] __attribute__((aligned(64)));
 	/* figures of the source, absolute: base of dead predecessors + own */
 	uint64_t drop_kernel, drop_interface, received;
@@ -315,8 +321,11 @@ struct ring_header {
 	char error[256];   /* what was wrong with the capture */
 	struct command_answer answer[NCOMMAND] __attribute__((aligned(64)));
 };
-#define RING_HEADER (3 * PAGE)
-_Static_assert(sizeof(struct ring_header) <= RING_HEADER, "ring header");
+#define RING_TRACE (3 * PAGE)
+#define RING_HEADER \
+	(RING_TRACE + TRACE_RECORDS * (uint32_t)sizeof(struct trace_rec))
+_Static_assert(sizeof(struct ring_header) <= RING_TRACE, "ring header");
+_Static_assert(RING_HEADER % PAGE == 0, "ring cells");
 
 /* one page a process; its own page is the only one that a process may write,
  * but for the supervisor, who clears what the dead left */
@@ -364,6 +373,9 @@ struct mlog_header {
 	uint64_t ncommand;       /* commands written */
 	struct command command[NCOMMAND] __attribute__((aligned(64)));
 	struct command_conn add[NCOMMAND];
+	/* on lines of their own: workers look at each batch */
+	struct trace_want trace __attribute__((aligned(64)));
+	uint64_t trace_taken[NRING] __attribute__((aligned(64)));
 };
 #define MLOG_HEADER (8 * PAGE)
 _Static_assert(sizeof(struct mlog_header) <= MLOG_HEADER, "mlog header");

@@ -85,6 +85,7 @@ struct policy_rule {
 	char helper[POLICY_NAME];
 	struct policy_net src, dst;
 	struct policy_range sport[POLICY_RANGES], dport[POLICY_RANGES];
+	char name[POLICY_NAME];
 };
 
 /* a helper is bound by the port of the reply tuple (F200) */

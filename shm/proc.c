@@ -145,6 +145,7 @@ static void pend_settle(struct ring_header *h)
 		shm_store(&h->pend_cursor, 0);
 	if (h->count_last)
 		count_fold(h);
+	trace_settle(h);
 }
 
 static bool shard_left(const struct table *t, uint32_t sh)

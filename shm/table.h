@@ -121,6 +121,15 @@ static inline uint32_t hash_tag(uint64_t h)
 	return (uint32_t)(h >> 56) << 24;
 }
 
+/* a ring's record of a traced packet */
+static inline struct trace_rec *table_trace(const struct table *t,
+                                            uint32_t slot, uint64_t pos)
+{
+	char *at = (char *)t->ring[slot].hdr + RING_TRACE;
+
+	return (struct trace_rec *)(void *)at + (pos & (TRACE_RECORDS - 1));
+}
+
 /* indices in [1, bump[0]) and (bump[1], cap) have been used */
 static inline bool shard_used(const struct table *t, const struct shard *q,
                               uint32_t idx)

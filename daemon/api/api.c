@@ -175,6 +175,7 @@ static int api_begin(struct role_env *e)
 	a->began_ns = clock_mono_ns();
 	merge_open(&a->merge, a->t);
 	commands_open(a);
+	traces_open(a);
 	r->bell = watch_fd(r, e->fd[ROLE_FD_bell_api], on_bell);
 	r->ctl = watch_fd(r, e->fd[ROLE_FD_ctl], on_ctl);
 	r->stop = watch_fd(r, role_stop_fd(), on_tick);

@@ -50,6 +50,7 @@ struct request {
 	bool ended;
 	/* for `show subscribers`, and for the log's writer */
 	bool watching; /* pos means something */
+	bool tracing;  /* packets, not events */
 	bool pins;     /* slots from pos on must not be overwritten */
 	uint64_t pos;  /* in the merged log */
 	uint64_t sent; /* rows */
@@ -124,5 +125,8 @@ void commands_collect(struct api *a);
 void commands_forget(struct api *a, const struct request *q);
 void sets_collect(struct api *a);
 void sets_forget(struct api *a, const struct request *q);
+
+/* Nothing is traced: those who asked a predecessor are gone. */
+void traces_open(struct api *a);
 
 #endif

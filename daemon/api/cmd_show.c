@@ -200,21 +200,23 @@ static bool show_subscriber(void *arg, const struct request *q)
 	struct sheet *s = arg;
 	const struct peer *p = request_peer(q);
 
-	if (!q->watching)
+	if (!q->watching && !q->tracing)
 		return true;
 	sheet_row(s);
 	sheet_cell(s, "%u", p->pid);
 	sheet_cell(s, "%u", p->uid);
 	sheet_cell(s, "%" PRIu64, q->id);
 	sheet_cell(s, "%" PRIu64, q->sent);
-	sheet_cell(s, "%" PRIu64, q->api->merge.tail - q->pos);
+	sheet_cell(s, "%" PRIu64,
+	           q->watching ? q->api->merge.tail - q->pos : 0);
 	sheet_cell(s, "%" PRIu64, q->lost);
+	sheet_cell(s, "%s", q->cmd->name);
 	return true;
 }
 
 static void show_subscribers(struct sheet *s)
 {
-	sheet_begin(s, "subscribers", "pid uid request sent behind lost");
+	sheet_begin(s, "subscribers", "pid uid request sent behind lost what");
 	requests_each(s->q->api, show_subscriber, s);
 }
 

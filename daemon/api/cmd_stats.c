@@ -21,6 +21,7 @@
 struct sums {
 	uint64_t counter[STATS_SLOTS];
 	uint64_t interface, kernel, event_ring, subscriber;
+	uint64_t traced;
 	uint64_t count;
 };
 
@@ -72,6 +73,7 @@ static void scope_fill(struct scope *s, const struct api *a,
 	scope_add(s, "elapsed_ns", elapsed_ns(a));
 	for (i = 0; i < CTR_COUNT; i++) {
 		if (i == CTR_TABLE_FULL) {
+			scope_add(s, "trace.packets", u->traced);
 			scope_add(s, "drops.interface", u->interface);
 			scope_add(s, "drops.kernel_ring", u->kernel);
 		}
@@ -102,6 +104,7 @@ static void sums_read(const struct api *a, uint32_t slot, struct sums *u)
 		u->counter[i] = shm_load(&h->counter[i]);
 	u->interface = shm_load(&h->drop_interface);
 	u->kernel = shm_load(&h->drop_kernel);
+	u->traced = shm_load(&h->trace_tail);
 	u->event_ring = a->merge.lost[slot];
 	if (slot >= a->t->nworker)
 		return;
@@ -119,6 +122,7 @@ static void sums_add(struct sums *to, const struct sums *u)
 		to->counter[i] += u->counter[i];
 	to->interface += u->interface;
 	to->kernel += u->kernel;
+	to->traced += u->traced;
 	to->event_ring += u->event_ring;
 	to->count += u->count;
 }

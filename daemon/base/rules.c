@@ -427,6 +427,7 @@ int rules_to_policy(const struct conf *c, const struct rule_ifaces *ifaces,
 		m.r = &p->rule[p->nrule];
 		m.never = false;
 		memset(m.r, 0, sizeof(*m.r));
+		memcpy(m.r->name, place[i].title, sizeof(m.r->name));
 		if (rule_make(&m, place[i].title))
 			return -1;
 		if (m.never || !m.r->gives)

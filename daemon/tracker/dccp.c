@@ -362,6 +362,28 @@ static int dccp_describe(const struct conn *conn, char *buf, size_t len)
 		len);
 }
 
+static int dccp_header(const struct pkt *p, char *buf, size_t len)
+{
+	static const char *const names[] = {
+#define X(name, bytes) #name,
+		DCCP_TYPES(X)
+#undef X
+	};
+	struct dccp_header d;
+	int n;
+
+	if (!dccp_parse(p, &d))
+		return 0;
+	n = trk_printed(snprintf(buf, len, "type=%s seq=%llu", names[d.type],
+	                         (unsigned long long)d.seq),
+	                len);
+	if (d.ack == NO_ACK)
+		return n;
+	return n + trk_printed(snprintf(buf + n, len - (size_t)n, " ack=%llu",
+	                                (unsigned long long)d.ack),
+	                       len - (size_t)n);
+}
+
 const struct tracker tracker_dccp = {
 	.name = "dccp",
 	.l4proto = PROTO_DCCP,
@@ -378,4 +400,5 @@ const struct tracker tracker_dccp = {
 	.packet = dccp_packet,
 	.closing = dccp_closing,
 	.describe = dccp_describe,
+	.header = dccp_header,
 };

@@ -546,6 +546,38 @@ static int sctp_describe(const struct conn *conn, char *buf, size_t len)
 	                   len);
 }
 
+static const char *chunk_name(uint8_t type)
+{
+	static const char *const names[CHUNK_TYPES] = {[CHUNK_DATA] = "DATA",
+	                                               [3] = "SACK",
+#define X(name, number) [number] = #name,
+	                                               SCTP_EVENTS(X)
+#undef X
+	};
+
+	return type < CHUNK_TYPES && names[type] ? names[type] : "OTHER";
+}
+
+/* the chunks that were captured */
+static int sctp_header(const struct pkt *p, char *buf, size_t len)
+{
+	const uint8_t *h = pkt_l4(p, 0, SCTP_HEADER);
+	struct sctp_chunk k;
+	int n = 0;
+	bool more;
+
+	if (!h)
+		return 0;
+	for (more = chunk_first(&k, p); more; more = chunk_next(&k))
+		n += trk_printed(
+			snprintf(buf + n, len - (size_t)n, "%s%s",
+		                 k.count ? "," : "chunks=", chunk_name(k.type)),
+			len - (size_t)n);
+	return n + trk_printed(snprintf(buf + n, len - (size_t)n, "%svtag=%u",
+	                                n ? " " : "", get32(h + 4)),
+	                       len - (size_t)n);
+}
+
 const struct tracker tracker_sctp = {
 	.name = "sctp",
 	.l4proto = PROTO_SCTP,
@@ -560,4 +592,5 @@ const struct tracker tracker_sctp = {
 	.packet = sctp_packet,
 	.closing = sctp_closing,
 	.describe = sctp_describe,
+	.header = sctp_header,
 };

@@ -513,4 +513,6 @@ const struct tracker tracker_tcp = {
 	.packet = tcp_packet,
 	.closing = tcp_closing,
 	.describe = tcp_describe,
+	.inside = tcp_inside,
+	.header = tcp_heading,
 };

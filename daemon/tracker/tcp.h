@@ -1,6 +1,6 @@
 /*
- * tcp.h - what tcp.c (states) and tcp_window.c (sequence numbers) share; no
- * other file needs it.
+ * tcp.h - what tcp.c (states), tcp_window.c (sequence numbers) and
+ * tcp_trace.c share; no other file needs it.
  */
 #ifndef TRACKER_TCP_H
 #define TRACKER_TCP_H
@@ -233,5 +233,10 @@ enum trk_verdict tcp_judge(struct trk_ctx *c, struct conn *conn);
 
 /* W1-W7: TRK_ACCEPT, TRK_IGNORE or TRK_INVALID. */
 enum trk_verdict tcp_win_judge(struct tcp_step *st);
+
+/* For traces: apart from tcp.c, where a second caller would keep what reads a
+ * segment from being inlined. */
+int tcp_inside(const struct conn *conn, char *buf, size_t len);
+int tcp_heading(const struct pkt *p, char *buf, size_t len);
 
 #endif

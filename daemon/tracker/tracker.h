@@ -147,6 +147,13 @@ struct tracker {
 	/* extra pairs for the API and `-o wide`: writes "key=value key=value"
 	 * without a leading blank, returns its length.  NULL: none. */
 	int (*describe)(const struct conn *conn, char *buf, size_t len);
+
+	/* For `trace`, written likewise; a key may have a dot: what stands
+	 * before it is told once for all keys that share it.  NULL: what
+	 * describe() says, and nothing. */
+	int (*inside)(const struct conn *conn, char *buf, size_t len);
+	/* what stands in the packet's header */
+	int (*header)(const struct pkt *p, char *buf, size_t len);
 };
 
 /* of another tracker's row */

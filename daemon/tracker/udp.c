@@ -7,6 +7,8 @@
  * assured, with the first packet in either direction that comes more than two
  * seconds after its first one, when it had been answered before (F142, F143).
  */
+#include <stdio.h>
+
 #include "daemon/tracker/common.h"
 #include "daemon/tracker/udp.h"
 
@@ -53,6 +55,25 @@ static enum trk_verdict udp_packet(struct trk_ctx *c, struct conn *conn)
 	return TRK_ACCEPT;
 }
 
+static int udp_header(const struct pkt *p, char *buf, size_t len)
+{
+	const uint8_t *h = pkt_l4(p, 0, UDP_HEADER);
+
+	if (!h || get16(h + 4) < UDP_HEADER)
+		return 0;
+	return trk_printed(
+		snprintf(buf, len, "len=%u", get16(h + 4) - UDP_HEADER), len);
+}
+
+static int udp_inside(const struct conn *conn, char *buf, size_t len)
+{
+	const struct udp_priv *u = (const void *)conn->priv;
+
+	return trk_printed(
+		snprintf(buf, len, "lasting=%s", u->lasting ? "yes" : "no"),
+		len);
+}
+
 static const struct trk_timeout udp_timeouts[] = {
 	{"udp_timeout", UDP_UNREPLIED, 30,
          "no stream (yet): unanswered, or not older than 2 s"},
@@ -67,4 +88,6 @@ const struct tracker tracker_udp = {
 	.timeouts = udp_timeouts,
 	.check = udp_check,
 	.packet = udp_packet,
+	.inside = udp_inside,
+	.header = udp_header,
 };

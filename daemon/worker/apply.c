@@ -20,6 +20,7 @@
 #include "daemon/worker/help.h"
 #include "daemon/worker/invalid.h"
 #include "daemon/worker/rules.h"
+#include "daemon/worker/trace.h"
 #include "shm/atomic.h"
 #include "shm/budget.h"
 #include "shm/clock.h"
@@ -46,10 +47,23 @@ static void count_class(struct way *w)
 	counters_one(&w->cs, counter[w->info]);
 }
 
+static struct trace_rec *way_rec(const struct way *w)
+{
+	return &w->p->trace.rec;
+}
+
+/* before the operation that moves the cursor */
+static inline void way_prepare(struct way *w)
+{
+	if (unlikely(w->traced))
+		trace_prepare(w->p, way_rec(w), w->info, w->dir, w->cur.pkt);
+	counters_prepare(w->p->t, &w->cs, w->cur.pkt, w->cur.src);
+}
+
 /* the end of a packet that changed no connection */
 static void way_close(struct way *w)
 {
-	counters_prepare(w->p->t, &w->cs, w->cur.pkt, w->cur.src);
+	way_prepare(w);
 	op_cursor_set(w->p->t, w->cur);
 	counters_commit(w->p->t);
 }
@@ -180,6 +194,29 @@ static void existing_commit(struct way *w, const struct spot *s, uint16_t bits)
 	counters_commit(t);
 }
 
+/* Out of line: what the connection was is its pre-image, what becomes of it is
+ * known, and its record too is prepared before the cursor moves. */
+static __attribute__((noinline)) void existing_trace(struct way *w,
+                                                     uint32_t idx,
+                                                     const struct trk_ctx *ctx,
+                                                     enum trk_verdict v)
+{
+	const struct table *t = w->p->t;
+	uint8_t sh = w->l->look.shard;
+	const struct conn *c = table_conn(t, sh, idx);
+	struct conn was = *c;
+
+	memcpy((char *)&was + CONN_UNDO_FROM,
+	       t->ring[t->me].hdr->undo[t->undo].entry, CONN_UNDO_LEN);
+	trace_before(way_rec(w), &was, conn_id(was.gen, sh, idx), w->now);
+	if (v == TRK_REPEAT) {
+		way_rec(w)->flags |= TRACE_F_REOPENED;
+		return;
+	}
+	trace_after(way_rec(w), c, ctx, v);
+	trace_prepare(w->p, way_rec(w), w->info, w->dir, w->cur.pkt);
+}
+
 /* The old connection is over, the packet a new one's (F080). */
 static void existing_reopen(struct way *w, const struct spot *s, uint32_t slot)
 {
@@ -212,6 +249,8 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 	v = w->l->trk->packet(&ctx, c);
 	invalid_note(w->p->pol, &ctx);
 	if (unlikely(v == TRK_REPEAT)) {
+		if (unlikely(w->traced))
+			existing_trace(w, idx, &ctx, v);
 		existing_reopen(w, &s, slot);
 		return false;
 	}
@@ -232,6 +271,8 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 			s.x->last_ns = w->l->pkt->ts_ns;
 	}
 	count_class(w);
+	if (unlikely(w->traced))
+		existing_trace(w, idx, &ctx, v);
 	if (unlikely(v == TRK_KILL))
 		existing_kill(w, &s, slot, ctx.events);
 	else
@@ -301,6 +342,11 @@ static bool early_drop(struct way *w)
 /* No room: the kernel drops the packet (F234); we can only say so. */
 static void refuse(struct way *w, enum op_refusal why)
 {
+	if (unlikely(w->traced))
+		trace_refused(way_rec(w),
+		              why == OP_CHAIN_FULL ? TRACE_CHAIN_FULL
+		                                   : TRACE_TABLE_FULL,
+		              NULL);
 	if (why == OP_CHAIN_FULL) {
 		counters_add(&w->cs, CTR_INSERT_FAILED, 1);
 	} else {
@@ -356,7 +402,9 @@ static bool insert(struct way *w, struct conn *c, const struct conn_ext *ext,
 		counters_add(&w->cs, CTR_EVENT_NEW, 1);
 		w->p->told = true;
 	}
-	counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
+	if (unlikely(w->traced))
+		way_rec(w)->id = op_insert_id(t, &w->l->look);
+	way_prepare(w);
 	if (!op_insert(t, &w->l->look, c, &x, ext, &ev, w->cur, why)) {
 		w->cs = before;
 		return false;
@@ -370,6 +418,8 @@ static bool insert(struct way *w, struct conn *c, const struct conn_ext *ext,
  * such a packet when it confirms, so it was a new one (F048). */
 static void refuse_clash(struct way *w)
 {
+	if (unlikely(w->traced))
+		trace_refused(way_rec(w), TRACE_CLASH, NULL);
 	count_class(w);
 	counters_add(&w->cs, CTR_INSERT_FAILED, 1);
 	counters_add(&w->cs, CTR_DROP, 1);
@@ -445,6 +495,8 @@ static enum help_fate apply_candidate(struct way *w, struct conn *c,
 	invalid_note(w->p->pol, &ctx);
 	if (v != TRK_ACCEPT) {
 		w->info = CTINFO_INVALID;
+		if (unlikely(w->traced))
+			trace_refused(way_rec(w), TRACE_INVALID, &ctx);
 		count_class(w);
 		way_close(w);
 		return HELP_USED;
@@ -455,6 +507,8 @@ static enum help_fate apply_candidate(struct way *w, struct conn *c,
 	}
 	c->deadline = tick_after_s(w->now, ctx.timeout);
 	conn_account(c, w);
+	if (unlikely(w->traced))
+		trace_new(way_rec(w), c, &ctx);
 	if (!budget_take(t, pol->max) &&
 	    !(early_drop(w) && budget_take(t, pol->max))) {
 		refuse(w, OP_NO_INDEX);
@@ -655,6 +709,9 @@ static void apply_related(struct way *w)
 		counters_add(&w->cs, CTR_FOUND, 1);
 		w->info = w->l->look.sender == orig1 ? CTINFO_RELATED_REPLY
 		                                     : CTINFO_RELATED;
+		w->dir = w->info == CTINFO_RELATED_REPLY;
+		if (unlikely(w->traced))
+			trace_related(way_rec(w), &v, w->now);
 	} else {
 		counters_add(&w->cs, CTR_ERROR, 1);
 	}
@@ -688,7 +745,7 @@ static void apply_fragment(struct way *w)
 		fragment_done(p, l);
 }
 
-static void apply_lane(struct way *w)
+static void lane_dispatch(struct way *w)
 {
 	switch (w->l->kind) {
 	case LANE_TRACK:
@@ -719,6 +776,18 @@ static void apply_lane(struct way *w)
 	way_close(w);
 }
 
+static void apply_lane(struct way *w)
+{
+	if (unlikely(w->p->trace.on)) {
+		w->dir = DIR_ORIGINAL;
+		w->info = CTINFO_INVALID;
+		w->traced = trace_open(w->p, w->l);
+	}
+	lane_dispatch(w);
+	if (unlikely(w->traced))
+		trace_settle(w->p->t->ring[w->p->t->me].hdr);
+}
+
 void lane_apply(struct pipeline *p, struct lane *l)
 {
 	struct way w;
@@ -730,10 +799,11 @@ void lane_apply(struct pipeline *p, struct lane *l)
 	w.cur.src = 0;
 	w.clash = false;
 	w.acts = 0;
+	w.traced = false;
 	counters_init(&w.cs);
 	counters_one(&w.cs, CTR_FRAMES);
 	p->last_pkt = l->pkt->frame;
-	if (likely(l->kind == LANE_TRACK))
+	if (likely(l->kind == p->plain))
 		apply_track(&w);
 	else
 		apply_lane(&w);

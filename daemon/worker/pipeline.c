@@ -11,6 +11,7 @@
 #include "daemon/worker/help.h"
 #include "daemon/worker/invalid.h"
 #include "daemon/worker/rules.h"
+#include "daemon/worker/trace.h"
 #include "shm/atomic.h"
 #include "shm/clock.h"
 #include "shm/expire.h"
@@ -30,6 +31,7 @@ void pipeline_init(struct pipeline *p, struct table *t, uint32_t worker,
 	p->worker = worker;
 	p->nworker = nworker;
 	p->capture = capture;
+	p->plain = LANE_TRACK;
 	p->clock_ns = t->ring[t->me].hdr->clock_ns;
 	p->last_pkt = t->ring[t->me].hdr->cursor[0];
 	/* what was there before has deadlines of its own */
@@ -296,13 +298,14 @@ void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
 		return;
 	/* what a predecessor was about to end, before anything else */
 	help_after(p, p->clock_ns);
+	trace_look(p);
 	counters_open(p->t, pkts[0].frame);
 	for (i = 0; i < n; i += PIPELINE_PART)
 		pipeline_part(p, pkts + i,
 		              n - i < PIPELINE_PART ? n - i : PIPELINE_PART);
 	counters_close(p->t);
 	if (p->capture) {
-		shm_store(&h->done, pkts[n - 1].frame);
+		shm_store_release(&h->done, pkts[n - 1].frame);
 		if (p->clock_ns > shm_load(&p->t->hdr->clock_ns))
 			shm_store(&p->t->hdr->clock_ns, p->clock_ns);
 	}

@@ -56,6 +56,14 @@ struct lane {
 struct fragments;  /* fragment.h */
 struct help_store; /* help.h */
 
+/* what is to be traced, and the packet under way (trace.h) */
+struct tracing {
+	uint32_t version; /* of the copy */
+	uint32_t on;
+	struct trace_tuple tuple[TRACE_TUPLES];
+	struct trace_rec rec;
+};
+
 struct pipeline {
 	struct table *t;
 	const struct policy *pol; /* valid during a batch */
@@ -70,8 +78,10 @@ struct pipeline {
 	struct help_store *store;  /* bytes that helpers keep */
 	const struct decap *decap; /* NULL: no tunnel is stepped into */
 	struct fragments *frags;   /* NULL: all are refused */
-	bool told; /* an event was published since it was last false */
+	bool told;     /* an event was published since it was last false */
+	uint8_t plain; /* lanes of this kind need no more than apply_track() */
 	struct lane lane[PIPELINE_PART];
+	struct tracing trace;
 };
 
 void pipeline_init(struct pipeline *p, struct table *t, uint32_t worker,

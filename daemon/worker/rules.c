@@ -194,6 +194,29 @@ bool rules_conn(const struct policy *pol, const struct pkt *p, struct conn *c,
 	return a.extended;
 }
 
+struct trace_asks {
+	const struct policy *pol;
+	uint8_t *rule;
+};
+
+static void trace_take(void *arg, const struct policy_rule *r, uint16_t what)
+{
+	const struct trace_asks *a = arg;
+	unsigned int i;
+
+	for (i = 0; i < TRACE_RULES; i++)
+		if (what & 1u << i)
+			a->rule[i] = (uint8_t)(r - a->pol->rule + 1);
+}
+
+void rules_trace(const struct policy *pol, const struct pkt *p, uint16_t want,
+                 uint8_t rule[TRACE_RULES])
+{
+	struct trace_asks a = {pol, rule};
+
+	rules_ask(pol, p, want, trace_take, &a);
+}
+
 const uint32_t (*rules_timeouts(const struct policy *pol,
                                 const struct conn_ext *x))[POLICY_TIMEOUTS]
 {

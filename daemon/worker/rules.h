@@ -33,6 +33,11 @@ bool rules_packet(const struct policy *pol, struct lane *l);
 bool rules_conn(const struct policy *pol, const struct pkt *p, struct conn *c,
                 struct conn_ext *x, uint16_t *events);
 
+/* Who gives a packet what, asked once more for a trace: the rule + 1 by the bit
+ * of RULE_*, 0 for none. */
+void rules_trace(const struct policy *pol, const struct pkt *p, uint16_t want,
+                 uint8_t rule[TRACE_RULES]);
+
 /* The timeouts of a connection's own policy, NULL: it has none (F110). */
 const uint32_t (*rules_timeouts(const struct policy *pol,
                                 const struct conn_ext *x))[POLICY_TIMEOUTS];

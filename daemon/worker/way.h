@@ -14,6 +14,7 @@ struct way {
 	uint8_t dir;
 	uint8_t info; /* enum ctinfo */
 	bool clash;   /* its zones belong to somebody else's tuple */
+	bool traced;  /* somebody asks for it: p->trace.rec is its record */
 	uint8_t acts; /* what its helper did to expectations so far */
 };
 

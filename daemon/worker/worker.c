@@ -20,6 +20,7 @@
 #include "daemon/source/tunnels.h"
 #include "daemon/worker/fragment.h"
 #include "daemon/worker/help.h"
+#include "daemon/worker/trace.h"
 #include "shm/clock.h"
 #include "shm/rcu.h"
 
@@ -170,13 +171,20 @@ static void worker_nap(struct role_env *e, int fd, int ms)
 	role_beat(e);
 }
 
-/* from a capture nothing is lost: the reader of events must keep up */
-static void worker_wait_reader(struct role_env *e)
+/* From a capture nothing is lost: the readers of events and of traces must
+ * keep up. */
+static bool worker_ahead(const struct role_env *e)
 {
 	uint64_t ncells = e->t->ring[e->slot].mask + 1ull;
 
-	while (shm_load(&e->t->mlog->lossless) &&
-	       worker_lag(e) > ncells / 4 * 3 && !role_stopping()) {
+	return (shm_load(&e->t->mlog->lossless) &&
+	        worker_lag(e) > ncells / 4 * 3) ||
+	       trace_ahead(e->t);
+}
+
+static void worker_wait_reader(struct role_env *e)
+{
+	while (worker_ahead(e) && !role_stopping()) {
 		role_ring(e->fd[ROLE_FD_bell_api]);
 		worker_nap(e, -1, 1);
 	}

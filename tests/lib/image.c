@@ -40,6 +40,8 @@ static unsigned int image_parts(const struct table *t, struct part *p)
 			g->hdr, offsetof(struct ring_header, drop_kernel)};
 		p[n++] = (struct part){g->cell, ((size_t)g->mask + 1) *
 		                                        sizeof(*g->cell)};
+		p[n++] = (struct part){table_trace(t, i, 0),
+		                       IMAGE_TRACES * sizeof(struct trace_rec)};
 	}
 	for (i = 0; i < IMAGE_PROCS; i++)
 		p[n++] = (struct part){table_proc(t, i), 128};

@@ -19,6 +19,7 @@
 
 #define IMAGE_SHARDS 2u
 #define IMAGE_RINGS  2u
+#define IMAGE_TRACES 16u /* records of each ring */
 
 size_t image_size(const struct table *t);
 void image_save(const struct table *t, char *img);

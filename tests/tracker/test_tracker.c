@@ -203,9 +203,93 @@ static void keys_are_unique(void **state)
 	assert_int_equal(key_uses("no_such_key"), 0);
 }
 
+/* "key=value key=value", whole words, in its room */
+static void pairs_well(const char *text, int n, size_t len)
+{
+	const char *p = text;
+
+	assert_true(n >= 0 && (size_t)n < len);
+	if (!n)
+		return;
+	assert_int_equal(strlen(text), n);
+	while (*p) {
+		size_t key = strcspn(p, "= "), word = strcspn(p, " ");
+
+		/* the last may have been cut short */
+		assert_true((key > 0 && key < word) || !p[word]);
+		p += word + (p[word] != '\0');
+	}
+}
+
+/* What trackers say for a trace, of bytes that no tracker wrote. */
+static void words(void **state)
+{
+	const struct tracker *t;
+	unsigned int id, i, k;
+	uint32_t r = 1;
+
+	(void)state;
+	for (id = 0; (t = tracker_at(id)); id++)
+		for (i = 0; i < 2000; i++) {
+			uint8_t head[60];
+			struct pkt p = {.data = head,
+			                .caplen = i % (sizeof(head) + 1),
+			                .l4proto = t->l4proto,
+			                .l4len = i};
+			size_t len = 1 + i % 700;
+			struct conn c;
+			char text[700];
+			uint8_t *b = (uint8_t *)&c;
+
+			for (k = 0; k < sizeof(c); k++)
+				b[k] = (uint8_t)((r = r * 1664525 +
+				                      1013904223) >>
+				                 24);
+			memcpy(head, b, sizeof(head));
+			memset(text, 0, sizeof(text));
+			if (t->inside)
+				pairs_well(text, t->inside(&c, text, len), len);
+			memset(text, 0, sizeof(text));
+			if (t->header)
+				pairs_well(text, t->header(&p, text, len), len);
+		}
+}
+
+static void words_of_tcp(void **state)
+{
+	static const uint8_t syn[] = {0x9c, 0x40, 0, 80, 0,    0,    3,    0xe8,
+	                              0,    0,    0, 0,  0x80, 0x02, 0xfa, 0xf0,
+	                              0,    0,    0, 0,  4,    2,    3,    3,
+	                              7,    1,    1, 1,  1,    1,    1,    1};
+	struct pkt p = {.data = syn,
+	                .caplen = sizeof(syn),
+	                .l4proto = 6,
+	                .l4len = sizeof(syn) + 5};
+	const struct tracker *t;
+	struct conn c;
+	char text[500];
+	uint8_t id;
+
+	(void)state;
+	t = tracker_find(&all_on, 6, &id);
+	assert_true(t->header(&p, text, sizeof(text)) > 0);
+	assert_string_equal(text, "flags=SYN seq=1000 ack=0 win=64240 len=5 "
+	                          "wscale=7 sack=OK");
+	memset(&c, 0, sizeof(c));
+	assert_true(t->inside(&c, text, sizeof(text)) > 0);
+	assert_string_equal(
+		text,
+		"original.end=0 original.maxend=0 original.maxwin=0 "
+		"original.maxack=0 original.scale=0 original.flags=none "
+		"reply.end=0 reply.maxend=0 reply.maxwin=0 reply.maxack=0 "
+		"reply.scale=0 reply.flags=none retrans=0");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(words),
+		cmocka_unit_test(words_of_tcp),
 		cmocka_unit_test(find_by_number),
 		cmocka_unit_test(the_rest_is_generic),
 		cmocka_unit_test(off_is_generic),
