@@ -29,11 +29,53 @@
 #define CONN_FIXED_TIMEOUT (1u << 10)
 #define CONN_HELPER        (1u << 13)
 #define CONN_CTA_MASK      0x0000ffffu
-/* ... and ours */
+/* ... and ours.  Those of the mirror (F138) are 0 in strict mode:
+ * how the original direction is known, an enum conn_dir; whether the connection
+ * shows one side alone, and came double; and a bit for each kind of repair. */
+#define CONN_DIR_SHIFT 16
+#define CONN_DIR_MASK  (7u << CONN_DIR_SHIFT)
+#define CONN_ONE_WAY   (1u << 19)
+#define CONN_DOUBLED   (1u << 20)
+#define CONN_FIX_SHIFT 21
+#define CONN_FIX_MASK  (15u << CONN_FIX_SHIFT)
+/* for the tracker: the last byte of the original side, of the reply's, was
+ * acknowledged and never seen */
+#define CONN_TAIL_SHIFT 25
+#define CONN_TAIL_MASK  (3u << CONN_TAIL_SHIFT)
+#define CONN_MIRROR \
+	(CONN_DIR_MASK | CONN_ONE_WAY | CONN_DOUBLED | CONN_FIX_MASK)
 #define CONN_TIMESTAMP (1u << 28) /* made with timestamp=1 (F109) */
 #define CONN_ACCT      (1u << 29) /* made with acct=1: counters are meant (F109) */
 #define CONN_ORIG1     (1u << 30) /* endpoint 1 of the key sent first */
 #define CONN_LIVE      (1u << 31) /* the entry holds a connection */
+
+/* how the original direction is known: X(NAME, "word") */
+#define CONN_DIRS(X)                                                      \
+	X(NONE, "")           /* not asked */                             \
+	X(SYN, "syn")         /* the first packet was a SYN */            \
+	X(SYNACK, "synack")   /* ... a SYN/ACK, that is, an answer */     \
+	X(PORT, "port")       /* guessed: servers have the lower ports */ \
+	X(UNKNOWN, "unknown") /* who was seen first */
+
+enum conn_dir {
+#define X(name, word) CONN_DIR_##name,
+	CONN_DIRS(X)
+#undef X
+};
+
+/* what a mirror's loss made necessary: X(NAME, "word") */
+#define CONN_FIXES(X)                                                    \
+	X(GAP, "gap")       /* an ACK of data never seen was believed */ \
+	X(PICKUP, "pickup") /* taken up without the whole handshake */   \
+	X(STATE, "state")   /* caught up with later evidence */          \
+	X(WINDOW, "window") /* windows learnt anew */
+
+enum conn_fix {
+#define X(name, word) CONN_FIX_##name,
+	CONN_FIXES(X)
+#undef X
+		CONN_NFIX
+};
 
 /* key flags: part of the compared key */
 #define KEY_V6   (1u << 0) /* addr[] are folds, the addresses are in addr6 */

@@ -17,6 +17,7 @@ static const uint32_t layout_table[] = {
 	LINE_SLOTS,
 	CTR_COUNT,
 	STATS_DECODE,
+	STATS_SLOTS,
 	NPEND,
 	NCOUNT,
 	NCOMMAND,
@@ -150,4 +151,16 @@ const char *counter_name(enum counter c)
 	};
 
 	return (unsigned int)c < ARRAY_SIZE(names) ? names[c] : NULL;
+}
+
+const char *mirror_counter_name(unsigned int c)
+{
+	static const char *const names[] = {
+#define C(name, str, meaning) [CTR_##name - STATS_MIRROR] = str,
+		MIRROR_COUNTERS(C)
+#undef C
+	};
+
+	return c - STATS_MIRROR < ARRAY_SIZE(names) ? names[c - STATS_MIRROR]
+	                                            : NULL;
 }

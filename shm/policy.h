@@ -26,6 +26,7 @@
 #define POLICY_ZONES    64u
 
 enum tcp_mode { TCP_MODE_AUTO, TCP_MODE_STRICT, TCP_MODE_MIRROR };
+enum duplicates { DUPLICATES_OFF, DUPLICATES_COUNT, DUPLICATES_DROP };
 enum checksum_mode { CHECKSUM_OFF, CHECKSUM_ON, CHECKSUM_AUTO };
 enum zone_from {
 	ZONE_FROM_NONE,
@@ -52,8 +53,10 @@ enum zone_from {
 #define RULE_LABELS  (1u << 3)
 #define RULE_TIMEOUT (1u << 4)
 #define RULE_HELPER  (1u << 5)
+#define RULE_ONE_WAY (1u << 6)
 #define RULE_PACKET  (RULE_ZONE | RULE_NOTRACK)
-#define RULE_CONN    (RULE_MARK | RULE_LABELS | RULE_TIMEOUT | RULE_HELPER)
+#define RULE_CONN \
+	(RULE_MARK | RULE_LABELS | RULE_TIMEOUT | RULE_HELPER | RULE_ONE_WAY)
 
 /* IPv4 in the first word; network order, addr is masked */
 struct policy_net {
@@ -79,6 +82,7 @@ struct policy_rule {
 	uint8_t l4proto;
 	uint8_t profile; /* timeout policy + 1 */
 	uint8_t notrack;
+	uint8_t one_way;
 	uint8_t nsport, ndport;
 	uint32_t mark, mark_mask; /* mark = (mark & ~mask) ^ value */
 	uint64_t labels[2];
@@ -105,6 +109,7 @@ struct policy {
 	uint8_t events;   /* 0 none, else always */
 	uint8_t tcp_mode; /* enum tcp_mode, AUTO resolved by the source */
 	uint8_t log_invalid;
+	uint8_t duplicates; /* enum duplicates, in mirror mode */
 	uint8_t tracker_off[POLICY_TRACKERS]; /* 1 = use the generic one */
 	uint8_t zone_from;                    /* enum zone_from */
 	uint8_t zone_dirs; /* there may be zones of one direction (F048) */
@@ -112,6 +117,7 @@ struct policy {
 	uint8_t rule_gives;                  /* what any of the rules gives */
 	uint8_t nzone[2];                    /* of the two lists below */
 	uint32_t ipfrag_time, frag6_timeout; /* seconds */
+	uint32_t duplicates_ms;              /* a double comes within so long */
 	uint32_t timeout[POLICY_TRACKERS][POLICY_TIMEOUTS]; /* seconds */
 	uint32_t option[POLICY_TRACKERS][POLICY_OPTIONS];
 	/* zones that connections may have in one direction alone: the original,

@@ -55,8 +55,34 @@ enum counter {
 #define STATS_HELPS   6u
 #define STATS_HELP(helper, what) \
 	(CTR_COUNT + STATS_DECODE + (helper)*STATS_HELPS + (what))
-#define STATS_SLOTS STATS_HELP(STATS_HELPERS, 0)
+/* and what mirror mode repaired: rare, so not among those with a bit each */
+#define MIRROR_COUNTERS(C)                                                     \
+	C(MIRROR_GAP, "mirror.gap", "ACKs of data never seen (F138)")          \
+	C(MIRROR_PICKUP, "mirror.pickup", "handshakes not seen whole (F138)")  \
+	C(MIRROR_STATE, "mirror.state", "states that caught up (F138)")        \
+	C(MIRROR_WINDOW, "mirror.window", "windows learnt anew (F138)")        \
+	C(MIRROR_LOST, "mirror.lost_bytes", "acknowledged, never seen (F138)") \
+	C(MIRROR_HOLES, "mirror.hole_bytes",                                   \
+	  "stepped over in the sequence; may have come later (F138)")          \
+	C(MIRROR_TURNED, "mirror.turned",                                      \
+	  "connections whose first packet was an answer (F138)")               \
+	C(MIRROR_ONE_WAY, "mirror.one_way",                                    \
+	  "connections that became one-way (F138)")                            \
+	C(MIRROR_DOUBLED, "mirror.doubled",                                    \
+	  "connections of which a packet came twice (F138)")                   \
+	C(DUPLICATES, "mirror.duplicates", "packets that came twice (F138)")
+
+enum mirror_counter {
+	MIRROR_BEFORE = STATS_HELP(STATS_HELPERS, 0) - 1,
+#define C(name, str, meaning) CTR_##name,
+	MIRROR_COUNTERS(C)
+#undef C
+		MIRROR_END
+};
+#define STATS_MIRROR (MIRROR_BEFORE + 1)
+#define STATS_SLOTS  ((unsigned int)MIRROR_END)
 
 const char *counter_name(enum counter c);
+const char *mirror_counter_name(unsigned int c); /* from STATS_MIRROR on */
 
 #endif

@@ -90,6 +90,8 @@ static void scope_fill(struct scope *s, const struct api *a,
 			scope_decode(s, u);
 		}
 	}
+	for (i = STATS_MIRROR; i < STATS_SLOTS; i++)
+		scope_add(s, mirror_counter_name(i), u->counter[i]);
 }
 
 static void sums_read(const struct api *a, uint32_t slot, struct sums *u)

@@ -181,6 +181,49 @@ static void row_detail(struct pb_row *r, const struct conn_detail *x)
 	detail_number(r, "repairs", repairs);
 }
 
+static void detail_word(struct pb_row *r, const char *key, const char *word)
+{
+	size_t left;
+	char *at = row_room(r, &left);
+	int n = snprintf(at, left, "%s%c%s", key, 0, word);
+
+	if (n < 0 || (size_t)n >= left)
+		return;
+	r->used += (size_t)n + 1;
+	detail_add(r, at, at + strlen(key) + 1);
+}
+
+/* What tcp.mode = mirror knows of a connection (F138). */
+static void row_mirror(struct pb_row *r, uint32_t status)
+{
+	static const char *const dirs[8] = {
+#define X(name, word) [CONN_DIR_##name] = word,
+		CONN_DIRS(X)
+#undef X
+	};
+	static const char *const fixes[] = {
+#define X(name, word) "," word,
+		CONN_FIXES(X)
+#undef X
+	};
+	const char *dir = dirs[(status & CONN_DIR_MASK) >> CONN_DIR_SHIFT];
+	char text[64] = "";
+	unsigned int i;
+
+	if (dir && *dir)
+		detail_word(r, "direction", dir);
+	for (i = 0; i < CONN_NFIX; i++)
+		if (status >> (CONN_FIX_SHIFT + i) & 1)
+			strncat(text, fixes[i],
+			        sizeof(text) - strlen(text) - 1);
+	if (*text)
+		detail_word(r, "repaired", text + 1);
+	if (status & CONN_ONE_WAY)
+		detail_word(r, "one_way", "1");
+	if (status & CONN_DOUBLED)
+		detail_word(r, "doubled", "1");
+}
+
 /* The tracker's own words: "key=value key=value", cut up in place. */
 static void row_describe(const struct pb *b, struct pb_row *r,
                          const struct conn *c)
@@ -341,6 +384,8 @@ static void row_fill(struct pb *b, struct pb_row *r, const struct facts *f)
 	m->shard = conn_id_shard(f->id);
 	if (f->detail)
 		row_detail(r, f->detail);
+	if (f->status & CONN_MIRROR)
+		row_mirror(r, f->status);
 }
 
 /* A tick as time of day; ticks wrap, so it is reckoned back from `at`. */

@@ -46,6 +46,8 @@ static const struct {
 	offsetof(struct policy, field), sizeof(((struct policy *)0)->field)
 #define AT_acct          AT_(acct)
 #define AT_checksum      AT_(checksum)
+#define AT_duplicates    AT_(duplicates)
+#define AT_duplicates_ms AT_(duplicates_ms)
 #define AT_events        AT_(events)
 #define AT_expect_max    AT_(expect_max)
 #define AT_frag6_timeout AT_(frag6_timeout)

@@ -49,6 +49,11 @@
 	  "verify checksums: never, always, on live sources (F010)")           \
 	K("detail", ONOFF, "on", 0, 1, NULL, 0, NONE,                          \
 	  "64 more bytes a connection: times, retransmissions, round trips")   \
+	K("duplicates", ENUM, "count", 0, 0, "off count drop", LIVE,           \
+	  duplicates,                                                          \
+	  "mirror mode: look for packets that came twice; drop: as if once")   \
+	K("duplicates_window", MS, "50ms", 1, 10000, NULL, LIVE,               \
+	  duplicates_ms, "the second one comes within so long")                \
 	K("event.log", SIZE, "32M", 1 << 20, 1 << 30, NULL, 0, NONE,           \
 	  "how far back a subscriber may resume")                              \
 	K("event.ring", SIZE, "16M", 64 << 10, 1 << 30, NULL, 0, NONE,         \
@@ -111,6 +116,7 @@
 	F("rule.*.labels", NAMES, 0, 128, NULL, "labels of new connections")   \
 	F("rule.*.mark", MARK, 0, 0, NULL, "mark of new connections")          \
 	F("rule.*.notrack", ONOFF, 0, 1, NULL, "the packet is not tracked")    \
+	F("rule.*.one-way", ONOFF, 0, 1, NULL, "only one side is seen")        \
 	F("rule.*.order", NUMBER, 0, 65535, NULL, "low ones are asked first")  \
 	F("rule.*.sport", RANGES, 0, 65535, NULL, "source ports")              \
 	F("rule.*.src", NET, 0, 0, NULL, "source network")                     \

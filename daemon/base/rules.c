@@ -251,6 +251,13 @@ static int make_notrack(struct making *m)
 	return 0;
 }
 
+static int make_one_way(struct making *m)
+{
+	m->r->gives |= RULE_ONE_WAY;
+	m->r->one_way = m->number != 0;
+	return 0;
+}
+
 static int make_mark(struct making *m)
 {
 	m->r->gives |= RULE_MARK;
@@ -315,6 +322,7 @@ static int make_helper(struct making *m)
 	X("zone-orig", zone_orig)   \
 	X("zone-reply", zone_reply) \
 	X("notrack", notrack)       \
+	X("one-way", one_way)       \
 	X("mark", mark)             \
 	X("labels", labels)         \
 	X("timeout", timeout)       \

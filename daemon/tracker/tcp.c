@@ -154,7 +154,8 @@ static bool tcp_new(struct tcp_step *st)
 {
 	uint8_t to = tcp_grid[DIR_ORIGINAL][st->s.index][NO];
 
-	if (to == IV || (to == ES && !trk_option(st->c, OPT_LOOSE)))
+	if (to == IV || st->dir != DIR_ORIGINAL ||
+	    (to == ES && !trk_option(st->c, OPT_LOOSE)))
 		return false;
 	st->snd->end = st->snd->maxend = st->s.end;
 	st->snd->maxwin = tcp_win_seen(st->s.win);
@@ -164,8 +165,18 @@ static bool tcp_new(struct tcp_step *st)
 		st->snd->maxend += st->snd->maxwin;
 		side_set(st->t, DIR_ORIGINAL, SIDE_SACK | SIDE_LIBERAL);
 		side_set(st->t, DIR_REPLY, SIDE_SACK | SIDE_LIBERAL);
+		if (st->c->mirror)
+			tcp_mirror_late(st);
 	}
 	return true;
+}
+
+/* the others, of which a mirror may have lost what came before */
+static bool tcp_new_late(struct tcp_step *st)
+{
+	return st->c->mirror &&
+	       (st->s.index == SYNACK || trk_option(st->c, OPT_LOOSE)) &&
+	       tcp_mirror_new(st);
 }
 
 static const char *const tcp_ignored_why[] = {
@@ -323,6 +334,8 @@ static enum trk_verdict tcp_rst(struct tcp_step *st)
 			return tcp_why(st, TRK_INVALID, "invalid rst");
 		if (!settled || seq == expected)
 			return TRK_ACCEPT;
+		if (st->c->mirror && tcp_mirror_rst(st))
+			return TRK_ACCEPT;
 		/* directly behind this side's last data */
 		if (t->last_index == ACK && t->last_dir == st->dir &&
 		    seq == t->last_end)
@@ -335,22 +348,39 @@ static enum trk_verdict tcp_rst(struct tcp_step *st)
 
 static enum trk_verdict tcp_correct(struct tcp_step *st)
 {
+	enum trk_verdict v;
+
 	switch (st->to) {
 	case IV:
+		if (st->c->mirror && tcp_mirror_cell(st, &v))
+			return v;
 		return tcp_why(st, TRK_INVALID, tcp_invalid_why[st->from]);
 	case IG:
+		if (st->c->mirror && tcp_mirror_cell(st, &v))
+			return v;
 		return tcp_ignored(st);
 	case SS:
 		return tcp_syn(st);
+	case CW:
+		if (st->c->mirror)
+			tcp_mirror_sends_on(st);
+		return TRK_ACCEPT;
+	case LA:
+		if (st->c->mirror && tcp_mirror_fin_again(st))
+			st->to = st->from;
+		return TRK_ACCEPT;
 	case TW:
-		return tcp_ack(st);
+		if (st->c->mirror)
+			tcp_mirror_sends_on(st);
+		return st->to == TW ? tcp_ack(st) : TRK_ACCEPT;
 	case S2:
 		st->t->simultaneous = 1;
 		return TRK_ACCEPT;
 	case SR:
 		/* F129: no SYN/ACK of the other side is needed any more */
 		if (st->dir == DIR_REPLY && st->s.index == ACK &&
-		    st->t->simultaneous)
+		    (st->t->simultaneous ||
+		     (st->c->mirror && tcp_mirror_talks(st))))
 			st->to = ES;
 		return TRK_ACCEPT;
 	case CL:
@@ -427,6 +457,12 @@ static enum trk_verdict tcp_enter(struct tcp_step *st)
 			side_set(st->t, st->dir, SIDE_CLOSED);
 	}
 	c->timeout = tcp_timeout(st);
+	if (unlikely(st->conn->status & CONN_ONE_WAY)) {
+		/* nobody will be seen to acknowledge */
+		c->timeout = trk_timeout(c, st->to);
+		if (st->conn->status & CONN_ASSURED)
+			unack = UINT32_MAX;
+	}
 	if (st->conn->status & CONN_SEEN_REPLY) {
 		if (st->to == ES && (st->from == SR || st->from == ES))
 			trk_assure(c, st->conn); /* F112 */
@@ -455,16 +491,20 @@ enum trk_verdict tcp_judge(struct trk_ctx *c, struct conn *conn)
 		.dir = c->dir,
 		.from = conn->state,
 	};
-	enum trk_verdict v;
+	enum trk_verdict v = TRK_ACCEPT;
 
 	if (!tcp_seg_read(c->pkt, &st.s) || st.from >= TCP_NSTATES)
 		return TRK_INVALID;
-	if (c->first && !tcp_new(&st))
-		return TRK_INVALID;
-	st.to = tcp_grid[st.dir][st.s.index][st.from];
-	v = tcp_correct(&st);
-	if (v != TRK_ACCEPT)
-		return v;
+	if (unlikely(c->first) && !tcp_new(&st)) {
+		if (!tcp_new_late(&st))
+			return TRK_INVALID;
+		st.trusted = true;
+	} else {
+		st.to = tcp_grid[st.dir][st.s.index][st.from];
+		v = tcp_correct(&st);
+		if (v != TRK_ACCEPT)
+			return v;
+	}
 	if (!st.trusted)
 		v = tcp_win_judge(&st);
 	if (v == TRK_INVALID)
@@ -512,6 +552,8 @@ const struct tracker tracker_tcp = {
 	.check = tcp_check,
 	.packet = tcp_packet,
 	.closing = tcp_closing,
+	.origin = tcp_origin,
+	.news = tcp_news,
 	.describe = tcp_describe,
 	.inside = tcp_inside,
 	.header = tcp_heading,

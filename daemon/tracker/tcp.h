@@ -1,6 +1,6 @@
 /*
- * tcp.h - what tcp.c (states), tcp_window.c (sequence numbers) and
- * tcp_trace.c share; no other file needs it.
+ * tcp.h - what tcp.c (states), tcp_window.c (sequence numbers), tcp_mirror.c
+ * (repairs) and tcp_trace.c share; no other file needs it.
  */
 #ifndef TRACKER_TCP_H
 #define TRACKER_TCP_H
@@ -40,6 +40,9 @@ enum { OPT_LOOSE, OPT_LIBERAL, OPT_IGNORE_RST, OPT_RETRANS };
 
 /* classes of segments, in order of the numbers that log lines print */
 enum { SYN, SYNACK, FIN, ACK, RST, NONE, TCP_NCLASSES };
+
+/* in last_index: a segment that belongs to no conversation we know */
+#define STRAY 7u
 
 /* flags of one side, numbered as in the API (F137) */
 enum {
@@ -238,5 +241,19 @@ enum trk_verdict tcp_win_judge(struct tcp_step *st);
  * segment from being inlined. */
 int tcp_inside(const struct conn *conn, char *buf, size_t len);
 int tcp_heading(const struct pkt *p, char *buf, size_t len);
+/* ---- mirror mode; see tcp_mirror.c ---- */
+
+uint8_t tcp_origin(const struct pkt *p, bool *answer);
+bool tcp_news(const struct pkt *p, const struct conn *conn, uint8_t dir);
+bool tcp_mirror_new(struct tcp_step *st);
+void tcp_mirror_late(struct tcp_step *st);
+bool tcp_mirror_cell(struct tcp_step *st, enum trk_verdict *v);
+bool tcp_mirror_talks(struct tcp_step *st);
+bool tcp_mirror_fin_again(const struct tcp_step *st);
+void tcp_mirror_sends_on(struct tcp_step *st);
+void tcp_mirror_hole(struct tcp_step *st);
+void tcp_mirror_tail(struct tcp_step *st);
+bool tcp_mirror_rst(struct tcp_step *st);
+enum trk_verdict tcp_mirror_window(struct tcp_step *st, enum trk_verdict v);
 
 #endif

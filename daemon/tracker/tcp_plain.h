@@ -137,10 +137,14 @@ static inline bool tcp_plain(struct trk_ctx *c, struct conn *conn)
 	struct tcp_plain s;
 
 	if (unlikely(conn->state != ES || !(conn->status & CONN_SEEN_REPLY) ||
-	             c->first || c->mirror))
+	             c->first ||
+	             conn->status & (CONN_ONE_WAY | CONN_TAIL_MASK)))
 		return false;
 	if (!plain_read(c->pkt, &s) ||
 	    !plain_fits(&s, &t->side[dir], &t->side[!dir]))
+		return false;
+	/* what is stepped over is told, and may have been a FIN */
+	if (unlikely(c->mirror) && after(s.seq, t->side[dir].end))
 		return false;
 	plain_learn(&s, t, dir);
 	plain_note(&s, t, dir);

@@ -131,10 +131,14 @@ static void win_start(struct tcp_step *st)
 /* First segment of its side, and not a SYN: we came late, believe it. */
 static void win_guess(struct tcp_step *st)
 {
-	uint32_t win = st->s.win;
+	uint32_t win = st->s.win, known = st->snd->end;
 
 	win = tcp_win_seen(win << side_scale(st->t, st->dir));
 	st->snd->end = st->s.end;
+	/* on a mirror, its peer may have told how far it was */
+	if (st->c->mirror && st->s.index != RST && after(known, st->s.end))
+		st->snd->end = known;
+	st->conn->status &= ~CONN_ONE_WAY;
 	st->snd->maxwin = win;
 	st->snd->maxend = st->s.end + win;
 	if (!st->rcv->maxwin)
@@ -244,10 +248,14 @@ static void win_sender(struct tcp_step *st, uint32_t win)
 	struct tcp_side *snd = st->snd;
 	const struct tcp_seg *s = &st->s;
 
+	if (unlikely(st->conn->status & CONN_TAIL_MASK))
+		tcp_mirror_tail(st);
 	win += st->sack - s->ack;
 	if (snd->maxwin < win)
 		snd->maxwin = win;
 	if (after(s->end, snd->end)) {
+		if (unlikely(s->seq != snd->end) && st->c->mirror)
+			tcp_mirror_hole(st);
 		snd->end = s->end;
 		side_set(st->t, st->dir, SIDE_UNACKED);
 	}
@@ -314,8 +322,13 @@ enum trk_verdict tcp_win_judge(struct tcp_step *st)
 		return TRK_ACCEPT;
 	win_repair(st);
 	v = win_test(st);
-	if (v != TRK_ACCEPT || st->trusted)
-		return v;
+	if (unlikely(v != TRK_ACCEPT || st->trusted)) {
+		if (!st->c->mirror)
+			return v;
+		v = tcp_mirror_window(st, v);
+		if (v != TRK_ACCEPT || st->trusted)
+			return v;
+	}
 	if (!(st->s.flags & TH_SYN)) /* RFC 7323 2.2 */
 		win <<= side_scale(st->t, st->dir);
 	win_sender(st, win);

@@ -69,6 +69,11 @@ struct trk_ctx {
 	/* TRK_INVALID on a live connection only (F118): lower the deadline to
 	 * `timeout` seconds from now */
 	bool lower_timeout;
+	/* mirror mode: bits 1 << CONN_FIX_*, what was repaired, and the bytes
+	 * that somebody acknowledged and we never saw */
+	uint32_t repairs;
+	uint32_t lost;
+	uint32_t holes; /* bytes stepped over in the sequence */
 	/* text for log_invalid (F290, behaviour.md 4.9), NULL = none; args are
 	 * two numbers that the text may use with %u */
 	const char *why;
@@ -136,10 +141,18 @@ struct tracker {
 
 	/* The state machine.  Called inside the connection's odd-seq window,
 	 * or on a private candidate when ctx->first; may write conn->priv,
-	 * state, status (ASSURED only).  SEEN_REPLY is set by the pipeline
-	 * after an accepted or ignored reply, so the first reply is still
-	 * judged as unreplied (F066). */
+	 * state, status (ASSURED, and CONN_MIRROR in mirror mode).  SEEN_REPLY
+	 * is set by the pipeline after an accepted or ignored reply, so the
+	 * first reply is still judged as unreplied (F066). */
 	enum trk_verdict (*packet)(struct trk_ctx *c, struct conn *conn);
+
+	/* Mirror mode: is this first packet an answer, so that its receiver is
+	 * who began?  Returns an enum conn_dir.  NULL: the sender began. */
+	uint8_t (*origin)(const struct pkt *p, bool *answer);
+
+	/* Mirror mode: does the packet tell what no packet of its direction
+	 * has told before?  Then it is no double.  NULL: cannot be known. */
+	bool (*news)(const struct pkt *p, const struct conn *conn, uint8_t dir);
 
 	/* closing: first to go under pressure (F236).  NULL: never. */
 	bool (*closing)(const struct conn *conn);

@@ -19,6 +19,7 @@
 #include "daemon/worker/fragment.h"
 #include "daemon/worker/help.h"
 #include "daemon/worker/invalid.h"
+#include "daemon/worker/mirror.h"
 #include "daemon/worker/rules.h"
 #include "daemon/worker/trace.h"
 #include "shm/atomic.h"
@@ -228,6 +229,32 @@ static void existing_reopen(struct way *w, const struct spot *s, uint32_t slot)
 	w->p->told = true;
 }
 
+/* F138.  True: the same packet was here before, and that is all about it. */
+static bool apply_double(struct way *w, const struct spot *s)
+{
+	const struct policy *pol = w->p->pol;
+	struct table *t = w->p->t;
+	struct conn *c = s->c;
+
+	if (pol->duplicates == DUPLICATES_OFF || !s->x)
+		return false;
+	if (pol->duplicates == DUPLICATES_COUNT &&
+	    c->packets[w->dir] > MIRROR_LOOK && !(c->status & CONN_DOUBLED))
+		return false;
+	if (!mirror_double(pol, w->l->trk, w->l->pkt, c, w->dir, s->x))
+		return false;
+	counters_add(&w->cs, CTR_DUPLICATES, 1);
+	if (!(c->status & CONN_DOUBLED))
+		counters_add(&w->cs, CTR_MIRROR_DOUBLED, 1);
+	c->status |= CONN_DOUBLED;
+	if (pol->duplicates == DUPLICATES_COUNT)
+		return false;
+	counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
+	update_close(t, s, w->cur);
+	counters_commit(t);
+	return true;
+}
+
 /* The packet belongs to entry `idx`.  False: that was the end of the old
  * connection, the packet is to be tried as the first of a new one (F080). */
 static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
@@ -237,6 +264,7 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 	struct conn *c = s.c;
 	struct trk_ctx ctx;
 	enum trk_verdict v;
+	uint32_t status = c->status;
 
 	w->dir = w->l->land | (w->l->look.sender != !!(c->status & CONN_ORIG1));
 	w->info = way_info(w, c->status);
@@ -245,7 +273,9 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 		ctx.timeouts =
 			rules_timeouts(w->p->pol, table_ext(t, s.sh, c->ext));
 	counters_one(&w->cs, CTR_FOUND);
-	update_open(t, &s, false);
+	update_open(t, &s, ctx.mirror);
+	if (unlikely(ctx.mirror) && apply_double(w, &s))
+		return true;
 	v = w->l->trk->packet(&ctx, c);
 	invalid_note(w->p->pol, &ctx);
 	if (unlikely(v == TRK_REPEAT)) {
@@ -254,6 +284,9 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 		existing_reopen(w, &s, slot);
 		return false;
 	}
+	if (unlikely(ctx.mirror) &&
+	    (ctx.repairs | ctx.holes | (c->status & CONN_ONE_WAY)))
+		mirror_count(&w->cs, &ctx, c->status & ~status, s.x);
 	conn_refresh(w, c, &ctx, v);
 	if (v == TRK_INVALID) {
 		w->info = CTINFO_INVALID;
@@ -370,6 +403,24 @@ static void candidate_fill(const struct way *w, struct conn *c)
 	c->start = w->now;
 }
 
+/* F138: whose first packet may be an answer.  Zones of one direction go by who
+ * was first, so there nothing is turned. */
+static void candidate_origin(struct way *w, struct conn *c)
+{
+	const struct tracker *trk = w->l->trk;
+	bool answer = false;
+
+	if (!trk->origin)
+		return;
+	c->status |= (uint32_t)trk->origin(w->l->pkt, &answer)
+	             << CONN_DIR_SHIFT;
+	if (!answer || w->l->land || w->p->pol->zone_dirs)
+		return;
+	c->status ^= CONN_ORIG1;
+	w->dir = DIR_REPLY;
+	w->info = CTINFO_ESTABLISHED_REPLY;
+}
+
 /* puts the candidate into the table, `ext` may be NULL; false: refused, and why
  */
 static bool insert(struct way *w, struct conn *c, const struct conn_ext *ext,
@@ -383,6 +434,9 @@ static bool insert(struct way *w, struct conn *c, const struct conn_ext *ext,
 	                        .iface = pkt->iface};
 	struct op_event ev = {0};
 	struct counters before = w->cs;
+
+	if (unlikely(w->p->mirror))
+		mirror_first(w->p->pol, w->l->trk, pkt, &x);
 
 	count_class(w);
 	if (likely(!(c->status & CONN_EXPECTED)))
@@ -426,6 +480,19 @@ static void refuse_clash(struct way *w)
 	way_close(w);
 }
 
+/* Rules are asked of the original direction. */
+static bool given_rules(const struct way *w, struct conn *c, struct conn_ext *x,
+                        uint16_t *bits)
+{
+	struct pkt turned;
+	uint8_t ports[4];
+
+	if (likely(w->dir == DIR_ORIGINAL))
+		return rules_conn(w->p->pol, w->l->pkt, c, x, bits);
+	turned = mirror_turn(w->l->pkt, ports);
+	return rules_conn(w->p->pol, &turned, c, x, bits);
+}
+
 /*
  * What a new connection has from others (F183, F200): its master, if it was
  * expected, else the helper of its port; and what rules give.  *used is the
@@ -441,7 +508,8 @@ static struct conn_ext *given(struct way *w, struct conn *c, struct conn_ext *x,
 		*used = help_expected(w, c, x);
 	if (*used) {
 		ext = x;
-		w->info = CTINFO_RELATED;
+		if (w->dir == DIR_ORIGINAL)
+			w->info = CTINFO_RELATED;
 		*bits = EVB_RELATED;
 	} else {
 		helper = help_of_port(w);
@@ -454,8 +522,7 @@ static struct conn_ext *given(struct way *w, struct conn *c, struct conn_ext *x,
 		x->helper = helper;
 		ext = x;
 	}
-	if (w->p->pol->rule_gives & RULE_CONN &&
-	    rules_conn(w->p->pol, w->l->pkt, c, x, bits))
+	if (w->p->pol->rule_gives & RULE_CONN && given_rules(w, c, x, bits))
 		ext = x;
 	if (ext && ext->helper)
 		*bits |= EVB_HELPER;
@@ -491,6 +558,8 @@ static enum help_fate apply_candidate(struct way *w, struct conn *c,
 	way_context(w, &ctx, true);
 	if (unlikely(ext))
 		ctx.timeouts = rules_timeouts(pol, ext);
+	if (!w->p->mirror)
+		c->status &= ~CONN_ONE_WAY;
 	v = w->l->trk->packet(&ctx, c);
 	invalid_note(w->p->pol, &ctx);
 	if (v != TRK_ACCEPT) {
@@ -504,6 +573,13 @@ static enum help_fate apply_candidate(struct way *w, struct conn *c,
 	if (unlikely(w->clash)) {
 		refuse_clash(w);
 		return HELP_USED;
+	}
+	if (unlikely(w->p->mirror)) {
+		mirror_count(&w->cs, &ctx, c->status, NULL);
+		if (w->dir == DIR_REPLY) {
+			c->status |= CONN_SEEN_REPLY;
+			counters_add(&w->cs, CTR_MIRROR_TURNED, 1);
+		}
 	}
 	c->deadline = tick_after_s(w->now, ctx.timeout);
 	conn_account(c, w);
@@ -540,6 +616,8 @@ static void apply_new(struct way *w)
 	w->dir = DIR_ORIGINAL;
 	w->info = CTINFO_NEW;
 	candidate_fill(w, &c);
+	if (unlikely(w->p->mirror))
+		candidate_origin(w, &c);
 	ext = given(w, &c, &x, &used, &bits);
 	fate = apply_candidate(w, &c, ext, bits);
 	if (unlikely(used))

@@ -59,6 +59,17 @@ static void tuple_of(const struct lane *l, struct expect_tuple *tp)
 	tp->l4proto = k->key.l4proto;
 }
 
+/* the first packet was an answer */
+static void tuple_turn(struct expect_tuple *tp)
+{
+	struct expect_tuple was = *tp;
+
+	memcpy(tp->src, was.dst, sizeof(tp->src));
+	memcpy(tp->dst, was.src, sizeof(tp->dst));
+	tp->sport = was.dport;
+	tp->dport = was.sport;
+}
+
 uint32_t help_expected(struct way *w, struct conn *c, struct conn_ext *x)
 {
 	struct table *t = w->p->t;
@@ -71,6 +82,8 @@ uint32_t help_expected(struct way *w, struct conn *c, struct conn_ext *x)
 	if (w->l->trk->request)
 		return 0;
 	tuple_of(w->l, &tp);
+	if (unlikely(w->dir == DIR_REPLY))
+		tuple_turn(&tp);
 	expect_lock(t);
 	idx = expect_find(t, &tp, &by, &e);
 	if (!idx) {

@@ -28,7 +28,8 @@ void help_used(struct way *w, uint32_t idx, enum help_fate fate);
 static inline uint8_t help_of_port(const struct way *w)
 {
 	const struct conn_lookup *k = &w->l->look;
-	uint16_t port = k->key.port[!k->sender];
+	/* of who was asked: a mirror may show the answer first */
+	uint16_t port = k->key.port[k->sender == w->dir];
 
 	if (likely(!policy_port_hint(w->p->pol, port)))
 		return 0;

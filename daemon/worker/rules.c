@@ -169,6 +169,8 @@ static void conn_take(void *arg, const struct policy_rule *r, uint16_t what)
 		a->x->labels[1] |= r->labels[1];
 		a->extended = true;
 	}
+	if (what & RULE_ONE_WAY && r->one_way)
+		a->c->status |= CONN_ONE_WAY;
 	if (what & RULE_TIMEOUT) {
 		a->x->policy = r->profile;
 		a->extended = true;

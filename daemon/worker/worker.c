@@ -21,6 +21,7 @@
 #include "daemon/worker/fragment.h"
 #include "daemon/worker/help.h"
 #include "daemon/worker/trace.h"
+#include "daemon/worker/mirror.h"
 #include "shm/clock.h"
 #include "shm/rcu.h"
 
@@ -136,10 +137,6 @@ static int worker_begin(struct role_env *e)
 	if (!e->live) {
 		source_seek(w->source, h->cursor[0]);
 		h->ended = 0;
-	} else if (e->slot == 0) {
-		log_info("worker", "tcp windows are judged strictly, as in "
-		                   "the path of packets; on a lossy mirror "
-		                   "set tcp_be_liberal = 1");
 	}
 	return 0;
 }
@@ -199,6 +196,7 @@ static void worker_batch(struct role_env *e, struct worker *w, unsigned int n)
 			w->batch[i].frame = w->pipe.last_pkt + 1 + i;
 	w->pipe.pol = rcud_enter(e->t);
 	fragments_policy(w->frags, w->pipe.pol);
+	w->pipe.mirror = mirror_mode(w->pipe.pol, e->live);
 	pipeline_batch(&w->pipe, w->batch, n);
 	rcud_leave(e->t);
 	worker_tell(e, w);

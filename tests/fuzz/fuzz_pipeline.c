@@ -290,9 +290,11 @@ static void check_counters(const struct bed *bed)
 
 	for (c = CTR_NEW_PKT; c <= CTR_UNTRACKED; c++)
 		classes += sum_of(bed, c);
-	for (c = CTR_COUNT; c < STATS_SLOTS; c++)
+	for (c = CTR_COUNT; c < STATS_MIRROR; c++)
 		classes += sum_of(bed, c);
 	classes += sum_of(bed, CTR_DROP) + sum_of(bed, CTR_INSERT_FAILED);
+	if (bed->pol.duplicates == DUPLICATES_DROP)
+		classes += sum_of(bed, CTR_DUPLICATES);
 	/* the last fragment of a datagram is two things, and so is one that
 	 * goes on alone (F006), which nobody counts */
 	least = classes + sum_of(bed, CTR_FRAG_RECEIVED) -
@@ -349,6 +351,8 @@ static void bed_policy(struct bed *bed, struct fuzz_in *in)
 	bed->pol.tracker_off[1] = more >> 1 & 1;
 	pipe_of[0].mirror = pipe_of[1].mirror = more & 4;
 	bed->frags = more & 8;
+	bed->pol.duplicates = (uint8_t)((more >> 4 & 3) % 3);
+	bed->pol.duplicates_ms = 50;
 }
 
 static void bed_fragments(struct bed *bed)

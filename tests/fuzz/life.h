@@ -75,8 +75,10 @@ static inline void life_fields(const struct life *l, const struct conn *old,
                                bool same)
 {
 	const struct conn *c = &l->m.conn;
+	const uint32_t mirror = CONN_MIRROR | CONN_TAIL_MASK;
 	const uint32_t status = CONN_SEEN_REPLY | CONN_ASSURED |
-	                        CONN_CONFIRMED | CONN_DYING | CONN_LIVE;
+	                        CONN_CONFIRMED | CONN_DYING | CONN_LIVE |
+	                        (l->m.mirror ? mirror : 0);
 	unsigned int i;
 
 	fuzz_check(!(c->status & ~status), "status %08x", c->status);
@@ -315,6 +317,8 @@ static inline int life_run(const struct life_proto *proto, const uint8_t *data,
 		l.m.pol.timeout[l.clock_id][l.clock->timeouts[i].slot] =
 			fuzz32(&in);
 	}
+	l.m.mirror = ctl & 64;
+	l.m.one_way = (ctl & 192) == 192;
 	l.nxt[0] = ctl & 16 ? 0xfffffff0 : 1000;
 	l.nxt[1] = ctl & 32 ? 0x7ffffff0 : 5000;
 	for (i = 0; in.left && i < LIFE_PACKETS; i++)

@@ -46,12 +46,20 @@ static void mini_count(struct mini *m, const struct pkt *p, uint8_t dir)
 	m->conn.bytes[dir] += p->l3len;
 }
 
-static void mini_candidate(struct mini *m, const struct pkt *p, uint8_t side)
+static void mini_candidate(struct mini *m, const struct tracker *t,
+                           const struct pkt *p, uint8_t side)
 {
+	bool answer = false;
+
 	memset(&m->conn, 0, sizeof(m->conn));
 	m->conn.key.l4proto = p->l4proto;
 	m->conn.start = m->now;
-	m->owner = side;
+	if (m->mirror && t->origin)
+		m->conn.status |= (uint32_t)t->origin(p, &answer)
+		                  << CONN_DIR_SHIFT;
+	if (m->one_way)
+		m->conn.status |= CONN_ONE_WAY;
+	m->owner = side ^ answer;
 }
 
 /* the tracker has seen it: draw the conclusions */
@@ -89,7 +97,8 @@ static void mini_conclude(struct mini *m, const struct pkt *p,
 
 void mini_packet(struct mini *m, const struct pkt *p, uint8_t side)
 {
-	struct trk_ctx c = {.pkt = p, .pol = &m->pol, .now = m->now};
+	struct trk_ctx c = {
+		.pkt = p, .pol = &m->pol, .now = m->now, .mirror = m->mirror};
 	const struct tracker *t = tracker_find(&m->pol, p->l4proto, &c.id);
 	int again;
 
@@ -102,7 +111,7 @@ void mini_packet(struct mini *m, const struct pkt *p, uint8_t side)
 	for (again = 0; m->verdict == TRK_ACCEPT && again < 2; again++) {
 		c.first = !m->alive;
 		if (c.first)
-			mini_candidate(m, p, side);
+			mini_candidate(m, t, p, side);
 		c.dir = side == m->owner ? DIR_ORIGINAL : DIR_REPLY;
 		m->class = mini_class(&m->conn, c.dir);
 		m->verdict = t->packet(&c, &m->conn);
@@ -113,6 +122,9 @@ void mini_packet(struct mini *m, const struct pkt *p, uint8_t side)
 		mini_destroy(m);
 		m->verdict = TRK_ACCEPT;
 	}
+	m->repairs = c.repairs;
+	m->lost = c.lost;
+	m->holes = c.holes;
 	m->why = c.why;
 	m->why_arg[0] = c.why_arg[0];
 	m->why_arg[1] = c.why_arg[1];

@@ -17,6 +17,8 @@
 struct mini {
 	struct policy pol;
 	struct conn conn;
+	bool mirror;
+	bool one_way; /* a rule says so */
 	bool alive;
 	uint8_t owner; /* the side, 0 or 1, that is ORIGINAL */
 	uint32_t now;  /* ms */
@@ -25,6 +27,7 @@ struct mini {
 	enum ctinfo class;
 	const char *why;
 	uint32_t why_arg[2];
+	uint32_t repairs, lost, holes;
 	uint32_t nevents;
 	uint16_t event[MINI_EVENTS]; /* EVB_NEW, EVB_DESTROY, or other bits */
 };

@@ -11,6 +11,8 @@
  *	reset			nothing tracked, defaults, time 0
  *	ip6			the next packets are IPv6
  *	set KEY VALUE		timeout or option by its sysctl's name
+ *	mirror			the rules of a mirror from here on
+ *	one-way			and the interface shows one side alone
  *	+2.2			this many seconds pass; may stand before a
  *packet A> FLAGS SEQ[/ACK] [len N] [win N] [<OPTIONS>] [cap N] [doff N]
  *[badsum] a TCP segment of A: letters of F S R P A U E C, or `0`; window 65535
@@ -29,6 +31,10 @@
  *		from A		who is ORIGINAL
  *		pkts N/M	packets of the original and reply direction
  *		bytes N/M
+ *		by WORD		how ORIGINAL is known: syn, synack, port ...
+ *		fix X,Y		what was repaired with the last packet; `-` none
+ *		lost N		bytes that it acknowledged and nobody saw
+ *		oneway, bothways
  *		ev X,Y		events of the last packet, in order: NEW,
  *DESTROY, UPDATE; `ev -` for none why TEXT	the log line has TEXT in it;
  *ends the statement
@@ -290,6 +296,8 @@ static const struct {
 	{"unassured", CONN_ASSURED, false},
 	{"replied", CONN_SEEN_REPLY, true},
 	{"unreplied", CONN_SEEN_REPLY, false},
+	{"oneway", CONN_ONE_WAY, true},
+	{"bothways", CONN_ONE_WAY, false},
 };
 
 static bool want_class(const struct run *r, const char *w)
@@ -368,6 +376,40 @@ static void want_events(struct run *r)
 		bad(r, "events are %s, not %s", have, want);
 }
 
+static void want_by(struct run *r)
+{
+	static const char *const words[] = {
+#define X(name, word) word,
+		CONN_DIRS(X)
+#undef X
+	};
+	uint32_t by = (r->m.conn.status & CONN_DIR_MASK) >> CONN_DIR_SHIFT;
+	const char *want = word_must(r, "by");
+
+	if (by >= ARRAY_SIZE(words) || strcmp(words[by], want))
+		bad(r, "the direction is known by %u", by);
+}
+
+static void want_fix(struct run *r)
+{
+	static const char *const words[] = {
+#define X(name, word) word,
+		CONN_FIXES(X)
+#undef X
+	};
+	const char *want = word_must(r, "fix");
+	char have[64] = "-";
+	unsigned int i;
+	int n = 0;
+
+	for (i = 0; i < CONN_NFIX; i++)
+		if (r->m.repairs >> i & 1)
+			n += snprintf(have + n, sizeof(have) - (size_t)n,
+			              "%s%s", n ? "," : "", words[i]);
+	if (strcmp(want, have) != 0)
+		bad(r, "repaired is %s, not %s", have, want);
+}
+
 static void want_why(struct run *r)
 {
 	const char *want = r->words + strspn(r->words, " \t");
@@ -411,6 +453,13 @@ static void want(struct run *r, const char *w)
 		want_counts(r, w, r->m.conn.bytes);
 	} else if (!strcmp(w, "ev")) {
 		want_events(r);
+	} else if (!strcmp(w, "by")) {
+		want_by(r);
+	} else if (!strcmp(w, "fix")) {
+		want_fix(r);
+	} else if (!strcmp(w, "lost")) {
+		if (r->m.lost != number(r, word_must(r, w), NULL))
+			bad(r, "lost are %u", r->m.lost);
 	} else if (!strcmp(w, "why")) {
 		want_why(r);
 	} else {
@@ -497,6 +546,10 @@ static void statement(struct run *r, char *line)
 		reset(r);
 	} else if (!strcmp(w, "ip6")) {
 		r->v6 = true;
+	} else if (!strcmp(w, "mirror")) {
+		r->m.mirror = true;
+	} else if (!strcmp(w, "one-way")) {
+		r->m.one_way = true;
 	} else {
 		bad(r, "`%s` is no statement", w);
 	}

@@ -1,0 +1,141 @@
+/* mirror.c - see mirror.h */
+#include "daemon/worker/mirror.h"
+
+#include <string.h>
+
+/* bytes of layer 4 in a fingerprint: TCP's header without options */
+#define PRINT_LEN 20u
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * 0x9e3779b97f4a7c15ull;
+	return h ^ h >> 32;
+}
+
+/* Of what does not change on the way.  Checksums alone would not do: what is
+ * captured on a sender may have none yet. */
+static uint32_t fingerprint(const struct pkt *p)
+{
+	const uint8_t *at = pkt_l4(p, 0, PRINT_LEN);
+	uint8_t part[PRINT_LEN] = {0};
+	uint64_t a, b, h = p->l3len;
+	uint32_t c, n;
+
+	if (unlikely(!at)) {
+		n = pkt_l4cap(p);
+		n = n < PRINT_LEN ? n : PRINT_LEN;
+		if (n)
+			memcpy(part, p->data + p->l4, n);
+		at = part;
+	}
+	if (p->l3proto == 4)
+		h |= (uint64_t)get16(p->data + p->l3 + 4) << 32;
+	memcpy(&a, at, sizeof(a));
+	memcpy(&b, at + 8, sizeof(b));
+	memcpy(&c, at + 16, sizeof(c));
+	return (uint32_t)mix(mix(h ^ (uint64_t)c << 24, a), b);
+}
+
+/*
+ * The ring is one word of 64 bits: four prints of 16 for a protocol that can
+ * tell whether a packet brings news (one that does is no double, whatever its
+ * print), two of 32 for the others.
+ */
+static uint64_t ring_of(const struct conn_detail *x)
+{
+	uint64_t ring;
+
+	memcpy(&ring, x->dup, sizeof(ring));
+	return ring;
+}
+
+static void ring_put(struct conn_detail *x, uint32_t print, bool wide)
+{
+	uint64_t ring = wide ? ring_of(x) << 32 | print
+	                     : ring_of(x) << 16 | (uint16_t)print;
+
+	memcpy(x->dup, &ring, sizeof(ring));
+}
+
+/* Is one of the ring's parts equal to the print: is one of their differences
+ * zero?  Wrongly yes is possible behind a true one only. */
+static bool ring_has(const struct conn_detail *x, uint32_t print, bool wide)
+{
+	uint64_t one = wide ? 0x0000000100000001ull : 0x0001000100010001ull;
+	uint64_t all = (wide ? (uint64_t)print : (uint16_t)print) * one;
+	uint64_t d = ring_of(x) ^ all;
+
+	return (d - one) & ~d & one << (wide ? 31 : 15);
+}
+
+void mirror_first(const struct policy *pol, const struct tracker *trk,
+                  const struct pkt *p, struct conn_detail *x)
+{
+	if (pol->duplicates != DUPLICATES_OFF)
+		ring_put(x, fingerprint(p), !trk->news);
+}
+
+static bool recent(const struct policy *pol, const struct pkt *p,
+                   const struct conn_detail *x)
+{
+	return p->ts_ns < x->last_ns + pol->duplicates_ms * NS_PER_MS;
+}
+
+bool mirror_double(const struct policy *pol, const struct tracker *trk,
+                   const struct pkt *p, const struct conn *c, uint8_t dir,
+                   struct conn_detail *x)
+{
+	uint32_t print = fingerprint(p);
+	bool wide = !trk->news;
+
+	if (unlikely(!recent(pol, p, x))) {
+		memset(x->dup, 0, sizeof(x->dup));
+	} else if (unlikely(ring_has(x, print, wide)) &&
+	           (wide || !trk->news(p, c, dir))) {
+		if (x->dups < UINT8_MAX)
+			x->dups++;
+		return true;
+	}
+	ring_put(x, print, wide);
+	return false;
+}
+
+struct pkt mirror_turn(const struct pkt *p, uint8_t ports[4])
+{
+	const uint8_t *at = pkt_l4(p, 0, 4);
+	struct pkt t = *p;
+
+	t.src = p->dst;
+	t.dst = p->src;
+	t.data = ports;
+	t.l4 = 0;
+	t.l4len = t.caplen = at ? 4 : 0;
+	if (at) {
+		memcpy(ports, at + 2, 2);
+		memcpy(ports + 2, at, 2);
+	}
+	return t;
+}
+
+void mirror_count(struct counters *cs, const struct trk_ctx *c, uint32_t status,
+                  struct conn_detail *x)
+{
+	static const uint8_t counter[CONN_NFIX] = {
+#define X(name, word) [CONN_FIX_##name] = CTR_MIRROR_##name,
+		CONN_FIXES(X)
+#undef X
+	};
+	unsigned int i;
+
+	for (i = 0; i < CONN_NFIX; i++) {
+		if (!(c->repairs >> i & 1))
+			continue;
+		counters_add(cs, counter[i], 1);
+		if (x && x->repairs[i] < UINT8_MAX)
+			x->repairs[i]++;
+	}
+	if (status & CONN_ONE_WAY)
+		counters_add(cs, CTR_MIRROR_ONE_WAY, 1);
+	counters_add(cs, CTR_MIRROR_LOST, c->lost);
+	counters_add(cs, CTR_MIRROR_HOLES, c->holes);
+}

@@ -1,0 +1,47 @@
+/*
+ * mirror.h - what a mirror port does to packets besides losing them, and the
+ * book-keeping of tcp.mode = mirror (F138).
+ *
+ * A mirror of both sides of a switch, or of two taps on one path, shows each
+ * packet twice.  A connection remembers its last few packets by a fingerprint
+ * of what does not change on the way: the IPv4 identification and the start of
+ * layer 4 with its checksum, but not TTL and VLAN.  A packet that came a short
+ * while ago is the same packet; one that TCP sends again has a new
+ * identification, or comes later than that.
+ */
+#ifndef WORKER_MIRROR_H
+#define WORKER_MIRROR_H
+
+#include "shm/proc.h"
+#include "daemon/tracker/tracker.h"
+
+/* Is the mirror's rule in force for packets of this source? */
+static inline bool mirror_mode(const struct policy *pol, bool live)
+{
+	return pol->tcp_mode == TCP_MODE_MIRROR ||
+	       (pol->tcp_mode == TCP_MODE_AUTO && live);
+}
+
+/* Where doubles are only counted, a direction that has shown none in so many
+ * packets is not looked at any more. */
+#define MIRROR_LOOK 16u
+
+/* A first packet: remembers it. */
+void mirror_first(const struct policy *pol, const struct tracker *trk,
+                  const struct pkt *p, struct conn_detail *x);
+
+/* A later one: remembers it, and says whether it is one of the last. */
+bool mirror_double(const struct policy *pol, const struct tracker *trk,
+                   const struct pkt *p, const struct conn *c, uint8_t dir,
+                   struct conn_detail *x);
+
+/* The packet as one of the other direction, for who looks at addresses and
+ * ports alone. */
+struct pkt mirror_turn(const struct pkt *p, uint8_t ports[4]);
+
+/* What the tracker repaired, and which bits of the status are new, into the
+ * counters and, if it is kept, into the detail line. */
+void mirror_count(struct counters *cs, const struct trk_ctx *c, uint32_t status,
+                  struct conn_detail *x);
+
+#endif
