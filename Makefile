@@ -202,6 +202,10 @@ check-kernel: deps
 	@BUILD=$(CURDIR)/$(B) tests/kernel_rules.py || [ $$? = 77 ]
 	@BUILD=$(CURDIR)/$(B) tests/kernel_helpers.py --seeds 2 --sequences 40 || [ $$? = 77 ]
 
+check-mirror: deps
+	+@$(SUBMAKE) all
+	@BUILD=$(CURDIR)/$(B) timeout 115 tests/check-mirror.py $(MIRROR_ARGS)
+
 soak: deps
 	+@$(SUBMAKE) all tests
 	@BUILD=$(CURDIR)/$(B) tests/soak.sh $(or $(SECONDS),60)
@@ -235,6 +239,6 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all tests fuzzers deps run test bench check-kernel soak fuzz format \
-	format-check install clean
+.PHONY: all tests fuzzers deps run test bench check-kernel check-mirror \
+	soak fuzz format format-check install clean
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

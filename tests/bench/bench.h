@@ -21,6 +21,7 @@ struct bench_opt {
 	bool v6, detail;
 	const char *proto; /* tcp, udp, mix */
 	const char *workers;
+	const char *mirror; /* NULL: strict; else off, count, drop */
 	unsigned int clients, subscribers;
 	const char *format;
 };
@@ -63,6 +64,7 @@ struct rig {
 	uint64_t huge; /* bytes in huge pages */
 };
 void rig_open(struct rig *r, uint64_t max, bool detail);
+void rig_mirror(struct rig *r, const char *duplicates);
 void rig_close(struct rig *r);
 /* all frames through the pipeline; CPU ns taken */
 uint64_t rig_run(struct rig *r, const struct frames *fr);

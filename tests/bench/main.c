@@ -36,6 +36,7 @@ static int usage(FILE *to, int code)
 	            "[--repeat R] [--v6]\n"
 	            "               [--proto tcp|udp|mix] [--seed S] "
 	            "[--no-detail] [--workers 1,2]\n"
+	            "               [--mirror off|count|drop]\n"
 	            "               [--clients K] [--subscribers K] "
 	            "[-o FORMAT]\n");
 	for (i = 0; i < ARRAY_SIZE(benches); i++)
@@ -52,6 +53,7 @@ static const struct option longopts[] = {
 	{"workers", required_argument, NULL, 'w'},
 	{"clients", required_argument, NULL, 'C'},
 	{"subscribers", required_argument, NULL, 'S'},
+	{"mirror", required_argument, NULL, 'm'},
 	{"v6", no_argument, NULL, '6'},
 	{"no-detail", no_argument, NULL, 'd'},
 	{"help", no_argument, NULL, 'h'},
@@ -86,6 +88,9 @@ int main(int argc, char **argv)
 			break;
 		case 'P':
 			o.proto = optarg;
+			break;
+		case 'm':
+			o.mirror = optarg;
 			break;
 		case 'w':
 			o.workers = optarg;

@@ -82,6 +82,18 @@ void rig_open(struct rig *r, uint64_t max, bool detail)
 	r->pipe->due = TICK_BEHIND;
 }
 
+void rig_mirror(struct rig *r, const char *duplicates)
+{
+	if (!duplicates)
+		return;
+	r->pol.duplicates = !strcmp(duplicates, "drop")    ? DUPLICATES_DROP
+	                    : !strcmp(duplicates, "count") ? DUPLICATES_COUNT
+	                                                   : DUPLICATES_OFF;
+	r->pol.duplicates_ms = 50;
+	rcud_publish(r->t, &r->pol);
+	r->pipe->mirror = true;
+}
+
 void rig_close(struct rig *r)
 {
 	region_memory_free(r->t);

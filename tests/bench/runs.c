@@ -36,6 +36,7 @@ int bench_floor(const struct bench_opt *o)
 	double med;
 
 	rig_open(&r, o->connections, o->detail);
+	rig_mirror(&r, o->mirror);
 	for (i = 0; i < o->repeat; i++)
 		sample_add(&s, rig_floor(&r));
 	med = sample_median(&s);
@@ -72,6 +73,7 @@ int bench_pipeline(const struct bench_opt *o)
 	unsigned int i;
 
 	rig_open(&r, o->connections, o->detail);
+	rig_mirror(&r, o->mirror);
 	fl = rig_fill(&r, o);
 	for (i = 0; i < o->repeat; i++) {
 		frames_init(&fr, o->packets, o->v6);
@@ -115,6 +117,7 @@ int bench_create(const struct bench_opt *o)
 		uint64_t id;
 
 		rig_open(&r, o->connections, o->detail);
+		rig_mirror(&r, o->mirror);
 		frames_init(&fr, o->connections, o->v6);
 		fr.ts_ns = r.t->hdr->clock_ns;
 		for (id = 0; id < o->connections; id++) {
@@ -149,6 +152,7 @@ int bench_expire(const struct bench_opt *o)
 		uint32_t sh, due = 0;
 
 		rig_open(&r, o->connections, o->detail);
+		rig_mirror(&r, o->mirror);
 		free(rig_fill(&r, o));
 		now = r.pipe->clock_ns + 500000 * NS_PER_S;
 		ended = 0;
@@ -177,6 +181,7 @@ int bench_recover(const struct bench_opt *o)
 	double med;
 
 	rig_open(&r, o->connections, o->detail);
+	rig_mirror(&r, o->mirror);
 	free(rig_fill(&r, o));
 	for (i = 0; i < o->repeat; i++) {
 		uint64_t t0 = bench_cpu_ns();

@@ -1,0 +1,293 @@
+#!/usr/bin/python3
+"""What tcp.mode = mirror makes of a damaged mirror port.
+
+	tests/check-mirror.py [-n CONVERSATIONS] [--seed N] [-v] [-c]
+
+Makes conversations (or, with -c, takes the captures of a collection that is
+not part of this repository), damages them as mirror ports do, replays them in
+strict and in mirror mode, and compares each TCP connection's end with what
+strict mode says of the undamaged capture: the class of its state (open,
+closing, closed) and its direction.  Prints a table and fails when mirror mode
+stays under what is promised.
+
+Classes: SYN_SENT to ESTABLISHED are open, FIN_WAIT and CLOSE_WAIT closing,
+LAST_ACK, TIME_WAIT and CLOSE closed, since in LAST_ACK both sides have ended.
+"Right" is class and direction, "exact" the very state and direction, a class
+has recall/precision; all in percent.
+Left out, and counted: connections with less than half of their frames, those
+that lost every frame with a FIN or RST, and those that ended in CLOSE and lost
+every RST.  Stuck is a connection that
+stands in the table but counted less than half of the frames that were left.
+"""
+import argparse
+import collections
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
+CTCTL = os.path.join(BUILD, "ctctl")
+
+import damage                           # noqa: E402
+from frames import FIN, RST             # noqa: E402
+from talks import talks                 # noqa: E402
+
+CLASSES = ("open", "closing", "closed")
+CLASS = {"NONE": "open", "SYN_SENT": "open", "SYN_SENT2": "open",
+         "SYN_RECV": "open", "ESTABLISHED": "open", "FIN_WAIT": "closing",
+         "CLOSE_WAIT": "closing", "LAST_ACK": "closed", "TIME_WAIT": "closed",
+         "CLOSE": "closed"}
+# damage: (least share of right ones, least recall and precision of a class)
+LEAST = {"none": (99.8, 100), "loss 0.1%": (99.5, 97), "loss 1%": (99, 97),
+         "loss 5%": (95, 90), "bursts 1%": (99, 93), "swaps 2%": (99, 97),
+         "swaps in talks 2%": (99, 97), "doubles 100% drop": (99.8, 100),
+         "doubles 100%": (99, 97), "doubles 10%": (99, 97),
+         "two taps": (99, 97), "snaplen 64": (99.8, 99.5),
+         "snaplen 96": (99.8, 100), "outage 5%": (90, 85)}
+
+
+class Ends:
+    """What one replay says of each TCP connection, and its counters."""
+
+    def __init__(self, files, settings, workers=1):
+        self.conn = {}
+        self.workers = workers
+        self.lines = None
+        with tempfile.TemporaryDirectory(prefix="ctshardd-mir.") as d:
+            names = []
+            for n, frames in enumerate(files):
+                names.append(os.path.join(d, "%d.pcap" % n))
+                damage.write(names[-1], frames)
+            self.replay(d, names, settings)
+
+    def replay(self, d, names, settings):
+        out = {k: os.path.join(d, k) for k in ("table", "events", "stats")}
+        cmd = [CTCTL, "replay", "-o", "jsonl,wide", "-s", "max=200000",
+               "--workers", str(self.workers)]
+        for s in settings:
+            cmd += ["-s", s]
+        for k, p in out.items():
+            cmd += ["--" + k, p]
+        subprocess.run(cmd + names, check=True, timeout=110)
+        with open(out["events"], encoding="ascii") as f:
+            for line in f:
+                self.take(json.loads(line))
+        with open(out["table"], encoding="ascii") as f:
+            rows = [json.loads(line) for line in f]
+        for row in rows:
+            self.take(row)
+        self.lines = collections.Counter(self.brief(r) for r in rows)
+        with open(out["stats"], encoding="ascii") as f:
+            self.stats = json.load(f)
+
+    def take(self, row):
+        o = row.get("original")
+        if row.get("proto") != "tcp" or "sport" not in o:
+            return
+        a, b = (o["src"], o["sport"]), (o["dst"], o["dport"])
+        r = row["reply"]
+        n = o.get("packets", 0) + r.get("packets", 0)
+        self.conn[frozenset((a, b))] = (row.get("state", "NONE"), a, n,
+                                        row.get("detail") or {})
+
+    @staticmethod
+    def brief(row):
+        """A line of the table without what strict mode has not."""
+        return json.dumps({k: row[k] for k in (
+            "proto", "state", "status", "timeout", "original", "reply")
+            if k in row}, sort_keys=True)
+
+
+def talk_key(f):
+    return getattr(f.talk, "key", f.talk)
+
+
+def counts(files):
+    """Frames, those with FIN or RST, and those with RST, of a connection."""
+    n, ends, rsts = (collections.Counter() for _ in "abc")
+    for frames in files:
+        for f in frames:
+            if f.talk is None or len(f.data) < f.need:
+                continue
+            n[talk_key(f)] += 1
+            if f.flags & (FIN | RST):
+                ends[talk_key(f)] += 1
+            if f.flags & RST:
+                rsts[talk_key(f)] += 1
+    return n, ends, rsts
+
+
+class Score:
+    def __init__(self, truth, got, whole, left):
+        self.right = self.total = self.out = self.stuck = self.gone = 0
+        self.same = 0 # the state itself, not its class alone
+        self.have, self.said, self.hit = (collections.Counter() for _ in "abc")
+        self.wrong = []
+        for key, (state, client, packets, _) in truth.conn.items():
+            if left[0][key] * 2 < whole[0][key] or \
+               whole[1][key] and not left[1][key] or \
+               state == "CLOSE" and whole[2][key] and not left[2][key]:
+                self.out += 1
+                continue
+            self.total += 1
+            want = CLASS[state]
+            self.have[want] += 1
+            if key not in got.conn:
+                self.gone += 1
+                self.wrong.append((key, state, "-"))
+                continue
+            now, who, n, _ = got.conn[key]
+            self.said[CLASS[now]] += 1
+            self.hit[want] += CLASS[now] == want
+            self.stuck += n * 2 < left[0][key] and \
+                packets * 2 >= whole[0][key]
+            self.same += now == state and who == client
+            if CLASS[now] == want and who == client:
+                self.right += 1
+            else:
+                self.wrong.append((key, state, now if who == client else
+                                   now + " turned"))
+
+    @staticmethod
+    def share(a, b):
+        return 100.0 * a / b if b else 100.0
+
+    def figures(self):
+        return (self.share(self.right, self.total),
+                [(self.share(self.hit[c], self.have[c]),
+                  self.share(self.hit[c], self.said[c])) for c in CLASSES])
+
+
+def damages(frames, seed):
+    """(name, files, more settings)"""
+    yield "none", [frames], []
+    for share in (0.001, 0.01, 0.05):
+        yield "loss %g%%" % (share * 100), [damage.lose(frames, share,
+                                                        seed)], []
+    yield "bursts 1%", [damage.lose_bursts(frames, 0.01, 8, seed)], []
+    yield "outage 5%", [damage.outage(frames, 0.05, seed)], []
+    yield "swaps 2%", [damage.swap(frames, 0.02, seed)], []
+    yield "swaps in talks 2%", [damage.swap_talk(frames, 0.02, seed)], []
+    yield "doubles 10%", [damage.double(frames, 0.1, seed)], []
+    yield "doubles 100%", [damage.double(frames, 1, seed)], []
+    yield "doubles 100% drop", [damage.double(frames, 1, seed)], \
+        ["duplicates=drop"]
+    yield "doubles late drop", [damage.double(frames, 1, seed, 0.002)], \
+        ["duplicates=drop"]
+    yield "client alone", [damage.one_way(frames, 0)], []
+    yield "server alone", [damage.one_way(frames, 1)], []
+    yield "two taps", damage.two_taps(frames, seed), []
+    yield "snaplen 64", [damage.snap(frames, 64)], []
+    yield "snaplen 96", [damage.snap(frames, 96)], []
+
+
+ROW = "%-18s %-7s %6d %5d %5d %6.2f %6.2f  " + "%6.1f/%-6.1f" * 3 + " %5d"
+HEAD = "%-18s %-7s %6s %5s %5s %6s %6s  %13s%13s%13s %5s" % (
+    "damage", "mode", "conns", "out", "gone", "right", "exact", "open", "closing",
+    "closed", "stuck")
+
+
+class Run:
+    def __init__(self, verbose):
+        self.verbose = verbose
+        self.bad = []
+
+    def workers(self, frames):
+        """The number of workers makes no difference."""
+        got = [Ends([frames], ["tcp.mode=mirror", "duplicates=drop"], n)
+               for n in (1, 2, 4)]
+        if got[0].lines != got[1].lines or got[0].lines != got[2].lines:
+            self.bad.append("1, 2 and 4 workers disagree")
+        print("2 %% loss, 30 %% doubles, 1, 2 and 4 workers: %s" % (
+            "the same" if not self.bad or "workers" not in self.bad[-1]
+            else "not the same"))
+
+    def judge(self, name, files, more, truth, whole, clean):
+        left = counts(files)
+        for mode in ("strict", "mirror"):
+            got = Ends(files, ["tcp.mode=" + mode] +
+                       (more if mode == "mirror" else []))
+            s = Score(truth, got, whole, left)
+            right, per = s.figures()
+            print(ROW % (name, mode, s.total, s.out, s.gone, right,
+                         s.share(s.same, s.total),
+                         *(x for p in per for x in p), s.stuck))
+            if mode == "strict":
+                continue
+            if self.verbose:
+                for key, want, have in s.wrong[:self.verbose * 10]:
+                    print("   ", sorted(key), want, "->", have,
+                          got.conn.get(key, ("", "", "", {}))[3])
+            if name not in LEAST:
+                continue
+            least, each = LEAST[name]
+            if right < least:
+                self.bad.append("%s: %.2f %% right, least %g" %
+                                (name, right, least))
+            for c, (recall, precision) in zip(CLASSES, per):
+                if s.have[c] >= 30 and min(recall, precision) < each:
+                    self.bad.append("%s: %s %.1f/%.1f, least %g" % (
+                        name, c, recall, precision, each))
+            if s.stuck:
+                self.bad.append("%s: %d stuck" % (name, s.stuck))
+            if name in ("none", "doubles 100% drop") and \
+               clean.lines != got.lines:
+                n = sum(((clean.lines - got.lines) +
+                         (got.lines - clean.lines)).values())
+                self.bad.append("%s: the table differs in %d lines" %
+                                (name, n))
+                if self.verbose:
+                    self.differ(clean, got)
+
+    @staticmethod
+    def differ(a, b):
+        for line in sorted((a.lines - b.lines).elements())[:10]:
+            print("  -", line)
+        for line in sorted((b.lines - a.lines).elements())[:10]:
+            print("  +", line)
+
+    def all(self, frames, seed, known=()):
+        whole = counts([frames])
+        truth = Ends([frames], ["tcp.mode=strict"])
+        for t in known:
+            state, _, n, detail = truth.conn[t.key]
+            truth.conn[t.key] = (state, (t.net.name[0], t.port[0]), n, detail)
+        clean = Ends([frames], ["tcp.mode=mirror"])
+        same = sum((truth.lines & clean.lines).values())
+        print("%d frames, %d TCP connections, %d of %d table lines are the "
+              "same in both modes" % (len(frames), len(truth.conn), same,
+                                      sum(truth.lines.values())))
+        if self.verbose:
+            self.differ(truth, clean)
+        print(HEAD)
+        for name, files, more in damages(frames, seed):
+            self.judge(name, files, more, truth, whole, clean)
+        self.workers(damage.double(damage.lose(frames, 0.02, seed), 0.3,
+                                   seed))
+        return truth, clean
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("-n", type=int, default=3000)
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("-v", action="count", default=0)
+    args = p.parse_args()
+    if not os.access(CTCTL, os.X_OK):
+        print("%s is not there; run make first" % CTCTL)
+        return 1
+    frames, known = talks(args.seed, args.n)
+    run = Run(args.v)
+    run.all(frames, args.seed, known)
+    for line in run.bad:
+        print("FAIL " + line)
+    return int(bool(run.bad))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
