@@ -21,7 +21,7 @@
 
 /* rows a message: a table of many goes in several of the same name */
 #define SHOW_ROWS    128u
-#define SHOW_COLUMNS 12u
+#define SHOW_COLUMNS 20u
 #define SHOW_TEXT    (64u << 10)
 
 struct sheet {
@@ -267,15 +267,40 @@ static void show_memory(struct sheet *s)
 	                   (a->t->detail ? sizeof(struct conn_detail) : 0));
 }
 
+/* what a worker's counters say of the mirror: X(column, counter) */
+#define MIRROR_COLUMNS(X)             \
+	X("frames", FRAMES)           \
+	X("invalid", INVALID)         \
+	X("gaps", MIRROR_GAP)         \
+	X("lost_bytes", MIRROR_LOST)  \
+	X("hole_bytes", MIRROR_HOLES) \
+	X("pickups", MIRROR_PICKUP)   \
+	X("states", MIRROR_STATE)     \
+	X("windows", MIRROR_WINDOW)   \
+	X("turned", MIRROR_TURNED)    \
+	X("one_way", MIRROR_ONE_WAY)  \
+	X("doubled", MIRROR_DOUBLED)  \
+	X("duplicates", DUPLICATES)   \
+	X("new", INSERT)
+
 /* How good is what the mirror port gives us? */
 static void show_mirror(struct sheet *s)
 {
+	static const uint8_t counter[] = {
+#define X(column, name) CTR_##name,
+		MIRROR_COLUMNS(X)
+#undef X
+	};
 	const struct api *a = s->q->api;
 	uint32_t i;
+	size_t k;
 
 	sheet_begin(s, "mirror",
-	            "worker received interface_drops ring_drops "
-	            "frames invalid");
+	            "worker received interface_drops ring_drops"
+#define X(column, name) " " column
+	            MIRROR_COLUMNS(X)
+#undef X
+	);
 	for (i = 0; i < a->t->nworker; i++) {
 		const struct ring_header *h = a->t->ring[i].hdr;
 
@@ -286,8 +311,9 @@ static void show_mirror(struct sheet *s)
 		sheet_cell(s, "%" PRIu64, shm_load(&h->received));
 		sheet_cell(s, "%" PRIu64, shm_load(&h->drop_interface));
 		sheet_cell(s, "%" PRIu64, shm_load(&h->drop_kernel));
-		sheet_cell(s, "%" PRIu64, shm_load(&h->counter[CTR_FRAMES]));
-		sheet_cell(s, "%" PRIu64, shm_load(&h->counter[CTR_INVALID]));
+		for (k = 0; k < ARRAY_SIZE(counter); k++)
+			sheet_cell(s, "%" PRIu64,
+			           shm_load(&h->counter[counter[k]]));
 	}
 }
 

@@ -28,6 +28,9 @@
 #define AHEAD_MAX (1u << 30)
 /* so far behind the window is old, further is another conversation */
 #define BEHIND_MAX (1u << 20)
+/* what is stepped over at once and more than this says nothing of a mirror's
+ * loss: one broken number would drown all others */
+#define LOST_MAX (64u << 20)
 /* a segment fits to the one before it when it begins so near */
 #define NEAR (1u << 20)
 
@@ -375,7 +378,8 @@ void tcp_mirror_hole(struct tcp_step *st)
 
 	if (!after(st->s.seq, st->snd->end))
 		return;
-	st->c->holes = hole;
+	if (hole < LOST_MAX)
+		st->c->holes = hole;
 	if (st->s.index != ACK || st->s.seq != st->s.end)
 		return;
 	st->conn->status |= 1u << (CONN_TAIL_SHIFT + st->dir);
@@ -443,7 +447,8 @@ static void window_gap(struct tcp_step *st)
 		rcv->maxend = st->sack;
 	st->conn->status |= 1u << (CONN_TAIL_SHIFT + !st->dir);
 	if (seen) {
-		st->c->lost += lost;
+		if (lost < LOST_MAX)
+			st->c->lost += lost;
 		fix(st, CONN_FIX_GAP);
 	} else {
 		/* it lives, and we see the other half of it alone */
