@@ -274,7 +274,7 @@ class Run:
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("-n", type=int, default=3000)
+    p.add_argument("-n", type=int, default=1200)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("-v", action="count", default=0)
     args = p.parse_args()
