@@ -107,6 +107,7 @@ struct cmd {
 	  "captures through a private daemon")                                \
 	X(completion, 0, NULL, 0, "bash|zsh|fish",                            \
 	  "a script that completes command lines")                            \
+	X(upgrade, 0, NULL, 0, "", "go on as the program now on disk")        \
 	X(help, 0, NULL, 0, "[VERB]", "this, or a verb's options")
 
 #define X(name, ...) int cmd_##name(struct cmd *c);

@@ -145,7 +145,8 @@ static void policy_defaults(struct policy *p)
 }
 
 static const struct role *const roles[] = {
-	&role_supervisor, &role_worker, &role_reaper, &role_api, NULL,
+	&role_supervisor, &role_probe, &role_worker,
+	&role_reaper,     &role_api,   NULL,
 };
 
 /* the api reads it, the reaper writes the table */

@@ -95,6 +95,7 @@ static const uint32_t layout_table[] = {
 	OFF(struct ring_header, count_last),
 	OFF(struct ring_header, count),
 	OFF(struct ring_header, counter),
+	OFF(struct ring_header, place),
 	OFF(struct ring_header, answer),
 	OFF(struct ring_header, trace_tail),
 	RING_TRACE,

@@ -283,6 +283,18 @@ struct command_answer {
 };
 _Static_assert(sizeof(struct command_answer) == 128, "command_answer");
 
+/* Live: where the numbers of an interface's frames stand in its kernel's ring,
+ * in two copies of which `which` names the good one. */
+struct ring_place {
+	uint32_t which;
+	uint32_t spare;
+	struct ring_anchor {
+		uint64_t generation; /* of the ring */
+		uint64_t block;      /* this block of it ... */
+		uint64_t count;      /* ... begins behind this frame */
+	} at[2];
+};
+
 /* header of a ring segment; records of traced packets follow behind
  * RING_TRACE, the cells behind RING_HEADER */
 struct ring_header {
@@ -319,6 +331,7 @@ struct ring_header {
 	uint64_t done;          /* capture: last frame looked at */
 	uint64_t clock_ns; /* capture: its clock before the batch under way */
 	char error[256];   /* what was wrong with the capture */
+	struct ring_place place[SOURCE_EXPECT];
 	struct command_answer answer[NCOMMAND] __attribute__((aligned(64)));
 };
 #define RING_TRACE (3 * PAGE)

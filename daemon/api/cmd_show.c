@@ -260,6 +260,14 @@ static void show_memory(struct sheet *s)
 	sheet_row(s);
 	sheet_cell(s, "tbl.huge"); /* of tbl, in huge pages */
 	sheet_cell(s, "%" PRIu64, shm_load(&a->t->hdr->huge_bytes));
+	if (a->env->live) {
+		/* the kernel's, for all workers and interfaces */
+		sheet_row(s);
+		sheet_cell(s, "capture");
+		sheet_cell(s, "%" PRIu64,
+		           conf_number(a->env->conf, "capture.buffer") *
+		                   a->t->nworker * a->env->nifaces);
+	}
 	sheet_row(s);
 	sheet_cell(s, "entry");
 	sheet_cell(s, "%zu",

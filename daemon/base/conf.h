@@ -40,6 +40,9 @@ enum conf_type {
 	CONF_MAP     /* list of FROM=ZONE and FROM-TO=ZONE */
 };
 
+/* places of the words of the key `source` */
+enum conf_source { CONF_SOURCE_PACKET, CONF_SOURCE_PCAP };
+
 #define CONF_LIVE   1u /* may change while running */
 #define CONF_INVERT 2u /* the policy has the opposite */
 

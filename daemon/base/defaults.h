@@ -88,6 +88,8 @@
 	  "where it is written; empty: snapshot in the run directory")         \
 	K("snaplen", NUMBER, "65535", 96, 262144, NULL, 0, NONE,               \
 	  "bytes of a frame that are captured")                                \
+	K("source", ENUM, "packet", 0, 1, "packet pcap", 0, NONE,              \
+	  "live: rings that outlive a worker, or libpcap's")                   \
 	K("stall_kill", MS, "2s", 100, 3600000, NULL, LIVE, NONE,              \
 	  "a process that shows no sign of life for so long is replaced")      \
 	K("tcp.mode", ENUM, "auto", 0, 2, "auto strict mirror", LIVE,          \

@@ -35,7 +35,9 @@
 	FD(bell_api, "eventfd: workers and reaper have news for the api") \
 	FD(bell_reaper, "eventfd: the api has commands for the reaper")   \
 	FD(listen, "api: api.sock, listening")                            \
-	FD(control, "api: control.sock, listening")
+	FD(control, "api: control.sock, listening")                       \
+	FD(frags, "worker: memory of fragments that wait")                \
+	FD(lock, "supervisor: the run directory's, over an upgrade")
 
 enum role_fd {
 #define FD(name, doc) ROLE_FD_##name,

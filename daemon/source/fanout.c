@@ -33,28 +33,38 @@ uint16_t fanout_group(uint32_t group, const char *iface)
 	return (uint16_t)(h ^ h >> 16);
 }
 
-bool fanout_join(int fd, const struct source_fanout *fanout, const char *iface,
-                 char *err)
+bool fanout_program(int fd, const uint32_t *key, unsigned int nworkers,
+                    const struct decap *decap, const char *iface, char *err)
 {
 	struct sock_filter code[STEER_TUNNELS_MAX];
 	struct sock_fprog prog = {.filter = code};
-	uint16_t group = fanout_group(fanout->group, iface);
-	uint32_t arg = group | (uint32_t)PACKET_FANOUT_CBPF << 16;
-	int n = steer_program_decap(fanout->key, fanout->nworkers,
-	                            fanout->decap, code, ARRAY_SIZE(code));
+	int n = steer_program_decap(key, nworkers, decap, code,
+	                            ARRAY_SIZE(code));
 
 	if (n < 0) {
 		source_complain(err, iface, "%u workers cannot be steered",
-		                fanout->nworkers);
+		                nworkers);
 		return false;
 	}
 	prog.len = (unsigned short)n;
-	if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &arg, sizeof(arg)) ||
-	    setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &prog,
-	               sizeof(prog))) {
+	if (!setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &prog,
+	                sizeof(prog)))
+		return true;
+	source_complain(err, iface, "fanout program: %s", strerror(errno));
+	return false;
+}
+
+bool fanout_join(int fd, const struct source_fanout *fanout, const char *iface,
+                 char *err)
+{
+	uint16_t group = fanout_group(fanout->group, iface);
+	uint32_t arg = group | (uint32_t)PACKET_FANOUT_CBPF << 16;
+
+	if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &arg, sizeof(arg))) {
 		source_complain(err, iface, "fanout group %u: %s", group,
 		                strerror(errno));
 		return false;
 	}
-	return true;
+	return fanout_program(fd, fanout->key, fanout->nworkers, fanout->decap,
+	                      iface, err);
 }

@@ -12,6 +12,10 @@
 bool fanout_join(int fd, const struct source_fanout *fanout, const char *iface,
                  char *err);
 
+/* Gives the group of a member its program. */
+bool fanout_program(int fd, const uint32_t *key, unsigned int nworkers,
+                    const struct decap *decap, const char *iface, char *err);
+
 /* The group's number: 16 bits from the daemon's word and the name. */
 uint16_t fanout_group(uint32_t group, const char *iface);
 

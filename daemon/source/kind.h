@@ -24,6 +24,9 @@ struct source_kind {
 	const char *(*input_name)(const struct source *s, unsigned int input);
 	void (*stats)(struct source *s, unsigned int input,
 	              struct source_stats *out);
+	/* NULL: frames have plain numbers */
+	void (*resume)(struct source *s, const uint64_t *cursor,
+	               struct ring_place *place);
 	/* NULL: never waits */
 	int (*fd)(const struct source *s);
 	int (*timeout)(const struct source *s);
@@ -37,5 +40,8 @@ struct source_kind {
 /* "where: text" into err; where may be NULL */
 void source_complain(char *err, const char *where, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* No right to capture: which one it is and how to give it. */
+void source_complain_permission(char *err, const char *where);
 
 #endif

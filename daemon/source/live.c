@@ -38,7 +38,6 @@
  * and opened again when it is back, looked for once a second.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -91,18 +90,6 @@ static uint64_t clock_ns(clockid_t id)
 
 /* -- opening --------------------------------------------------------------- */
 
-static void complain_permission(const char *name, char *err)
-{
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-
-	exe[n > 0 ? n : 0] = 0;
-	source_complain(err, name,
-	                "no permission to capture: be root, or run "
-	                "setcap cap_net_raw+ep %s",
-	                n > 0 ? exe : "ctshardd");
-}
-
 static void complain_activate(const struct input *in, int code, char *err)
 {
 	const char *more = pcap_geterr(in->pcap);
@@ -113,7 +100,7 @@ static void complain_activate(const struct input *in, int code, char *err)
 		break;
 	case PCAP_ERROR_PERM_DENIED:
 	case PCAP_ERROR_PROMISC_PERM_DENIED:
-		complain_permission(in->name, err);
+		source_complain_permission(err, in->name);
 		break;
 	case PCAP_ERROR_IFACE_NOT_UP:
 		source_complain(err, in->name,

@@ -3,8 +3,10 @@
  */
 #include "daemon/source/source.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "daemon/source/kind.h"
 
@@ -22,6 +24,15 @@ int source_next(struct source *s, struct pkt *batch, unsigned int max)
 void source_seek(struct source *s, uint64_t frame)
 {
 	s->seek = frame;
+}
+
+bool source_resume(struct source *s, const uint64_t *cursor,
+                   struct ring_place *place)
+{
+	if (!s->kind->resume)
+		return false;
+	s->kind->resume(s, cursor, place);
+	return true;
 }
 
 void source_number(struct source *s, uint8_t number)
@@ -103,4 +114,16 @@ void source_complain(char *err, const char *where, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err + n, SOURCE_ERR - (size_t)n, fmt, ap);
 	va_end(ap);
+}
+
+void source_complain_permission(char *err, const char *where)
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	exe[n > 0 ? n : 0] = 0;
+	source_complain(err, where,
+	                "no permission to capture: be root, or run "
+	                "setcap cap_net_raw+ep %s",
+	                n > 0 ? exe : "ctshardd");
 }

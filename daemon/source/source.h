@@ -15,6 +15,7 @@
 #define SOURCE_SOURCE_H
 
 #include "daemon/pkt/decap.h"
+#include "shm/layout.h"
 
 #define SOURCE_BATCH  64u  /* frames handed out at once, at most */
 #define SOURCE_INPUTS 256u /* inputs of one source: pkt.iface is a byte */
@@ -41,7 +42,8 @@ enum { SOURCE_NONE = 0, SOURCE_END = -1, SOURCE_ERROR = -2 };
 	X(interface, "interface", "lost: dropped by the interface")          \
 	X(early, "early", "left to others while joining a fanout group")     \
 	X(vanished, "vanished", "times an interface went away")              \
-	X(reopened, "reopened", "times it was there again")
+	X(reopened, "reopened", "times it was there again")                  \
+	X(broken, "broken", "blocks of a ring that made no sense")
 
 struct source_stats {
 #define X(name, str, meaning) uint64_t name;
@@ -67,6 +69,25 @@ struct source_live {
 	bool inbound_only; /* leave out what this host sends */
 };
 
+/* A packet socket with a ring: made by the supervisor (tap.h), lent to a
+ * worker. */
+struct source_tap {
+	int fd;
+	uint16_t linktype;
+	uint64_t generation; /* of the ring: no two are alike */
+};
+
+struct source_packet {
+	const char *const *ifaces;
+	const struct source_tap *taps; /* one each; stay the caller's */
+	unsigned int nifaces;          /* SOURCE_TAPS at most */
+	const char *filter; /* for link types that the kernel cannot filter */
+	int snaplen, ring;  /* as the taps were made with; 0 as above */
+	bool counts;        /* also what the interfaces themselves dropped */
+};
+/* interfaces of one worker: each has a capture cursor of its own */
+#define SOURCE_TAPS SOURCE_EXPECT
+
 /* a frame of an in-memory source */
 struct source_frame {
 	const uint8_t *data;
@@ -80,6 +101,7 @@ struct source_frame {
 struct source *source_open_files(const char *const *paths, unsigned int n,
                                  const char *filter, char *err);
 struct source *source_open_live(const struct source_live *opt, char *err);
+struct source *source_open_packet(const struct source_packet *opt, char *err);
 /* `frames` stays the caller's and must live as long as the source. */
 struct source *source_open_memory(const struct source_frame *frames, size_t n,
                                   char *err);
@@ -90,6 +112,14 @@ int source_next(struct source *s, struct pkt *batch, unsigned int max);
 
 /* Frames up to and including this number are not handed out. */
 void source_seek(struct source *s, uint64_t frame);
+/* Taps: pkt.source is the number of the interface and pkt.frame counts its
+ * frames, whoever reads and whatever ring they lie in, so that a cursor for
+ * each says where a successor goes on: behind these.  `place` is where the
+ * source notes what it needs for that; it outlives the process.  To be called
+ * before the first source_next(); false for kinds that count anew with each
+ * process. */
+bool source_resume(struct source *s, const uint64_t *cursor,
+                   struct ring_place *place);
 /* pkt.source of the frames to come, 0 by default */
 void source_number(struct source *s, uint8_t number);
 /* why source_next() returned SOURCE_ERROR */

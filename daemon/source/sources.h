@@ -5,3 +5,4 @@
 SOURCE(files)
 SOURCE(live)
 SOURCE(memory)
+SOURCE(packet)

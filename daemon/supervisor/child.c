@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -60,7 +61,9 @@ void child_init(struct super *s, uint32_t slot, const struct role *role)
 	c->s = s;
 	c->slot = slot;
 	c->role = role;
-	c->ctl = -1;
+	c->ctl = c->frags = -1;
+	if (role->access == REGION_WORKER)
+		c->frags = memfd_create("fragments", MFD_CLOEXEC);
 	c->again = evtimer_new(s->base, wait_over, c);
 	if (!c->again)
 		fatalx("supervisor", "out of memory");
@@ -79,6 +82,8 @@ static void ctl_close(struct child *c)
 void child_free(struct child *c)
 {
 	ctl_close(c);
+	if (c->frags > 0)
+		close(c->frags);
 	if (c->again)
 		event_free(c->again);
 	c->again = NULL;
@@ -113,7 +118,9 @@ static void env_fds(const struct child *c, int ctl)
 	int f, fd;
 
 	for (f = 0; f < ROLE_FD_COUNT; f++) {
-		fd = f == ROLE_FD_ctl ? ctl : c->s->fd[f];
+		fd = f == ROLE_FD_ctl     ? ctl
+		     : f == ROLE_FD_frags ? c->frags
+		                          : c->s->fd[f];
 		if (fd < 0 || !fd_wanted(c, (enum role_fd)f))
 			continue;
 		fcntl(fd, F_SETFD, 0);
@@ -146,6 +153,8 @@ static _Noreturn void child_exec(const struct child *c, int ctl, pid_t parent)
 	env_number("CTSHARDD_SLOT", c->slot);
 	env_number("CTSHARDD_PARENT", parent);
 	env_fds(c, ctl);
+	if (c->role->access == REGION_WORKER)
+		taps_env(c->s, c->slot);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execv("/proc/self/exe", argv);
@@ -174,7 +183,7 @@ void child_start(struct child *c)
 		start_failed(c, "socketpair");
 		return;
 	}
-	c->ready = c->killed = false;
+	c->ready = c->killed = c->replaced = false;
 	c->started_ns = super_now();
 	watch_reset(&c->s->watch, c->slot);
 	c->pid = fork();
@@ -199,6 +208,14 @@ void child_signal(struct child *c, int sig)
 {
 	if (c->pid)
 		kill(c->pid, sig);
+}
+
+void child_replace(struct child *c)
+{
+	if (!c->pid)
+		return;
+	c->replaced = true;
+	child_signal(c, SIGTERM);
 }
 
 static void child_died(struct child *c, int status)

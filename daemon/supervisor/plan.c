@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 
 #include "daemon/base/defaults.h"
+#include "daemon/source/tap.h"
 #include "shm/segment.h"
 
 static uint64_t fnv(uint64_t h, uint64_t v)
@@ -129,7 +130,14 @@ int plan_region(const struct options *o, const struct conf *c, const char *name,
 	return plan_source_id(o, &p->source_id, err);
 }
 
-void plan_print(const struct region_params *p, FILE *to)
+uint64_t plan_capture(const struct options *o, const struct conf *c)
+{
+	return (uint64_t)tap_bytes((int)conf_number(c, "capture.buffer"),
+	                           (int)conf_number(c, "snaplen")) *
+	       conf_number(c, "workers") * o->nifaces;
+}
+
+void plan_print(const struct region_params *p, uint64_t capture, FILE *to)
 {
 	uint64_t size[SEG_COUNT], sum = 0;
 	char name[16];
@@ -148,5 +156,7 @@ void plan_print(const struct region_params *p, FILE *to)
 		fprintf(to, "%-8s %12" PRIu64 "\n", name, size[s]);
 		sum += size[s];
 	}
-	fprintf(to, "%-8s %12" PRIu64 "\n", "sum", sum);
+	if (capture)
+		fprintf(to, "%-8s %12" PRIu64 "\n", "capture", capture);
+	fprintf(to, "%-8s %12" PRIu64 "\n", "sum", sum + capture);
 }

@@ -20,7 +20,10 @@ int plan_source_id(const struct options *o, uint64_t *id, char *err);
 int plan_region(const struct options *o, const struct conf *c, const char *name,
                 struct region_params *p, char *err);
 
-/* the memory plan: a line a segment */
-void plan_print(const struct region_params *p, FILE *to);
+/* bytes of the kernel's rings for the interfaces */
+uint64_t plan_capture(const struct options *o, const struct conf *c);
+
+/* the memory plan: a line a segment, one of the rings */
+void plan_print(const struct region_params *p, uint64_t capture, FILE *to);
 
 #endif

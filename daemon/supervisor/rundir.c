@@ -93,6 +93,11 @@ static int lock_take(struct rundir *r, char *err)
 
 int rundir_open(struct rundir *r, const char *path, char *err)
 {
+	return rundir_reopen(r, path, -1, err);
+}
+
+int rundir_reopen(struct rundir *r, const char *path, int lock, char *err)
+{
 	memset(r, 0, sizeof(*r));
 	r->lock = -1;
 	if (!mkdir(path, 0755))
@@ -105,7 +110,10 @@ int rundir_open(struct rundir *r, const char *path, char *err)
 	if (!realpath(path, r->path))
 		return refuse(err, 1, "%.400s: %s", path, strerror(errno));
 	segments_name(r);
-	return lock_take(r, err);
+	if (lock < 0)
+		return lock_take(r, err);
+	r->lock = lock;
+	return 0;
 }
 
 void rundir_close(struct rundir *r)
@@ -214,14 +222,34 @@ void rundir_clean(const struct rundir *r)
 	}
 }
 
-/* $NOTIFY_SOCKET is a path, or with '@' a name without a file. */
 void rundir_notify(const char *text)
+{
+	rundir_notify_fd(text, -1);
+}
+
+static void message_attach(struct msghdr *m, int fd)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+}
+
+/* $NOTIFY_SOCKET is a path, or with '@' a name without a file. */
+void rundir_notify_fd(const char *text, int fd)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	size_t len = path ? strlen(path) : 0;
-	ssize_t r;
-	int fd;
+	struct iovec iov = {.iov_len = strlen(text)};
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {.room = {0}};
+	struct msghdr m = {.msg_name = &sun, .msg_iov = &iov, .msg_iovlen = 1};
+	int to;
 
 	if (!len || len >= sizeof(sun.sun_path) ||
 	    (*path != '/' && *path != '@'))
@@ -229,12 +257,18 @@ void rundir_notify(const char *text)
 	memcpy(sun.sun_path, path, len);
 	if (*path == '@')
 		sun.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	m.msg_namelen =
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+	memcpy(&iov.iov_base, &text, sizeof(text));
+	if (fd >= 0) {
+		m.msg_control = control.room;
+		m.msg_controllen = sizeof(control.room);
+		message_attach(&m, fd);
+	}
+	to = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (to < 0)
 		return;
-	r = sendto(fd, text, strlen(text), MSG_NOSIGNAL,
-	           (const struct sockaddr *)&sun,
-	           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
-	(void)r; /* whoever does not listen does not want to know */
-	close(fd);
+	/* whoever does not listen does not want to know */
+	(void)!sendmsg(to, &m, MSG_NOSIGNAL);
+	close(to);
 }

@@ -26,6 +26,8 @@ struct rundir {
 
 /* 0, or an exit code (1, 5) and why. */
 int rundir_open(struct rundir *r, const char *path, char *err);
+/* The same with a lock that is held already; -1: it is not. */
+int rundir_reopen(struct rundir *r, const char *path, int lock, char *err);
 /* The lock file stays where instances share the directory: whoever takes it
  * away lets two others in, one with the old file and one with a new.  With
  * `unshared` it goes, and the directory too if it was made just now. */
@@ -42,5 +44,7 @@ void rundir_clean(const struct rundir *r);
 
 /* "READY=1" to systemd, where there is one. */
 void rundir_notify(const char *text);
+/* With a descriptor, for systemd's store. */
+void rundir_notify_fd(const char *text, int fd);
 
 #endif

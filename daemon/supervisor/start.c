@@ -125,7 +125,7 @@ static int print(const struct options *o, const struct conf *c)
 	}
 	conf_print(c, stdout);
 	putchar('\n');
-	plan_print(&p, stdout);
+	plan_print(&p, plan_capture(o, c), stdout);
 	return fflush(stdout) || ferror(stdout) ? 1 : 0;
 }
 

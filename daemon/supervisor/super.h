@@ -4,6 +4,8 @@
  *	start.c       command line, configuration, what needs no daemon
  *	child.c       one child: start, stop, its death
  *	message.c     what children say, settings, reload
+ *	taps.c        the capture sockets
+ *	upgrade.c     another program in the same process
  *	supervisor.c  the order of starting and stopping, and the loop
  */
 #ifndef SUPERVISOR_SUPER_H
@@ -32,6 +34,7 @@ enum phase {
 };
 
 struct super;
+struct taps;
 
 struct child {
 	struct super *s;
@@ -39,8 +42,10 @@ struct child {
 	uint32_t slot;
 	pid_t pid; /* 0: none lives; our own, so it cannot be anybody else's */
 	int ctl;
+	int frags; /* worker: memory that its successor inherits */
 	bool ready;
-	bool killed; /* by the watch */
+	bool killed;   /* by the watch */
+	bool replaced; /* told to end so that another one begins */
 	uint64_t started_ns;
 	struct restart history;
 	struct event *heard; /* ctl is readable */
@@ -58,6 +63,10 @@ struct super {
 	struct child child[NSLOT];
 	enum phase phase;
 	bool created; /* segments made by this start, and never ready */
+	bool open;    /* sockets have their names from a program before */
+	bool upgrading;
+	char program[PATH_MAX]; /* that an upgrade executes */
+	struct taps *taps;      /* NULL: workers open their sources */
 	int exit_code;
 	int fd[ROLE_FD_COUNT]; /* what children get, but for ctl */
 	uint64_t turn_ns;      /* of the watch, the last */
@@ -77,6 +86,8 @@ void child_init(struct super *s, uint32_t slot, const struct role *role);
 void child_free(struct child *c);
 void child_start(struct child *c);
 void child_signal(struct child *c, int sig);
+/* Ends it; the next one is started at once, and it is nobody's fault. */
+void child_replace(struct child *c);
 /* Collects those that died. */
 void child_reap(struct super *s);
 void child_watch(struct super *s);
@@ -86,6 +97,21 @@ void message_heard(struct child *c);
 void message_reload(struct super *s);
 /* The policy block from the configuration.  0 or -1 and why. */
 int message_publish(struct super *s, char *err);
+
+/* taps.c */
+int taps_open(struct super *s);
+void taps_close(struct super *s);
+/* in a worker to be, before exec */
+void taps_env(const struct super *s, uint32_t worker);
+/* before the supervisor itself executes another program */
+void taps_keep(const struct super *s);
+void taps_watch(struct super *s);
+
+/* upgrade.c */
+void upgrade_init(struct super *s);
+/* Stops everything, if the program on disk can go on; then upgrade_exec(). */
+void upgrade_ask(struct super *s);
+_Noreturn void upgrade_exec(struct super *s);
 
 /* supervisor.c */
 void super_child_ready(struct child *c);

@@ -71,8 +71,8 @@ static void ready_say(struct super *s)
 	static const char line[] = "ready\n";
 	char err[RUNDIR_ERR];
 
-	if (rundir_publish(&s->run, "control.sock", err) ||
-	    rundir_publish(&s->run, "api.sock", err)) {
+	if (!s->open && (rundir_publish(&s->run, "control.sock", err) ||
+	                 rundir_publish(&s->run, "api.sock", err))) {
 		log_warnx("supervisor", "%s", err);
 		super_stop(s, 1);
 		return;
@@ -155,6 +155,7 @@ void super_stop(struct super *s, int exit_code)
 	uint32_t i;
 
 	if (s->phase > PHASE_READY) {
+		s->upgrading = false;
 		if (!s->exit_code)
 			s->exit_code = exit_code;
 		return;
@@ -226,6 +227,10 @@ void super_child_died(struct child *c, int status)
 			phase_go(s, s->phase + 1);
 		return;
 	}
+	if (c->replaced) {
+		child_start(c);
+		return;
+	}
 	if (start_refused(s, status)) {
 		code = WEXITSTATUS(status);
 		log_debug("supervisor", "%s %u refused to start (%d)",
@@ -253,6 +258,13 @@ static void reload_signal(evutil_socket_t sig, short what, void *arg)
 	message_reload(arg);
 }
 
+static void upgrade_signal(evutil_socket_t sig, short what, void *arg)
+{
+	(void)sig;
+	(void)what;
+	upgrade_ask(arg);
+}
+
 static void child_signalled(evutil_socket_t sig, short what, void *arg)
 {
 	(void)sig;
@@ -269,6 +281,8 @@ static void turn(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	child_reap(s);
 	snapshot_turn(s);
+	if (s->phase == PHASE_READY)
+		taps_watch(s);
 	if (s->phase <= PHASE_READY)
 		child_watch(s);
 	else if (super_now() > s->deadline_ns)
@@ -285,7 +299,7 @@ static void event_must(struct super *s, evutil_socket_t fd, short what,
 		fatalx("supervisor", "out of memory");
 }
 
-enum { NEVENTS = 5 };
+enum { NEVENTS = 6 };
 
 static void events_run(struct super *s)
 {
@@ -298,6 +312,7 @@ static void events_run(struct super *s)
 	event_must(s, SIGHUP, EV_SIGNAL, reload_signal, NULL, &ev[2]);
 	event_must(s, SIGCHLD, EV_SIGNAL, child_signalled, NULL, &ev[3]);
 	event_must(s, -1, 0, turn, &tv, &ev[4]);
+	event_must(s, SIGUSR2, EV_SIGNAL, upgrade_signal, NULL, &ev[5]);
 	s->turn_ns = super_now();
 	phase_go(s, PHASE_REAPER);
 	event_base_dispatch(s->base);
@@ -396,17 +411,26 @@ static gid_t socket_group(void)
 	return gr && !geteuid() ? gr->gr_gid : (gid_t)-1;
 }
 
-static int sockets_open(struct super *s)
+static bool sockets_listen(struct super *s, char *err)
 {
-	char err[RUNDIR_ERR];
-
 	rundir_clean(&s->run);
 	s->fd[ROLE_FD_listen] =
 		rundir_listen(&s->run, "api.sock", 0660, socket_group(), err);
 	if (s->fd[ROLE_FD_listen] >= 0)
 		s->fd[ROLE_FD_control] = rundir_listen(&s->run, "control.sock",
 		                                       0600, (gid_t)-1, err);
-	if (s->fd[ROLE_FD_control] < 0 || rundir_write_pid(&s->run, err)) {
+	return s->fd[ROLE_FD_control] >= 0;
+}
+
+static int sockets_open(struct super *s)
+{
+	char err[RUNDIR_ERR];
+
+	if (!s->open && !sockets_listen(s, err)) {
+		log_warnx("supervisor", "%s", err);
+		return 1;
+	}
+	if (rundir_write_pid(&s->run, err)) {
 		log_warnx("supervisor", "%s", err);
 		return 1;
 	}
@@ -462,14 +486,17 @@ static void users_warn(const struct super *s)
 static int super_setup(struct super *s)
 {
 	static int (*const steps[])(struct super *) = {
-		segments_open, segments_take, children_init, sockets_open};
+		segments_open, segments_take, children_init, taps_open,
+		sockets_open};
 	char err[RUNDIR_ERR];
 	size_t i;
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR2, SIG_IGN);
-	r = rundir_open(&s->run, s->env->opt->rundir, err);
+	upgrade_init(s);
+	r = rundir_reopen(&s->run, s->env->opt->rundir,
+	                  s->env->fd[ROLE_FD_lock], err);
 	if (r) {
 		log_warnx("supervisor", "%s", err);
 		return r;
@@ -488,6 +515,7 @@ static void super_free(struct super *s)
 
 	for (i = 0; i < NSLOT; i++)
 		child_free(&s->child[i]);
+	taps_close(s);
 	if (s->base)
 		event_base_free(s->base);
 	for (i = 0; i < ROLE_FD_COUNT; i++)
@@ -521,9 +549,15 @@ static int supervisor_loop(struct role_env *e)
 	/* the roles get the same two */
 	s->fd[ROLE_FD_conf] = e->fd[ROLE_FD_conf];
 	s->fd[ROLE_FD_options] = e->fd[ROLE_FD_options];
+	/* and those of a program before this one go on */
+	s->fd[ROLE_FD_listen] = e->fd[ROLE_FD_listen];
+	s->fd[ROLE_FD_control] = e->fd[ROLE_FD_control];
+	s->open = s->fd[ROLE_FD_listen] >= 0 && s->fd[ROLE_FD_control] >= 0;
 	s->exit_code = super_setup(s);
 	if (!s->exit_code)
 		events_run(s);
+	if (s->upgrading)
+		upgrade_exec(s);
 	super_free(s);
 	return s->exit_code;
 }

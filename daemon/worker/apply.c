@@ -874,7 +874,7 @@ void lane_apply(struct pipeline *p, struct lane *l)
 	w.l = l;
 	w.now = table_tick_of(p->t, l->now_ns);
 	w.cur.pkt = l->pkt->frame;
-	w.cur.src = 0;
+	w.cur.src = l->pkt->source;
 	w.clash = false;
 	w.acts = 0;
 	w.traced = false;

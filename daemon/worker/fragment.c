@@ -4,41 +4,65 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/worker/apply.h"
 
+#define PAGES(bytes) (((bytes) + PAGE - 1) / PAGE * PAGE)
+
+/* Never shorter: what a predecessor left is in it. */
+static bool file_grow(int fd, off_t size)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && (st.st_size >= size || !ftruncate(fd, size));
+}
+
 /* Not malloc: untouched pages of the block cost nothing. */
 static bool store_open(struct fragments *fs, unsigned int i, uint64_t secret,
-                       bool capture)
+                       bool numbered, int fd)
 {
+	int flags = MAP_NORESERVE |
+	            (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED);
+	off_t at = i ? (off_t)PAGES(fs->limit.bytes[0]) : 0;
 	size_t size = fs->limit.bytes[i];
-	void *at;
+	void *m;
 
 	if (size < FRAG_MIN)
 		size = FRAG_MIN;
 	fs->limit.bytes[i] = size;
-	at = mmap(NULL, size, PROT_READ | PROT_WRITE,
-	          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (at == MAP_FAILED)
+	if (fd >= 0 && !file_grow(fd, at + (off_t)PAGES(size)))
 		return false;
-	fs->block[i] = at;
-	fs->store[i] = frag_open(at, size, secret, capture);
+	m = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd,
+	         fd < 0 ? 0 : at);
+	if (m == MAP_FAILED)
+		return false;
+	fs->block[i] = m;
+	fs->store[i] = frag_open(m, size, secret, numbered);
 	return true;
 }
 
-struct fragments *fragments_new(const struct fragment_limits *limit,
-                                uint64_t secret, bool capture)
+struct fragments *fragments_new_at(const struct fragment_limits *limit,
+                                   uint64_t secret, bool numbered, int fd)
 {
 	struct fragments *fs = calloc(1, sizeof(*fs));
 
 	if (!fs)
 		return NULL;
 	fs->limit = *limit;
-	if (store_open(fs, 0, secret, capture) &&
-	    store_open(fs, 1, secret, capture))
+	fs->inherited = fd >= 0;
+	if (store_open(fs, 0, secret, numbered, fd) &&
+	    store_open(fs, 1, secret, numbered, fd))
 		return fs;
 	fragments_free(fs);
 	return NULL;
+}
+
+struct fragments *fragments_new(const struct fragment_limits *limit,
+                                uint64_t secret, bool numbered)
+{
+	return fragments_new_at(limit, secret, numbered, -1);
 }
 
 void fragments_free(struct fragments *fs)
@@ -94,18 +118,35 @@ void fragments_expire(struct pipeline *p, uint64_t now_ns)
 	store_expire(p, 1, now_ns);
 }
 
+/* Numbers of several interfaces have no order, but each frame that is done has
+ * moved one cursor by one: so this one is the next of their sum. */
+static uint64_t live_order(const struct pipeline *p, const struct lane *l)
+{
+	const struct ring_header *h = p->t->ring[p->t->me].hdr;
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < SOURCE_EXPECT; i++)
+		sum += h->cursor[i];
+	return (sum + 1) << 4 | l->pkt->source;
+}
+
 bool fragment_take(struct pipeline *p, const struct lane *l,
                    struct counters *cs, struct lane *whole)
 {
 	struct fragments *fs = p->frags;
 	unsigned int i = l->pkt->l3proto == 6;
 	struct frag_answer a = {FRAG_REFUSED, 1};
+	uint64_t frame = l->pkt->frame;
 
 	counters_add(cs, CTR_FRAG_RECEIVED, 1);
 	if (fs) {
 		store_expire(p, i, l->now_ns);
+		if (!p->capture)
+			l->pkt->frame = fs->inherited ? live_order(p, l) : 0;
 		a = frag_add(fs->store[i], l->pkt, l->now_ns, l->look.shard,
 		             fs->bytes, &fs->pkt);
+		l->pkt->frame = fs->pkt.frame = frame;
 	}
 	counters_add(cs, CTR_FRAG_DROPPED, a.lost);
 	if (a.verdict == FRAG_DONE)

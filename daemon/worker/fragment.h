@@ -23,13 +23,19 @@ struct fragments {
 	struct fragment_limits limit;
 	struct frag *store[2];
 	void *block[2];
+	bool inherited; /* whoever comes next finds what waits */
 	struct pkt pkt; /* the datagram */
 	uint8_t bytes[FRAG_WHOLE];
 };
 
-/* NULL: no memory */
+/* NULL: no memory.  `numbered`: frames have numbers that rise, and a successor
+ * meets them again. */
 struct fragments *fragments_new(const struct fragment_limits *limit,
-                                uint64_t secret, bool capture);
+                                uint64_t secret, bool numbered);
+/* The same in a file without a name that outlives the process; for frames that
+ * are numbered.  -1: in memory of our own. */
+struct fragments *fragments_new_at(const struct fragment_limits *limit,
+                                   uint64_t secret, bool numbered, int fd);
 void fragments_free(struct fragments *fs);
 
 /* Timeouts may change while running (F289); room may not. */

@@ -16,7 +16,7 @@
 #include <time.h>
 
 #include "daemon/base/log.h"
-#include "daemon/source/source.h"
+#include "daemon/source/tap.h"
 #include "daemon/source/tunnels.h"
 #include "daemon/worker/fragment.h"
 #include "daemon/worker/help.h"
@@ -35,6 +35,8 @@ struct worker {
 	struct decap decap;
 	struct pkt batch[PIPELINE_BATCH];
 	uint64_t next_stats_ns;
+	uint64_t vanished, broken; /* of the source, as they were told */
+	bool places; /* frames have numbers that a successor finds again */
 };
 
 static uint32_t worker_group(const struct role_env *e)
@@ -43,6 +45,26 @@ static uint32_t worker_group(const struct role_env *e)
 
 	memcpy(&id, e->t->hdr->uuid, sizeof(id));
 	return (uint32_t)(id ^ id >> 32);
+}
+
+/* The supervisor's sockets: they live on when this process dies. */
+static struct source *worker_open_taps(const struct role_env *e, char *err)
+{
+	const char *text = getenv("CTSHARDD_TAPS");
+	struct source_tap tap[SOURCE_TAPS];
+	struct source_packet opt = {
+		.ifaces = e->ifaces,
+		.taps = tap,
+		.nifaces = e->nifaces,
+		.filter = e->filter,
+		.snaplen = (int)conf_number(e->conf, "snaplen"),
+		.ring = (int)conf_number(e->conf, "capture.buffer"),
+		.counts = e->slot == 0};
+
+	if (text && tap_read(text, tap, SOURCE_TAPS) == e->nifaces)
+		return source_open_packet(&opt, err);
+	snprintf(err, SOURCE_ERR, "sockets were not handed over");
+	return NULL;
 }
 
 static struct source *worker_open(const struct role_env *e,
@@ -59,6 +81,8 @@ static struct source *worker_open(const struct role_env *e,
 		.snaplen = (int)conf_number(e->conf, "snaplen"),
 		.ring = (int)conf_number(e->conf, "capture.buffer")};
 
+	if (e->live && conf_number(e->conf, "source") == CONF_SOURCE_PACKET)
+		return worker_open_taps(e, err);
 	if (e->live)
 		return source_open_live(&live, err);
 	return source_open_files(e->captures, e->ncaptures, e->filter, err);
@@ -74,8 +98,12 @@ static struct fragments *worker_fragments(const struct role_env *e)
 	                               NS_PER_S}};
 	uint64_t secret;
 
+	bool numbered = !e->live ||
+	                conf_number(e->conf, "source") == CONF_SOURCE_PACKET;
+
 	memcpy(&secret, &e->t->key.hash, sizeof(secret));
-	return fragments_new(&limit, secret, !e->live);
+	return fragments_new_at(&limit, secret, numbered,
+	                        numbered ? e->fd[ROLE_FD_frags] : -1);
 }
 
 static int worker_setup(struct role_env *e)
@@ -110,6 +138,20 @@ static void worker_stats_base(struct ring_header *h)
 	h->base_received = h->received;
 }
 
+/* what an operator wants to know of, and no counter shows */
+static void worker_news(struct worker *w, const struct source_stats *st)
+{
+	if (st->vanished > w->vanished)
+		log_warnx("source", "an interface went down or away");
+	if (st->broken > w->broken)
+		log_warnx("source",
+		          "%llu blocks of a ring made no sense, the rest of "
+		          "them is lost",
+		          (unsigned long long)(st->broken - w->broken));
+	w->vanished = st->vanished;
+	w->broken = st->broken;
+}
+
 static void worker_stats(struct worker *w, struct ring_header *h)
 {
 	struct source_stats st;
@@ -118,6 +160,7 @@ static void worker_stats(struct worker *w, struct ring_header *h)
 	h->drop_kernel = h->base_kernel + st.ring;
 	h->drop_interface = h->base_interface + st.interface;
 	h->received = h->base_received + st.received;
+	worker_news(w, &st);
 }
 
 static int worker_begin(struct role_env *e)
@@ -129,9 +172,10 @@ static int worker_begin(struct role_env *e)
 	w->pipe.frags = w->frags;
 	w->pipe.decap = w->decap.on ? &w->decap : NULL;
 	worker_stats_base(h);
-	/* a capture's packet runs again; live it is gone with who had it, and
-	 * its number comes back */
-	if (e->live)
+	w->places = source_resume(w->source, h->cursor, h->place);
+	/* a packet that has a number runs again; else it is gone with who had
+	 * it, and its number comes back */
+	if (e->live && !w->places)
 		shm_store(&h->cursor[SOURCE_EXPECT], 0);
 	expect_settle(e->t, e->slot);
 	if (!e->live) {
@@ -191,7 +235,7 @@ static void worker_batch(struct role_env *e, struct worker *w, unsigned int n)
 {
 	unsigned int i;
 
-	if (e->live)
+	if (e->live && !w->places)
 		for (i = 0; i < n; i++)
 			w->batch[i].frame = w->pipe.last_pkt + 1 + i;
 	w->pipe.pol = rcud_enter(e->t);
