@@ -338,7 +338,7 @@ static struct taps *taps_new(const struct super *s)
 		log_warnx("supervisor", "out of memory");
 		return NULL;
 	}
-	if (!tunnels_read(s->env->conf, &a->decap, err)) {
+	if (n && !tunnels_read(s->env->conf, &a->decap, err)) {
 		log_warnx("supervisor", "%s", err);
 		free(a);
 		return NULL;
