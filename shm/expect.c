@@ -1,5 +1,5 @@
 /* expect.c - see expect.h. */
-#include "shm/expect.h"
+#include "shm/expect_in.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,24 +12,6 @@
 
 /* actions of one packet that are told apart */
 #define ACTIONS 250u
-
-/*
- * Fields of an entry that expectations use otherwise:
- *	packets[0]  id of the master
- *	packets[1]  the packet that made it: slot << 56 | source << 48 | cursor
- *	bytes[0]    claim: cursor of the packet, 0 = nobody's
- *	bytes[1]    claim: slot << 16 | shard << 8 | source
- *	priv        when it was claimed, or its master ended (struct moment)
- */
-static struct expect_info *info_at(const struct table *t, uint32_t idx)
-{
-	return (struct expect_info *)(void *)table_detail(t->expect, 0, idx);
-}
-
-static struct conn *entry_at(const struct table *t, uint32_t idx)
-{
-	return table_conn(t->expect, 0, idx);
-}
 
 void expect_lock(struct table *t)
 {
@@ -49,7 +31,7 @@ void expect_unlock(struct table *t)
 
 /* ---- entries ---- */
 
-static void dst_lookup(const struct table *t, bool v6, const uint64_t dst[2],
+void expect_dst_lookup(const struct table *t, bool v6, const uint64_t dst[2],
                        uint16_t dport, uint8_t l4proto, uint16_t zone,
                        struct conn_lookup *k)
 {
@@ -84,17 +66,12 @@ static void expect_of(const struct expect_info *info, const struct conn *c,
 	e->deadline = c->deadline;
 }
 
-static void expect_at(const struct table *t, uint32_t idx, struct expect *e)
+void expect_read_at(const struct table *t, uint32_t idx, struct expect *e)
 {
 	const struct conn *c = entry_at(t, idx);
 
 	expect_of(info_at(t, idx), c, table_addr6(t->expect, 0, idx), e);
 	e->id = conn_id(c->gen, 0, idx);
-}
-
-static bool entry_live(const struct table *t, uint32_t idx)
-{
-	return entry_at(t, idx)->status & CONN_LIVE;
 }
 
 /* Is the master there, and not past its time?  No lock of its shard needed. */
@@ -110,18 +87,14 @@ static bool master_lives(const struct table *t, uint64_t id, uint32_t now)
 
 /* ---- walks: chains by destination, hints by master ---- */
 
-struct chain {
-	uint32_t li, i, hop, tag;
-};
-
-static struct chain chain_of(const struct table *t, const struct conn_lookup *k)
+struct chain expect_chain_of(const struct table *t, const struct conn_lookup *k)
 {
 	return (struct chain){.li = hash_bucket(t->expect, k->hash),
 	                      .tag = hash_tag(k->hash)};
 }
 
 /* next entry with this key, 0 = end; `slot` may be NULL */
-static uint32_t chain_next(const struct table *t, const struct conn_lookup *k,
+uint32_t expect_chain_next(const struct table *t, const struct conn_lookup *k,
                            struct chain *w, uint32_t *slot)
 {
 	const struct table *x = t->expect;
@@ -153,7 +126,7 @@ static uint32_t chain_next(const struct table *t, const struct conn_lookup *k,
 }
 
 /* next live entry of a master behind `idx`, 0 = end */
-static uint32_t master_next(const struct table *t, uint64_t master,
+uint32_t expect_master_next(const struct table *t, uint64_t master,
                             uint32_t idx)
 {
 	const struct shard *q = t->expect->shard;
@@ -171,18 +144,12 @@ static uint32_t master_next(const struct table *t, uint64_t master,
 	return 0;
 }
 
-/* from the newest to the oldest of a master, for ends come in that order */
-struct age {
-	bool begun;
-	uint32_t serial;
-};
-
-static uint32_t master_older(const struct table *t, uint64_t master,
+uint32_t expect_master_older(const struct table *t, uint64_t master,
                              struct age *a)
 {
 	uint32_t idx = 0, best = 0;
 
-	while ((idx = master_next(t, master, idx))) {
+	while ((idx = expect_master_next(t, master, idx))) {
 		uint32_t serial = info_at(t, idx)->serial;
 
 		if ((!a->begun || (int32_t)(serial - a->serial) < 0) &&
@@ -197,7 +164,7 @@ static uint32_t master_older(const struct table *t, uint64_t master,
 
 /* ---- operations ---- */
 
-static struct op_cursor cursor_step(const struct table *t)
+struct op_cursor expect_cursor_step(const struct table *t)
 {
 	struct op_cursor c = {t->ring[t->me].hdr->cursor[SOURCE_OPS] + 1,
 	                      SOURCE_OPS};
@@ -220,7 +187,7 @@ static struct op_cursor cursor_action(const struct expect_by *by)
 }
 
 /* Has this action of this packet been done, before a kill? */
-static bool action_done(const struct table *t, struct expect_by *by)
+bool expect_action_done(const struct table *t, struct expect_by *by)
 {
 	uint64_t at = t->ring[t->me].hdr->cursor[SOURCE_EXPECT];
 
@@ -230,12 +197,12 @@ static bool action_done(const struct table *t, struct expect_by *by)
 }
 
 /* an action that ends without an operation that could tell */
-static void action_close(struct table *t, const struct expect_by *by)
+void expect_action_close(struct table *t, const struct expect_by *by)
 {
 	op_cursor_set(t, cursor_action(by));
 }
 
-static void entry_end(struct table *t, uint32_t idx, uint64_t ts_ns,
+void expect_entry_end(struct table *t, uint32_t idx, uint64_t ts_ns,
                       uint32_t now, bool tell, struct op_cursor cur)
 {
 	struct table *x = t->expect;
@@ -251,9 +218,9 @@ static void entry_end(struct table *t, uint32_t idx, uint64_t ts_ns,
 	k.key = c->key;
 	k.addr6 = *table_addr6(x, 0, idx);
 	k.hash = hash_key(t->key.hash, &k.key, &k.addr6);
-	w = chain_of(t, &k);
+	w = expect_chain_of(t, &k);
 	do
-		at = chain_next(t, &k, &w, &slot);
+		at = expect_chain_next(t, &k, &w, &slot);
 	while (at && at != idx);
 	if (!at)
 		return;
@@ -270,13 +237,6 @@ static void entry_end(struct table *t, uint32_t idx, uint64_t ts_ns,
 
 #define MAKER_PKT ((1ull << 48) - 1)
 
-/* so that whoever finishes what another began tells of it with its time */
-struct moment {
-	uint64_t ts_ns;
-	uint32_t now;
-	bool tell;
-};
-
 static uint64_t maker_of(const struct table *t, const struct expect_by *by)
 {
 	return (uint64_t)t->me << 56 | (uint64_t)(by->src & 0xf) << 48 |
@@ -285,7 +245,7 @@ static uint64_t maker_of(const struct table *t, const struct expect_by *by)
 
 /* Is the packet done that made it?  One that was cut short runs again, and may
  * be about to make the master, too. */
-static bool maker_done(const struct table *t, uint64_t maker)
+bool expect_maker_done(const struct table *t, uint64_t maker)
 {
 	uint32_t slot = (uint32_t)(maker >> 56);
 	const struct ring_header *h = slot < NRING ? t->ring[slot].hdr : NULL;
@@ -294,7 +254,7 @@ static bool maker_done(const struct table *t, uint64_t maker)
 	                     (maker & MAKER_PKT);
 }
 
-static int entry_make(struct table *t, const struct expect *e,
+int expect_entry_make(struct table *t, const struct expect *e,
                       const struct conn_lookup *k, const struct expect_by *by)
 {
 	struct table *x = t->expect;
@@ -336,7 +296,7 @@ static int entry_make(struct table *t, const struct expect *e,
 
 /* ---- at the packet that begins a connection ---- */
 
-static bool src_fits(const struct expect_info *info, const uint64_t src[2])
+bool expect_src_fits(const struct expect_info *info, const uint64_t src[2])
 {
 	const uint8_t *a = (const uint8_t *)info->src,
 		      *b = (const uint8_t *)src;
@@ -363,13 +323,14 @@ uint32_t expect_find(struct table *t, const struct expect_tuple *tp,
 	struct conn_lookup k;
 	struct chain w;
 
-	dst_lookup(t, tp->v6, tp->dst, tp->dport, tp->l4proto, tp->zone, &k);
-	w = chain_of(t, &k);
-	while ((idx = chain_next(t, &k, &w, NULL))) {
+	expect_dst_lookup(t, tp->v6, tp->dst, tp->dport, tp->l4proto, tp->zone,
+	                  &k);
+	w = expect_chain_of(t, &k);
+	while ((idx = expect_chain_next(t, &k, &w, NULL))) {
 		const struct expect_info *i = info_at(t, idx);
 
 		if (i->flags & (EXPECT_INACTIVE | EXPECT_KEYMAP) ||
-		    !src_fits(i, tp->src) ||
+		    !expect_src_fits(i, tp->src) ||
 		    (i->flags & EXPECT_SPORT && i->sport != tp->sport) ||
 		    tick_expired(entry_at(t, idx)->deadline, by->now) ||
 		    claimed_by_other(t, idx, by))
@@ -380,7 +341,7 @@ uint32_t expect_find(struct table *t, const struct expect_tuple *tp,
 	}
 	if (!best || !master_lives(t, entry_at(t, best)->packets[0], by->now))
 		return 0;
-	expect_at(t, best, e);
+	expect_read_at(t, best, e);
 	return best;
 }
 
@@ -408,7 +369,7 @@ static uint32_t sibling(const struct table *t, uint32_t idx, uint64_t claim)
 
 	if (likely(entry_at(t, idx)->key.l4proto != IPPROTO_GRE))
 		return 0;
-	while ((other = master_next(t, master, other)))
+	while ((other = expect_master_next(t, master, other)))
 		if (other != idx && entry_at(t, other)->bytes[0] == claim &&
 		    entry_at(t, other)->key.l4proto == IPPROTO_GRE &&
 		    !(info_at(t, other)->flags & EXPECT_KEYMAP))
@@ -444,10 +405,11 @@ void expect_use(struct table *t, uint32_t idx, const struct expect_by *by)
 		expect_release(t, idx);
 		return;
 	}
-	entry_end(t, idx, by->ts_ns, by->now, by->tell, cursor_step(t));
+	expect_entry_end(t, idx, by->ts_ns, by->now, by->tell,
+	                 expect_cursor_step(t));
 	if (other)
-		entry_end(t, other, by->ts_ns, by->now, by->tell,
-		          cursor_step(t));
+		expect_entry_end(t, other, by->ts_ns, by->now, by->tell,
+		                 expect_cursor_step(t));
 }
 
 void expect_settle(struct table *t, uint32_t slot)
@@ -489,7 +451,7 @@ void expect_settle(struct table *t, uint32_t slot)
 /* ---- by a helper ---- */
 
 /* same tuple and mask, and the same master (F189) */
-static bool same(const struct table *t, uint32_t idx, const struct expect *e)
+bool expect_same(const struct table *t, uint32_t idx, const struct expect *e)
 {
 	const struct expect_info *i = info_at(t, idx);
 
@@ -497,7 +459,7 @@ static bool same(const struct table *t, uint32_t idx, const struct expect *e)
 	       i->src_len == e->info.src_len &&
 	       !((i->flags ^ e->info.flags) & EXPECT_SPORT) &&
 	       (!(i->flags & EXPECT_SPORT) || i->sport == e->info.sport) &&
-	       src_fits(i, e->info.src);
+	       expect_src_fits(i, e->info.src);
 }
 
 /* Is there a packet that both would match?  The destination is the same. */
@@ -508,25 +470,26 @@ static bool clash(const struct table *t, uint32_t idx, const struct expect *e)
 	if (i->flags & e->info.flags & EXPECT_SPORT &&
 	    i->sport != e->info.sport)
 		return false;
-	return i->src_len <= e->info.src_len ? src_fits(i, e->info.src)
-	                                     : src_fits(&e->info, i->src);
+	return i->src_len <= e->info.src_len
+	               ? expect_src_fits(i, e->info.src)
+	               : expect_src_fits(&e->info, i->src);
 }
 
 /* F189, F190: what stands where the new one goes */
 static int room_at(struct table *t, const struct expect *e,
                    const struct conn_lookup *k, const struct expect_by *by)
 {
-	struct chain w = chain_of(t, k);
+	struct chain w = expect_chain_of(t, k);
 	uint32_t idx;
 
-	while ((idx = chain_next(t, k, &w, NULL))) {
+	while ((idx = expect_chain_next(t, k, &w, NULL))) {
 		if (info_at(t, idx)->flags & EXPECT_KEYMAP)
 			continue;
-		if (same(t, idx, e)) {
+		if (expect_same(t, idx, e)) {
 			if (info_at(t, idx)->class != e->info.class)
 				return -EALREADY;
-			entry_end(t, idx, by->ts_ns, by->now, by->tell,
-			          cursor_step(t));
+			expect_entry_end(t, idx, by->ts_ns, by->now, by->tell,
+			                 expect_cursor_step(t));
 		} else if (clash(t, idx, e)) {
 			return -EBUSY;
 		}
@@ -541,14 +504,14 @@ static void room_of_class(struct table *t, const struct expect *e,
 	uint32_t idx = 0, oldest = 0;
 	unsigned int n = 0;
 
-	while ((idx = master_next(t, e->master, idx))) {
+	while ((idx = expect_master_next(t, e->master, idx))) {
 		const struct expect_info *i = info_at(t, idx);
 
 		if (i->flags & EXPECT_KEYMAP || i->class != e->info.class)
 			continue;
 		if (tick_expired(entry_at(t, idx)->deadline, by->now)) {
-			entry_end(t, idx, by->ts_ns, by->now, by->tell,
-			          cursor_step(t));
+			expect_entry_end(t, idx, by->ts_ns, by->now, by->tell,
+			                 expect_cursor_step(t));
 			continue;
 		}
 		n++;
@@ -557,8 +520,8 @@ static void room_of_class(struct table *t, const struct expect *e,
 			oldest = idx;
 	}
 	if (max && n >= max)
-		entry_end(t, oldest, by->ts_ns, by->now, by->tell,
-		          cursor_step(t));
+		expect_entry_end(t, oldest, by->ts_ns, by->now, by->tell,
+		                 expect_cursor_step(t));
 }
 
 int expect_add(struct table *t, const struct expect *e, unsigned int class_max,
@@ -567,9 +530,9 @@ int expect_add(struct table *t, const struct expect *e, unsigned int class_max,
 	struct conn_lookup k;
 	int r;
 
-	if (action_done(t, by))
+	if (expect_action_done(t, by))
 		return 0;
-	dst_lookup(t, e->v6, e->dst, e->dport, e->l4proto, e->zone, &k);
+	expect_dst_lookup(t, e->v6, e->dst, e->dport, e->l4proto, e->zone, &k);
 	expect_lock(t);
 	r = room_at(t, e, &k, by);
 	if (!r) {
@@ -578,9 +541,9 @@ int expect_add(struct table *t, const struct expect *e, unsigned int class_max,
 			r = -ENOSPC;
 	}
 	if (!r)
-		r = entry_make(t, e, &k, by);
+		r = expect_entry_make(t, e, &k, by);
 	if (r)
-		action_close(t, by);
+		expect_action_close(t, by);
 	expect_unlock(t);
 	return r;
 }
@@ -597,7 +560,7 @@ static bool picked(const struct table *t, uint32_t idx,
 	      i->class > (p->class_to ? p->class_to : p->class))) ||
 	    (p->keyed && (!(i->flags & EXPECT_SPORT) || i->sport != p->sport)))
 		return false;
-	expect_at(t, idx, &e);
+	expect_read_at(t, idx, &e);
 	return (!p->l4proto || e.l4proto == p->l4proto) &&
 	       (!p->dst ||
 	        (!memcmp(e.dst, p->dst, sizeof(e.dst)) && e.dport == p->dport));
@@ -610,16 +573,16 @@ unsigned int expect_remove(struct table *t, const struct expect_pick *p,
 	struct age age = {0};
 	uint32_t idx;
 
-	if (!expect_some(t) || action_done(t, by))
+	if (!expect_some(t) || expect_action_done(t, by))
 		return 0;
 	expect_lock(t);
-	while ((idx = master_older(t, p->master, &age)))
+	while ((idx = expect_master_older(t, p->master, &age)))
 		if (picked(t, idx, p)) {
-			entry_end(t, idx, by->ts_ns, by->now, by->tell,
-			          cursor_step(t));
+			expect_entry_end(t, idx, by->ts_ns, by->now, by->tell,
+			                 expect_cursor_step(t));
 			n++;
 		}
-	action_close(t, by);
+	expect_action_close(t, by);
 	expect_unlock(t);
 	return n;
 }
@@ -631,10 +594,10 @@ unsigned int expect_revise(struct table *t, const struct expect_pick *p,
 	unsigned int n = 0;
 	uint32_t idx = 0;
 
-	if (!expect_some(t) || action_done(t, by))
+	if (!expect_some(t) || expect_action_done(t, by))
 		return 0;
 	expect_lock(t);
-	while ((idx = master_next(t, p->master, idx)))
+	while ((idx = expect_master_next(t, p->master, idx)))
 		if (picked(t, idx, p)) {
 			op_update_begin(t->expect, 0, idx);
 			if (activate)
@@ -646,274 +609,9 @@ unsigned int expect_revise(struct table *t, const struct expect_pick *p,
 			                 (struct op_cursor){0, 0});
 			n++;
 		}
-	action_close(t, by);
+	expect_action_close(t, by);
 	expect_unlock(t);
 	return n;
-}
-
-/* ---- keys ---- */
-
-/* where a key's entry keeps the GRE connection that it belongs to */
-static void key_conn(const struct expect_info *i, struct conn_key *gre,
-                     uint32_t *sh)
-{
-	memcpy(gre, i->master[0], sizeof(*gre));
-	*sh = i->class;
-}
-
-/* Its master's key of the same direction: 0 there is none, 1 the very same, or
- * -EEXIST.  What the other side's is does not matter. */
-static int key_stands(const struct table *t, const struct expect *e)
-{
-	struct expect old;
-	uint32_t idx = 0;
-
-	while ((idx = master_next(t, e->master, idx))) {
-		const struct expect_info *i = info_at(t, idx);
-
-		if (!(i->flags & EXPECT_KEYMAP) || i->flags & EXPECT_GONE ||
-		    !src_fits(i, e->info.src))
-			continue;
-		expect_at(t, idx, &old);
-		return old.dport == e->dport ? 1 : -EEXIST;
-	}
-	return 0;
-}
-
-static struct expect key_of(const struct expect *e,
-                            const struct conn_lookup *gre, uint8_t flags)
-{
-	struct expect x = *e;
-
-	x.info.flags = flags;
-	x.info.src_len = 32;
-	x.info.class = gre->shard;
-	memcpy(x.info.master[0], &gre->key, sizeof(gre->key));
-	return x;
-}
-
-int expect_key_add(struct table *t, const struct expect *e,
-                   const struct conn_lookup *gre, struct expect_by *by)
-{
-	struct expect x = key_of(e, gre, EXPECT_KEYMAP);
-	struct conn_lookup k;
-	int r;
-
-	if (action_done(t, by))
-		return 0;
-	dst_lookup(t, x.v6, x.dst, x.dport, x.l4proto, x.zone, &k);
-	expect_lock(t);
-	r = key_stands(t, &x);
-	if (!r && t->expect->shard->count < EXPECT_ROOM - 1)
-		r = entry_make(t, &x, &k, by);
-	if (r)
-		action_close(t, by);
-	expect_unlock(t);
-	return r < 0 ? r : 0;
-}
-
-void expect_key_flush(struct table *t, uint64_t master, struct expect_by *by)
-{
-	uint32_t idx = 0;
-
-	if (!expect_some(t) || action_done(t, by))
-		return;
-	expect_lock(t);
-	while ((idx = master_next(t, master, idx)))
-		if ((info_at(t, idx)->flags & (EXPECT_KEYMAP | EXPECT_GONE)) ==
-		    EXPECT_KEYMAP)
-			entry_end(t, idx, by->ts_ns, by->now, by->tell,
-			          cursor_step(t));
-	action_close(t, by);
-	expect_unlock(t);
-}
-
-int expect_conn_end(struct table *t, const struct expect *e,
-                    const struct conn_lookup *conn, struct expect_by *by)
-{
-	struct expect x = key_of(e, conn, EXPECT_KEYMAP | EXPECT_GONE);
-	struct conn_lookup k;
-	int r;
-
-	t->keys_gone = true;
-	if (action_done(t, by))
-		return 0;
-	dst_lookup(t, x.v6, x.dst, x.dport, x.l4proto, x.zone, &k);
-	expect_lock(t);
-	r = entry_make(t, &x, &k, by);
-	if (r)
-		action_close(t, by);
-	expect_unlock(t);
-	return r;
-}
-
-static void key_gone(struct table *t, uint32_t idx, struct moment when)
-{
-	op_update_begin(t->expect, 0, idx);
-	memcpy(entry_at(t, idx)->priv, &when, sizeof(when));
-	info_at(t, idx)->flags |= EXPECT_GONE;
-	op_update_commit(t->expect, 0, idx, NULL, (struct op_cursor){0, 0});
-}
-
-bool expect_key_find(const struct table *t, const struct expect_tuple *tp,
-                     uint16_t *key)
-{
-	uint32_t idx;
-	struct conn_lookup k;
-	struct conn_view v;
-	struct chain w;
-
-	if (!expect_some(t))
-		return false;
-	dst_lookup(t, tp->v6, tp->dst, tp->dport, tp->l4proto, tp->zone, &k);
-	w = chain_of(t, &k);
-	while ((idx = chain_next(t, &k, &w, NULL))) {
-		struct expect_info i;
-
-		if (conn_read(t->expect, 0, idx, &v) <= 0)
-			continue;
-		memcpy(&i, &v.detail, sizeof(i));
-		if ((i.flags & (EXPECT_KEYMAP | EXPECT_GONE)) ==
-		            EXPECT_KEYMAP &&
-		    src_fits(&i, tp->src)) {
-			*key = i.sport;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* ---- ends ---- */
-
-void expect_doom(struct table *t, uint64_t master, uint64_t ts_ns, uint32_t now,
-                 bool tell)
-{
-	struct moment when = {ts_ns, now, tell};
-	uint32_t idx = 0;
-
-	if (!expect_some(t))
-		return;
-	expect_lock(t);
-	while ((idx = master_next(t, master, idx))) {
-		if (entry_at(t, idx)->bytes[0])
-			continue;
-		op_update_begin(t->expect, 0, idx);
-		memcpy(entry_at(t, idx)->priv, &when, sizeof(when));
-		op_update_commit(t->expect, 0, idx, NULL,
-		                 (struct op_cursor){0, 0});
-	}
-	expect_unlock(t);
-}
-
-bool expect_flush(struct table *t, uint64_t master, uint64_t ts_ns,
-                  uint32_t now, bool tell)
-{
-	struct age age = {0};
-	uint32_t idx;
-	bool keys = false;
-
-	if (!expect_some(t))
-		return false;
-	expect_lock(t);
-	while ((idx = master_older(t, master, &age))) {
-		if (!(info_at(t, idx)->flags & EXPECT_KEYMAP)) {
-			entry_end(t, idx, ts_ns, now, tell, cursor_step(t));
-			continue;
-		}
-		if (!(info_at(t, idx)->flags & EXPECT_GONE))
-			key_gone(t, idx, (struct moment){ts_ns, now, tell});
-		keys = true;
-	}
-	expect_unlock(t);
-	return keys;
-}
-
-/* the GRE connection of a key that is gone (F220) */
-static void key_end_conn(struct table *t, const struct expect_info *i,
-                         uint64_t ts_ns, uint32_t now, uint32_t max, bool tell)
-{
-	struct conn_lookup k = {0};
-	uint32_t sh, slot, idx;
-
-	key_conn(i, &k.key, &sh);
-	if (sh >= t->nshard)
-		return;
-	k.shard = (uint8_t)sh;
-	k.hash = hash_key(t->key.hash, &k.key, &k.addr6);
-	shard_lock(t, sh);
-	idx = conn_find(t, &k, &slot, NULL);
-	if (idx)
-		conn_end(t, sh, idx, slot, REASON_MASTER, ts_ns, now, max, tell,
-		         CTR_COUNT);
-	shard_unlock(t, sh);
-}
-
-/* Nothing holds this entry up but its master, which is gone for good: no packet
- * is just making it, for its shard is locked. */
-static bool orphan(struct table *t, uint32_t idx, uint64_t master)
-{
-	uint32_t sh = conn_id_shard(master), i = conn_id_idx(master);
-	const struct conn *c;
-	bool gone = true;
-
-	if (sh >= t->nshard || !i || i >= t->cap)
-		return true;
-	shard_lock(t, sh);
-	c = table_conn(t, sh, i);
-	if (entry_at(t, idx)->packets[0] == master)
-		gone = !(c->status & CONN_LIVE) ||
-		       c->gen != conn_id_gen(master);
-	shard_unlock(t, sh);
-	return gone;
-}
-
-static void sweep_entry(struct table *t, uint32_t idx, uint64_t now_ns,
-                        uint32_t max, bool tell)
-{
-	uint32_t now = table_tick_of(t, now_ns);
-	uint32_t gen = entry_at(t, idx)->gen;
-	uint64_t master = entry_at(t, idx)->packets[0], ts = now_ns;
-	struct expect_info i = *info_at(t, idx);
-	bool key = i.flags & EXPECT_KEYMAP, end;
-	struct moment when;
-
-	memcpy(&when, entry_at(t, idx)->priv, sizeof(when));
-	end = key ? i.flags & EXPECT_GONE
-	          : tick_expired(entry_at(t, idx)->deadline, now);
-	if (end && !key)
-		ts = expire_ns(t, entry_at(t, idx)->deadline, now_ns);
-	if (!end) {
-		end = maker_done(t, entry_at(t, idx)->packets[1]) &&
-		      orphan(t, idx, master);
-	}
-	if (!end)
-		return;
-	if (when.ts_ns && (key || ts == now_ns)) {
-		ts = when.ts_ns;
-		now = when.now;
-	}
-	if (key)
-		key_end_conn(t, &i, ts, now, max, tell);
-	expect_lock(t);
-	if (entry_live(t, idx) && entry_at(t, idx)->gen == gen &&
-	    !entry_at(t, idx)->bytes[0])
-		entry_end(t, idx, ts, now, tell, cursor_step(t));
-	expect_unlock(t);
-}
-
-void expect_sweep(struct table *t, uint64_t now_ns, uint32_t max, bool tell)
-{
-	const struct shard *q = t->expect->shard;
-	uint32_t idx;
-
-	for (idx = 1; expect_some(t) && idx < t->expect->cap; idx++) {
-		if (idx >= q->bump[0] && idx <= q->bump[1]) {
-			idx = q->bump[1];
-			continue;
-		}
-		if (entry_live(t, idx))
-			sweep_entry(t, idx, now_ns, max, tell);
-	}
 }
 
 /* ---- reading ---- */

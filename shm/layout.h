@@ -321,7 +321,7 @@ struct ring_header {
 	struct pend_item pend[NPEND];
 	/* Records of traced packets told; `trace_next` if the cursor is
 	 * `trace_cursor`. */
-	uint64_t trace_tail, trace_next, trace_cursor;
+	uint64_t trace_tail, trace_next, trace_cursor, trace_src;
 	uint64_t counter[STATS_SLOTS] __attribute__((aligned(64)));
 	/* figures of the source, absolute: base of dead predecessors + own */
 	uint64_t drop_kernel, drop_interface, received;

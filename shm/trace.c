@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "shm/atomic.h"
-#include "shm/table.h"
+#include "shm/ops.h"
 
-void trace_put(struct table *t, struct trace_rec *rec, uint64_t pkt)
+void trace_put(struct table *t, struct trace_rec *rec,
+               const struct op_cursor *cur)
 {
 	struct ring_header *h = t->ring[t->me].hdr;
 	uint64_t tail = h->trace_tail;
@@ -16,7 +17,8 @@ void trace_put(struct table *t, struct trace_rec *rec, uint64_t pkt)
 	shm_wmb();
 	memcpy(table_trace(t, t->me, tail), rec, sizeof(*rec));
 	shm_store(&h->trace_next, tail + 1);
-	shm_store(&h->trace_cursor, pkt);
+	shm_store(&h->trace_src, cur->src);
+	shm_store(&h->trace_cursor, cur->pkt);
 }
 
 void trace_settle(struct ring_header *h)
@@ -26,7 +28,7 @@ void trace_settle(struct ring_header *h)
 	if (!pkt)
 		return;
 	/* a value and no sum: this may be done twice */
-	if (h->cursor[0] == pkt)
+	if (h->trace_src < NSOURCE && h->cursor[h->trace_src] == pkt)
 		shm_store_release(&h->trace_tail, h->trace_next);
 	/* or the next packet of this number would be taken for it */
 	shm_store(&h->trace_cursor, 0);

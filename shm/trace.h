@@ -133,9 +133,11 @@ _Static_assert(sizeof(struct trace_rec) == 448, "trace_rec");
 struct table;
 struct ring_header;
 
-/* Writes the record of packet `pkt` (of source 0) behind the tail of this
- * process's ring; again if the packet is tried again. */
-void trace_put(struct table *t, struct trace_rec *rec, uint64_t pkt);
+struct op_cursor;
+/* Writes the record of the packet at `cur` behind the tail of this process's
+ * ring; again if the packet is tried again. */
+void trace_put(struct table *t, struct trace_rec *rec,
+               const struct op_cursor *cur);
 /* Moves the tail over it, if the packet's cursor has moved; else it was never
  * there. */
 void trace_settle(struct ring_header *h);

@@ -57,7 +57,7 @@ static struct trace_rec *way_rec(const struct way *w)
 static inline void way_prepare(struct way *w)
 {
 	if (unlikely(w->traced))
-		trace_prepare(w->p, way_rec(w), w->info, w->dir, w->cur.pkt);
+		trace_prepare(w->p, way_rec(w), w->info, w->dir, w->cur);
 	counters_prepare(w->p->t, &w->cs, w->cur.pkt, w->cur.src);
 }
 
@@ -215,7 +215,7 @@ static __attribute__((noinline)) void existing_trace(struct way *w,
 		return;
 	}
 	trace_after(way_rec(w), c, ctx, v);
-	trace_prepare(w->p, way_rec(w), w->info, w->dir, w->cur.pkt);
+	trace_prepare(w->p, way_rec(w), w->info, w->dir, w->cur);
 }
 
 /* The old connection is over, the packet a new one's (F080). */

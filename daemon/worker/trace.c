@@ -326,11 +326,11 @@ void trace_related(struct trace_rec *r, const struct conn_view *v, uint32_t now)
 /* ---- the ring ---- */
 
 void trace_prepare(struct pipeline *p, struct trace_rec *r, uint8_t info,
-                   uint8_t dir, uint64_t pkt)
+                   uint8_t dir, struct op_cursor cur)
 {
 	r->info = info;
 	r->dir = dir;
-	trace_put(p->t, r, pkt);
+	trace_put(p->t, r, &cur);
 	p->told = true;
 }
 

@@ -43,7 +43,7 @@ void trace_related(struct trace_rec *r, const struct conn_view *v,
 
 /* The record is done; before the operation that moves the cursor to `pkt`. */
 void trace_prepare(struct pipeline *p, struct trace_rec *r, uint8_t info,
-                   uint8_t dir, uint64_t pkt);
+                   uint8_t dir, struct op_cursor cur);
 /* Must this worker wait for the reader of its records? */
 bool trace_ahead(const struct table *t);
 

@@ -156,7 +156,7 @@ tracing() {
 }
 
 @test "live: the lines of the capture, also of two workers" {
-	live -w 2
+	live -w 2 -s tcp.mode=strict
 	tracing "$W/live" -s 10.0.0.1 -d 10.1.0.1 -n 18
 	try tracing_are 1
 	ip netns exec "$ns" tcpreplay -q -i tx0 -p 200 "$capture" >/dev/null 2>&1
