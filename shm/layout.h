@@ -55,6 +55,7 @@
  * of the same kind, the same operations (expect.h). */
 #define EXPECT_ROOM   8192u
 #define EXPECT_BUCKET (EXPECT_ROOM / 8)
+#define EXPECT_HOSTS  1024u
 #define EXPECT_LINE   (EXPECT_BUCKET + EXPECT_BUCKET / 8)
 
 /* events are numbered by shard, those of expectations on their own */
@@ -164,6 +165,9 @@ struct expect_area {
 	struct line line[EXPECT_LINE];
 	uint32_t chk[EXPECT_ROOM];
 	uint32_t tag[EXPECT_ROOM]; /* low half of the master's id: a hint */
+	/* by a hash of addresses: tick of the latest packet of a connection
+	 * with a helper, 0 = none; [0] of any address */
+	uint32_t host[EXPECT_HOSTS];
 	struct conn conn[EXPECT_ROOM];
 	struct conn_detail detail[EXPECT_ROOM]; /* struct expect_info */
 	struct addr6 addr6[EXPECT_ROOM];

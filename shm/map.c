@@ -222,6 +222,7 @@ static int map_expect(struct table *t, struct region_error *err)
 	e->tbl_fd = -1;
 	t->expect = e;
 	t->expect_tag = x->tag;
+	t->expect_host = x->host;
 	return 0;
 }
 

@@ -39,7 +39,7 @@ struct table {
 	/* the table of expectations, and hints by master; in its own handle
 	 * NULL.  How often this process has its lock. */
 	struct table *expect;
-	uint32_t *expect_tag;
+	uint32_t *expect_tag, *expect_host;
 	uint32_t expect_depth;
 	bool keys_gone; /* expect_sweep() has connections to end (F220) */
 	/* private copies */

@@ -519,6 +519,7 @@ static struct conn_ext *given(struct way *w, struct conn *c, struct conn_ext *x,
 	if (!ext)
 		memset(x, 0, sizeof(*x));
 	if (helper) {
+		help_host(w);
 		x->helper = helper;
 		ext = x;
 	}
@@ -736,6 +737,8 @@ static void apply_track(struct way *w)
 
 	if (unlikely(w->p->helping) && way_ordered(w))
 		help_order(w->p, w->l->pkt->frame);
+	else if (unlikely(help_waits(w->p)))
+		help_wait(w);
 	if (unlikely(k->key.l4proto == IPPROTO_GRE))
 		help_gre(w);
 	shard_lock(t, k->shard);

@@ -447,6 +447,7 @@ void help_run(struct way *w, struct conn *c, struct conn_ext *x, uint64_t id)
 	const struct helper *hp = helper_at(x->helper - 1u);
 	struct help q = {.w = w, .c = c, .x = x, .id = id};
 
+	help_host(w);
 	if (!hp || !payload(w->l->pkt, &q.h) || (!q.h.len && !hp->empty))
 		return;
 	q.place = (uint8_t)(x->helper - 1);
@@ -536,4 +537,90 @@ void help_order(struct pipeline *p, uint64_t frame)
 				sched_yield();
 		}
 	}
+}
+
+/* ---- order between the workers of an interface ---- */
+
+/* the longest that a packet waits; and how long a host is remembered */
+#define WAIT_NS   (60 * NS_PER_MS)
+#define HOST_TICK (3600u * TICK_PER_S)
+
+static uint32_t host_place(const struct pkt *p, const union pkt_addr *a)
+{
+	uint64_t x = p->l3proto == 6 ? a->d[0] ^ a->d[1] : a->w[0];
+
+	return 1 + (uint32_t)((x * 0x9e3779b97f4a7c15ull) >> 32) %
+	                   (EXPECT_HOSTS - 1);
+}
+
+void help_host(const struct way *w)
+{
+	const struct pkt *p = w->l->pkt;
+	uint32_t *host = w->p->t->expect_host, now = w->now | 1;
+
+	if (!w->p->waits)
+		return;
+	shm_store(&host[host_place(p, &p->src)], now);
+	shm_store(&host[host_place(p, &p->dst)], now);
+	shm_store(&host[0], now);
+}
+
+static bool host_talks(const struct way *w, const union pkt_addr *a)
+{
+	uint32_t at = host_place(w->l->pkt, a);
+	uint32_t seen = shm_load(&w->p->t->expect_host[at]);
+
+	return seen && tick_left(seen, w->now) > -(int64_t)HOST_TICK;
+}
+
+void help_passed(struct table *t, uint64_t ts_ns)
+{
+	struct ring_header *h = t->ring[t->me].hdr;
+
+	if (ts_ns > h->done)
+		shm_store_release(&h->done, ts_ns);
+}
+
+/* until worker `i` is past `ts_ns`; false: it is not, for as long as this
+ * packet waits */
+static bool wait_for(struct pipeline *p, uint32_t i, uint64_t ts_ns,
+                     uint64_t until)
+{
+	const struct timespec nap = {0, 100000};
+	const struct ring_header *h = p->t->ring[i].hdr;
+	struct proc_page *me = table_proc(p->t, p->t->me);
+	uint64_t done = h ? shm_load_acquire(&h->done) : UINT64_MAX;
+
+	while (done < ts_ns && proc_alive(p->t, i)) {
+		/* it stands where it stood when we last gave up */
+		if (done == p->late[i])
+			return true;
+		if (clock_mono_ns() > until) {
+			p->late[i] = done;
+			return false;
+		}
+		shm_store(&me->beat, me->beat + 1);
+		nanosleep(&nap, NULL);
+		done = shm_load_acquire(&h->done);
+	}
+	return true;
+}
+
+void help_wait(struct way *w)
+{
+	struct pipeline *p = w->p;
+	uint64_t ts_ns = w->l->pkt->ts_ns, until;
+	struct conn_view v;
+	uint32_t i;
+
+	if ((!host_talks(w, &w->l->pkt->src) &&
+	     !host_talks(w, &w->l->pkt->dst)) ||
+	    conn_lookup(p->t, &w->l->look, &v) > 0)
+		return;
+	/* two that wait for each other: the earlier packet goes on */
+	help_passed(p->t, ts_ns - 1);
+	until = clock_mono_ns() + WAIT_NS;
+	for (i = 0; i < p->nworker; i++)
+		if (i != p->worker)
+			wait_for(p, i, ts_ns, until);
 }

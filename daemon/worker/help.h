@@ -58,6 +58,22 @@ void help_after(struct pipeline *p, uint64_t now_ns);
 void help_watch(struct pipeline *p, const struct lane *l);
 void help_order(struct pipeline *p, uint64_t frame);
 
+/*
+ * Live, nobody knows what is still to come on another worker's socket.  The
+ * first packet of a connection between hosts of which one talks to a helper
+ * waits until the others are past its time, 60 ms at most; what is behind it in
+ * the ring is then old enough not to wait.  Each worker tells how far it is.
+ */
+void help_host(const struct way *w);
+void help_wait(struct way *w);
+/* all packets up to this time have been worked off */
+void help_passed(struct table *t, uint64_t ts_ns);
+/* Is there anything to wait for, at all? */
+static inline bool help_waits(const struct pipeline *p)
+{
+	return p->waits && shm_load(&p->t->expect_host[0]);
+}
+
 void help_store_free(struct help_store *s);
 
 #endif

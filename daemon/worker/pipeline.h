@@ -75,9 +75,11 @@ struct pipeline {
 	uint32_t due;      /* capture: tick of the next sweep at the earliest */
 	uint64_t swept_ns;
 	bool helping; /* capture: helpers have work, order matters (help.h) */
-	struct help_store *store;  /* bytes that helpers keep */
-	const struct decap *decap; /* NULL: no tunnel is stepped into */
-	struct fragments *frags;   /* NULL: all are refused */
+	bool waits;   /* live: there are other workers to wait for */
+	uint64_t late[NWORKER_MAX]; /* who made us wait in vain, and where */
+	struct help_store *store;   /* bytes that helpers keep */
+	const struct decap *decap;  /* NULL: no tunnel is stepped into */
+	struct fragments *frags;    /* NULL: all are refused */
 	bool told;     /* an event was published since it was last false */
 	uint8_t plain; /* lanes of this kind need no more than apply_track() */
 	struct lane lane[PIPELINE_PART];

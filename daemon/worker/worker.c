@@ -178,6 +178,7 @@ static int worker_begin(struct role_env *e)
 	if (e->live && !w->places)
 		shm_store(&h->cursor[SOURCE_EXPECT], 0);
 	expect_settle(e->t, e->slot);
+	w->pipe.waits = e->live && e->t->nworker > 1;
 	if (!e->live) {
 		source_seek(w->source, h->cursor[0]);
 		h->ended = 0;
@@ -243,6 +244,8 @@ static void worker_batch(struct role_env *e, struct worker *w, unsigned int n)
 	w->pipe.mirror = mirror_mode(w->pipe.pol, e->live);
 	pipeline_batch(&w->pipe, w->batch, n);
 	rcud_leave(e->t);
+	if (w->pipe.waits)
+		help_passed(e->t, w->batch[n - 1].ts_ns);
 	worker_tell(e, w);
 }
 
@@ -265,10 +268,24 @@ static void worker_end(struct role_env *e, struct worker *w, int why)
 		worker_nap(e, -1, WORKER_NAP_MS);
 }
 
+/* A block that is not full yet may hold what came since. */
+#define BLOCK_HOLD_NS (2 * SOURCE_TIMEOUT * NS_PER_MS)
+/* so often a worker without packets tells that it has none */
+#define PASSED_MS 4
+
 static void worker_idle(struct role_env *e, struct worker *w)
 {
-	if (source_is_live(w->source))
-		worker_nap(e, source_fd(w->source), source_timeout(w->source));
+	int ms;
+
+	if (!source_is_live(w->source))
+		return;
+	ms = source_timeout(w->source);
+	if (help_waits(&w->pipe)) {
+		help_passed(e->t, clock_real_ns() - BLOCK_HOLD_NS);
+		if (ms < 0 || ms > PASSED_MS)
+			ms = PASSED_MS;
+	}
+	worker_nap(e, source_fd(w->source), ms);
 }
 
 static int worker_loop(struct role_env *e)

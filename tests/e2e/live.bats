@@ -78,6 +78,52 @@ uses() {
 	ctl list 2>/dev/null | tuples | diff "$W/got" -
 }
 
+# Transfers of TFTP: each request announces a connection from any port of the
+# server, which comes right behind it, as often as not on the other socket.
+transfers() {
+	/usr/bin/python3 - "$1" "$2" <<-'END'
+	import random, struct, sys
+	def ip(s):
+	    return bytes(map(int, s.split('.')))
+	def udp(src, dst, sport, dport, data):
+	    n = 8 + len(data)
+	    h = struct.pack('>BBHHHBBH', 0x45, 0, 20 + n, 0, 0, 64, 17, 0) + \
+	        ip(src) + ip(dst)
+	    s = sum(struct.unpack('>10H', h))
+	    s = (s & 0xffff) + (s >> 16)
+	    h = h[:10] + struct.pack('>H', ~(s + (s >> 16)) & 0xffff) + h[12:]
+	    return b'\2' * 12 + b'\x08\0' + h + \
+	        struct.pack('>HHHH', sport, dport, n, 0) + data
+	n, f = int(sys.argv[2]), open(sys.argv[1], 'wb')
+	rnd = random.Random(n)
+	f.write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+	for i in range(n):
+	    client = '10.1.%d.%d' % (i // 250, 1 + i % 250)
+	    server = '10.200.0.%d' % (1 + i % 5)
+	    a, b = rnd.randrange(1024, 60000), rnd.randrange(1024, 60000)
+	    for p in (udp(client, server, a, 69, b'\0\1f\0octet\0'),
+	              udp(server, client, b, a, b'\0\3\0\1data')):
+	        f.write(struct.pack('<IIII', 1700000000, i, len(p), len(p)) + p)
+	END
+}
+
+@test "two workers: what one announces the other expects, at full speed" {
+	command -v tcpreplay >/dev/null || skip "there is no tcpreplay"
+	transfers "$W/some.pcap" 5
+	transfers "$W/all.pcap" 1000
+	live -w 2
+	# the servers are known to talk with a helper
+	send "$W/some.pcap"
+	try frames_are 10
+	before=$(ctl stats -o json | jq .expect_new)
+	ip netns exec "$ns" tcpreplay -q -i tx0 -t "$W/all.pcap" >/dev/null 2>&1
+	try frames_are 2010
+	ctl stats -o json >"$W/s"
+	jq -e --argjson b "$before" '.expect_new - $b == 1000 and
+		all(.workers[]; .expect_new > 100)' "$W/s" ||
+		{ jq -c '[.expect_new, .workers[].expect_new]' "$W/s"; false; }
+}
+
 @test "-F: only what matches is tracked" {
 	command -v tcpreplay >/dev/null || skip "there is no tcpreplay"
 	live -F 'udp port 53'
