@@ -71,10 +71,9 @@ struct role {
 	const char *name;          /* "worker", in CTSHARDD_ROLE and the log */
 	enum region_access access; /* what it maps, and how */
 	bool many;                 /* numbered: title "ctshardd: worker 0" */
-	bool keeps;        /* privileges, and all that follows from it */
-	const char *user;  /* runs as, when started by root */
-	uint32_t uid;      /* and as, where there is no such user */
-	const char *calls; /* system calls beyond SANDBOX_CALLS */
+	bool keeps;       /* privileges, and all that follows from it */
+	const char *user; /* runs as, when started by root */
+	uint32_t uid;     /* and as, where there is no such user */
 	/* All but loop() may be NULL.  0, or an exit code of ctshardd: the
 	 * role has said why. */
 	int (*setup)(struct role_env *e); /* privileged: opens captures */
