@@ -739,6 +739,8 @@ static void apply_track(struct way *w)
 		help_order(w->p, w->l->pkt->frame);
 	else if (unlikely(help_waits(w->p)))
 		help_wait(w);
+	if (unlikely(w->p->cut))
+		return;
 	if (unlikely(k->key.l4proto == IPPROTO_GRE))
 		help_gre(w);
 	shard_lock(t, k->shard);

@@ -529,6 +529,12 @@ void help_order(struct pipeline *p, uint64_t frame)
 
 		while (i != p->worker && h &&
 		       shm_load_acquire(&h->done) < frame - 1) {
+			/* the other may have ended already, for the same
+			 * reason */
+			if (p->stop && *p->stop) {
+				p->cut = true;
+				return;
+			}
 			shm_store(&table_proc(t, t->me)->beat,
 			          table_proc(t, t->me)->beat + 1);
 			if (++spins > ORDER_SPINS)

@@ -261,7 +261,8 @@ static void capture_sweep(struct pipeline *p, uint64_t now_ns, uint64_t frame)
 	     !expect_some(p->t)))
 		return;
 	help_order(p, frame);
-	pipeline_sweep(p, now_ns);
+	if (likely(!p->cut))
+		pipeline_sweep(p, now_ns);
 }
 
 static void pipeline_part(struct pipeline *p, struct pkt *pkts, unsigned int n)
@@ -284,6 +285,8 @@ static void pipeline_part(struct pipeline *p, struct pkt *pkts, unsigned int n)
 		if (p->capture)
 			capture_sweep(p, p->lane[i].now_ns,
 			              p->lane[i].pkt->frame);
+		if (unlikely(p->cut))
+			return;
 		if (p->lane[i].kind != LANE_SKIP)
 			lane_apply(p, &p->lane[i]);
 	}
@@ -300,11 +303,11 @@ void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
 	help_after(p, p->clock_ns);
 	trace_look(p);
 	counters_open(p->t, pkts[0].frame);
-	for (i = 0; i < n; i += PIPELINE_PART)
+	for (i = 0; i < n && !p->cut; i += PIPELINE_PART)
 		pipeline_part(p, pkts + i,
 		              n - i < PIPELINE_PART ? n - i : PIPELINE_PART);
 	counters_close(p->t);
-	if (p->capture) {
+	if (p->capture && !p->cut) {
 		shm_store_release(&h->done, pkts[n - 1].frame);
 		if (p->clock_ns > shm_load(&p->t->hdr->clock_ns))
 			shm_store(&p->t->hdr->clock_ns, p->clock_ns);

@@ -76,6 +76,10 @@ struct pipeline {
 	uint64_t swept_ns;
 	bool helping; /* capture: helpers have work, order matters (help.h) */
 	bool waits;   /* live: there are other workers to wait for */
+	/* the process is to end (NULL: it never is); and: it ended in the
+	 * middle of a batch, of which the rest is for the next start */
+	const volatile int *stop;
+	bool cut;
 	uint64_t late[NWORKER_MAX]; /* who made us wait in vain, and where */
 	struct help_store *store;   /* bytes that helpers keep */
 	const struct decap *decap;  /* NULL: no tunnel is stepped into */

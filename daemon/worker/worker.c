@@ -178,6 +178,7 @@ static int worker_begin(struct role_env *e)
 	if (e->live && !w->places)
 		shm_store(&h->cursor[SOURCE_EXPECT], 0);
 	expect_settle(e->t, e->slot);
+	w->pipe.stop = &role_stop;
 	w->pipe.waits = e->live && e->t->nworker > 1;
 	if (!e->live) {
 		source_seek(w->source, h->cursor[0]);
