@@ -133,13 +133,17 @@ static int sink_open(struct sink *s, const struct replay *r, const char *path)
 }
 
 /* 0, or the errno of what could not be written. */
-static int sink_close(struct sink *s)
+static int sink_close(const struct replay *r, struct sink *s)
 {
 	int error = 0;
 
 	if (s->o) {
+		/* the word to stop has been read, so waiting for a reader
+		 * would not end */
+		if (r->caught)
+			s->o->error = EINTR;
 		error = out_end(s->o);
-		if (error && error != EPIPE)
+		if (error && error != EPIPE && !r->caught)
 			cmd_warn("%s: %s", s->path, strerror(error));
 		free(s->o);
 		s->o = NULL;
@@ -380,20 +384,20 @@ static int replay_outputs(struct replay *r, struct sink *s)
 	bool broken = false;
 	int code = replay_run(r, s, &broken), failed = 0;
 
-	failed |= sink_close(&s[SINK_EXPLAIN]);
-	failed |= sink_close(&s[SINK_EVENTS]);
-	failed |= sink_close(&s[SINK_EXPECT_EVENTS]);
+	failed |= sink_close(r, &s[SINK_EXPLAIN]);
+	failed |= sink_close(r, &s[SINK_EVENTS]);
+	failed |= sink_close(r, &s[SINK_EXPECT_EVENTS]);
 	if (s[SINK_TABLE].o)
 		cmd_proc(r->ct, s[SINK_TABLE].o);
 	if (code == CMD_OK)
 		code = replay_table(r, &s[SINK_TABLE]);
-	failed |= sink_close(&s[SINK_TABLE]);
+	failed |= sink_close(r, &s[SINK_TABLE]);
 	if (code == CMD_OK)
 		code = replay_table(r, &s[SINK_EXPECT]);
-	failed |= sink_close(&s[SINK_EXPECT]);
+	failed |= sink_close(r, &s[SINK_EXPECT]);
 	if (code == CMD_OK)
 		code = replay_stats(r, &s[SINK_STATS]);
-	failed |= sink_close(&s[SINK_STATS]);
+	failed |= sink_close(r, &s[SINK_STATS]);
 	return code == CMD_OK && (broken || failed) ? CMD_FAILED : code;
 }
 
@@ -443,7 +447,7 @@ int cmd_replay(struct cmd *c)
 	if (code == CMD_OK)
 		code = replay_outputs(&r, s);
 	for (i = 0; i < SINK_COUNT; i++)
-		sink_close(&s[i]);
+		sink_close(&r, &s[i]);
 	replay_close(&r);
 	return code;
 }
