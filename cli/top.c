@@ -222,7 +222,7 @@ static void top_clean(char *s, size_t width)
 {
 	size_t i;
 
-	for (i = 0; s[i] && i < width; i++)
+	for (i = 0; i < width && s[i]; i++)
 		if (s[i] < ' ' || s[i] > '~')
 			s[i] = '?';
 	s[i] = '\0';

@@ -354,7 +354,7 @@ int word_parse(struct cmd *c, int argc, char **argv, char *why, size_t size)
 	if (!c->verb && argc > 2 && word_load(&w))
 		return -1;
 	if (c->verb && w.verb_at > 0)
-		c->exist_ok = !strncmp(argv[w.verb_at], "-A", 3) ||
+		c->exist_ok = !strcmp(argv[w.verb_at], "-A") ||
 		              !strcmp(argv[w.verb_at], "--add");
 	return c->verb ? word_rest(&w) : -1;
 }

@@ -118,6 +118,8 @@ static inline void undo_entry(struct table *t, uint32_t sh, uint32_t idx,
 	struct conn *c = table_conn(t, sh, idx);
 	struct conn_ext *x;
 
+	if (unlikely(!u))
+		return;
 	memcpy((char *)c + CONN_UNDO_FROM, u->entry, CONN_UNDO_LEN);
 	if (t->detail)
 		undo_detail(u, table_detail(t, sh, idx),

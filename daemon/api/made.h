@@ -9,7 +9,7 @@
  * says that it has expired since it was saved.  *bits gets more COMMAND_F_*.
  */
 const char *made_read(const struct table *t, const struct policy *pol,
-                      struct command_conn *c, const Ctshard__Add *m, size_t i,
+                      struct command_conn *c, const Ctshard__Add *add, size_t i,
                       uint32_t *bits);
 
 #endif

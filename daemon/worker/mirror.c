@@ -21,6 +21,8 @@ static uint32_t fingerprint(const struct pkt *p)
 	uint64_t a, b, h = p->l3len;
 	uint32_t c, n;
 
+	if (unlikely(!p->data))
+		return 0;
 	if (unlikely(!at)) {
 		n = pkt_l4cap(p);
 		n = n < PRINT_LEN ? n : PRINT_LEN;
