@@ -71,6 +71,7 @@ run_one() {
 			sed 's/^/    /' "$out"
 		} >"$out.report"
 		flock "$work" cat "$out.report"
+		echo "$t" >>"$work/failed"
 	elif [ "$skipped" != 0 ]; then
 		{
 			echo "skip $t: $skipped not run"
@@ -83,8 +84,25 @@ run_one() {
 export -f run_one sum_after
 export work
 
+# What failed beside others is run again by itself, and said so: a machine that
+# is short of time loses frames and answers late.  What is wrong fails again.
+run_again() {
+	local t=$1 out
+	out=$work/$(tr / _ <<<"$t")
+	mv "$out" "$out.first"
+	echo "again $t, by itself"
+	run_one "$t"
+}
+
 [ $# -gt 0 ] && printf '%s\0' "$@" |
 	xargs -0 -P "$jobs" -I{} bash -c 'run_one "$1"' run {}
+
+readarray -t again < <(cat "$work"/failed 2>/dev/null)
+if [ ${#again[@]} -le "${TEST_AGAIN:-4}" ]; then
+	for t in "${again[@]}"; do
+		run_again "$t"
+	done
+fi
 
 cat "$work"/*.sum 2>/dev/null |
 	awk '{ p += $1; f += $2; s += $3 }

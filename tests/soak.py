@@ -169,12 +169,15 @@ class Soak:
         return path, len(frames)
 
     def traffic(self):
+        # from two processors frames would arrive in any order
+        cpu = str(min(os.sched_getaffinity(0)))
         try:
             while not self.stop:
                 path, n = self.chunk(self.o.new, self.o.data)
                 # what is in flight may be counted from now on
-                run('ip', 'netns', 'exec', self.ns[0], 'tcpreplay', '-q', '-i',
-                    'snd0', '--pps', str(self.o.pps), path)
+                run('ip', 'netns', 'exec', self.ns[0], 'taskset', '-c', cpu,
+                    'tcpreplay', '-q', '-i', 'snd0', '--pps',
+                    str(self.o.pps), path)
                 self.sent += n
         except Exception as e:          # told at the end, not lost
             self.faults.append('sender: %r' % e)

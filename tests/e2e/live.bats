@@ -28,7 +28,7 @@ live() {
 }
 
 send() {
-	ip netns exec "$ns" tcpreplay -q -i tx0 -p 2000 "$1" >/dev/null 2>&1
+	ip netns exec "$ns" taskset -c "$cpu" tcpreplay -q -i tx0 -p 2000 "$1" >/dev/null 2>&1
 }
 
 # Without times: those of a live source are of the day.  A datagram's stream
@@ -116,7 +116,7 @@ transfers() {
 	send "$W/some.pcap"
 	try frames_are 10
 	before=$(ctl stats -o json | jq .expect_new)
-	ip netns exec "$ns" tcpreplay -q -i tx0 -t "$W/all.pcap" >/dev/null 2>&1
+	ip netns exec "$ns" taskset -c "$cpu" tcpreplay -q -i tx0 -t "$W/all.pcap" >/dev/null 2>&1
 	try frames_are 2010
 	ctl stats -o json >"$W/s"
 	jq -e --argjson b "$before" '.expect_new - $b == 1000 and

@@ -49,7 +49,7 @@ FLOWS=2000
 load_on() {
 	packets=$1
 	"$BUILD/tests/lib/mkflows" "$W/flows.pcap" $FLOWS "$packets"
-	ip netns exec "$ns" tcpreplay -q -i tx0 --pps "$2" "$W/flows.pcap" \
+	ip netns exec "$ns" taskset -c "$cpu" tcpreplay -q -i tx0 --pps "$2" "$W/flows.pcap" \
 		>/dev/null 2>&1 3>&- 4>&- &
 	sender=$!
 }
@@ -71,7 +71,7 @@ all_there() {
 	packets=240000
 	"$BUILD/tests/lib/mkflows" "$W/flows.pcap" $FLOWS $packets
 	within tests/lib/heirs.py "$run_dir" /dev/shm 50 \
-		tcpreplay -q -i tx0 --pps 30000 "$W/flows.pcap" \
+		taskset -c "$cpu" tcpreplay -q -i tx0 --pps 30000 "$W/flows.pcap" \
 		2>/dev/null >"$W/times"
 	echo "# $(cat "$W/times")" >&3
 	[ "$(cut -d' ' -f1 "$W/times")" -ge 10 ]
@@ -85,7 +85,7 @@ all_there() {
 	tcprewrite --enet-vlan=add --enet-vlan-tag=42 --enet-vlan-pri=0 \
 		--enet-vlan-cfi=0 -i "$W/flows.pcap" -o "$W/tagged.pcap"
 	within tests/lib/heirs.py "$run_dir" /dev/shm 20 \
-		tcpreplay -q -i tx0 --pps 30000 "$W/tagged.pcap" 2>/dev/null \
+		taskset -c "$cpu" tcpreplay -q -i tx0 --pps 30000 "$W/tagged.pcap" 2>/dev/null \
 		>"$W/times"
 	all_there
 	[ "$(ctl list --zone 42 2>/dev/null | wc -l)" -eq $FLOWS ]
@@ -109,12 +109,12 @@ all_there() {
 	    frames.write_pcap('%s/part%d.pcap' % (sys.argv[1], i), parts[i],
 	                      [1] * len(parts[i]))
 	END
-	within tcpreplay -q -i tx0 -p 5000 "$W/part0.pcap" >/dev/null 2>&1
+	within taskset -c "$cpu" tcpreplay -q -i tx0 -p 5000 "$W/part0.pcap" >/dev/null 2>&1
 	try frames_are 80
 	kill_role "worker 0"
 	kill_role "worker 1"
 	ctl upgrade
-	within tcpreplay -q -i tx0 -p 5000 "$W/part1.pcap" >/dev/null 2>&1
+	within taskset -c "$cpu" tcpreplay -q -i tx0 -p 5000 "$W/part1.pcap" >/dev/null 2>&1
 	try frames_are 160
 	[ "$(ctl count)" -eq 80 ]
 	ctl stats -o json | jq -e '.fragments.reassembled == 80 and
@@ -196,7 +196,7 @@ all_there() {
 			= 5 ]
 	}
 	try fourth
-	within tcpreplay -q -i tx0 -p 2000 "$demo" >/dev/null 2>&1
+	within taskset -c "$cpu" tcpreplay -q -i tx0 -p 2000 "$demo" >/dev/null 2>&1
 	wait "$watch"
 	grep -q NEW "$W/event"
 }
@@ -236,7 +236,7 @@ all_there() {
 		within ip -o link show tx0 | grep -q 'state UP'
 	}
 	try up
-	within tcpreplay -q -i tx0 -p 10000 "$W/flows.pcap" >/dev/null 2>&1
+	within taskset -c "$cpu" tcpreplay -q -i tx0 -p 10000 "$W/flows.pcap" >/dev/null 2>&1
 	try frames_are 6000
 	within ip link del tx0
 	gone() {
@@ -247,7 +247,7 @@ all_there() {
 	link
 	try role_is_new "worker 0" "$old"
 	try answers
-	within tcpreplay -q -i tx0 -p 10000 "$W/flows.pcap" >/dev/null 2>&1
+	within taskset -c "$cpu" tcpreplay -q -i tx0 -p 10000 "$W/flows.pcap" >/dev/null 2>&1
 	try frames_are 9000
 	grep -q 'rx0: another interface' "$W/log"
 	# nobody's fault: the restart was wanted
@@ -256,7 +256,7 @@ all_there() {
 
 @test "source = pcap: the portable one" {
 	live -w 2 -s source=pcap -s tcp.mode=strict
-	within tcpreplay -q -i tx0 -p 2000 "$demo" >/dev/null 2>&1
+	within taskset -c "$cpu" tcpreplay -q -i tx0 -p 2000 "$demo" >/dev/null 2>&1
 	try frames_are 125
 	# two workers, a socket each: none is the supervisor's
 	[ "$(tail -n +2 <(within cat /proc/net/packet) | wc -l)" -eq 2 ]

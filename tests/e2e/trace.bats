@@ -159,7 +159,7 @@ tracing() {
 	live -w 2 -s tcp.mode=strict
 	tracing "$W/live" -s 10.0.0.1 -d 10.1.0.1 -n 18
 	try tracing_are 1
-	ip netns exec "$ns" tcpreplay -q -i tx0 -p 200 "$capture" >/dev/null 2>&1
+	ip netns exec "$ns" taskset -c "$cpu" tcpreplay -q -i tx0 -p 200 "$capture" >/dev/null 2>&1
 	wait "${others[0]}"
 	others=()
 	# an error may come to the other worker, which sees the connection a
@@ -173,7 +173,7 @@ tracing() {
 	diff "$W/c" "$W/l"
 	# who has left is traced no more
 	n=$(ctl stats -o json | jq .trace.packets)
-	ip netns exec "$ns" tcpreplay -q -i tx0 -p 2000 "$capture" >/dev/null 2>&1
+	ip netns exec "$ns" taskset -c "$cpu" tcpreplay -q -i tx0 -p 2000 "$capture" >/dev/null 2>&1
 	try frames_are 40
 	[ "$(ctl stats -o json | jq .trace.packets)" -eq "$n" ]
 	run ctl trace

@@ -41,7 +41,7 @@ compare() { # NAME DECAP
 	/usr/bin/python3 tests/e2e/tunnels.py "$1" "$W/$1.pcap"
 	/usr/bin/python3 tests/e2e/tunnels.py plain "$W/plain.pcap"
 	live -w 2 -s tcp.mode=strict -s "decap=$2"
-	ip netns exec "$ns" tcpreplay -q -i tx0 -p 2000 "$W/$1.pcap" \
+	ip netns exec "$ns" taskset -c "$cpu" tcpreplay -q -i tx0 -p 2000 "$W/$1.pcap" \
 		>/dev/null 2>&1
 	"$BUILD/ctctl" replay "$W/plain.pcap" | tuples >"$W/want"
 	try frames_are "$("$BUILD/ctctl" replay --table /dev/null \

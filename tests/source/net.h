@@ -42,6 +42,26 @@ static bool have_net;
 
 /* -- the namespace --------------------------------------------------------- */
 
+/*
+ * A frame sent into a veth waits in a queue of the processor that sent it: who
+ * is moved while he sends has his frames arrive in another order.
+ */
+static inline void stay_on_one_cpu(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &set))
+			continue;
+		CPU_ZERO(&set);
+		CPU_SET(cpu, &set);
+		break;
+	}
+	(void)sched_setaffinity(0, sizeof(set), &set);
+}
+
 static inline bool put_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY);
@@ -59,6 +79,7 @@ static inline bool enter_namespace(void)
 	char map[64];
 	uid_t uid = geteuid();
 
+	stay_on_one_cpu();
 	if (uid == 0)
 		return unshare(CLONE_NEWNET) == 0;
 	snprintf(map, sizeof(map), "0 %u 1", uid);
