@@ -9,6 +9,14 @@ table() {
 	ctl list "$@" 2>/dev/null | sed 's/use=[0-9]*/use=N/' | sort
 }
 
+# Another byte there, whatever there was.
+flip() {
+	local old
+	old=$(od -An -tu1 -j "$2" -N 1 "$1")
+	printf "\\x$(printf %x $((old ^ 255)))" |
+		dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+
 @test "dump and load: everything comes back, and is told as restored" {
 	start_demo
 	ctl update -p icmp -m 5 2>/dev/null
@@ -46,8 +54,7 @@ table() {
 	done
 	for at in 30 500 $((size - 4)); do
 		cp "$W/snap" "$W/bad"
-		printf '\xff' | dd of="$W/bad" bs=1 seek=$at conv=notrunc \
-			2>/dev/null
+		flip "$W/bad" $at
 		run ctl load "$W/bad"
 		[ "$status" -eq 1 ]
 	done
