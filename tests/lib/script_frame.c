@@ -289,8 +289,9 @@ static struct extras gre(struct script *s, struct packet *b)
 	uint32_t key = script_number(s, script_word_must(s, "gre"));
 	struct extras x = extras_of(s, script_word(s));
 	uint8_t rest[4] = {0};
+	uint8_t *h = packet_gre(b, key ? 0x2001 : 0);
 
-	packet_gre(b, key ? 0x2001 : 0);
+	put16(h + 2, key ? 0x880b : 0x800);
 	put16(rest, (uint16_t)x.len);
 	put16(rest + 2, (uint16_t)key);
 	if (key)
