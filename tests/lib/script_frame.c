@@ -252,8 +252,8 @@ static struct extras sctp(struct script *s, struct packet *b,
 static uint8_t dccp_type(struct script *s, const char *name)
 {
 	static const char *const names[] = {
-		"REQUEST", "RESPONSE", "DATA",  "ACK",  "DATAACK",
-		"CLOSEREQ", "CLOSE",   "RESET", "SYNC", "SYNCACK"};
+		"REQUEST",  "RESPONSE", "DATA",  "ACK",  "DATAACK",
+		"CLOSEREQ", "CLOSE",    "RESET", "SYNC", "SYNCACK"};
 	uint8_t i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++)

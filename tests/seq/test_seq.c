@@ -275,13 +275,13 @@ static void want_bytes(struct run *r, const char *w)
 
 static void want_events(struct run *r, const char *w)
 {
-	static const char *const names[] = {[EVENT_NEW] = "NEW",
-	                                    [EVENT_UPDATE] = "UPDATE",
-	                                    [EVENT_DESTROY] = "DESTROY",
-	                                    [EVENT_GAP] = "GAP",
-	                                    [EVENT_EXP_NEW] = "EXP_NEW",
-	                                    [EVENT_EXP_DESTROY] =
-	                                            "EXP_DESTROY"};
+	static const char *const names[] = {
+		[EVENT_NEW] = "NEW",
+		[EVENT_UPDATE] = "UPDATE",
+		[EVENT_DESTROY] = "DESTROY",
+		[EVENT_GAP] = "GAP",
+		[EVENT_EXP_NEW] = "EXP_NEW",
+		[EVENT_EXP_DESTROY] = "EXP_DESTROY"};
 	char have[RIG_EVENTS * 16] = "";
 	unsigned int i;
 	int n = 0;
@@ -483,16 +483,16 @@ static const struct {
 	const char *name;
 	void (*want)(struct run *r, const char *w);
 } words[] = {
-	{"gone", want_live},     {"live", want_live},
+	{"gone", want_live},       {"live", want_live},
 	{"ignored", want_ignored}, {"from", want_from},
-	{"pkts", want_pkts},     {"bytes", want_bytes},
-	{"ev", want_events},     {"ended", want_ended},
-	{"by", want_by},         {"fix", want_fix},
-	{"lost", want_lost},     {"why", want_why},
-	{"mark", want_mark},     {"helper", want_helper},
-	{"master", want_master}, {"expect", want_expect},
+	{"pkts", want_pkts},       {"bytes", want_bytes},
+	{"ev", want_events},       {"ended", want_ended},
+	{"by", want_by},           {"fix", want_fix},
+	{"lost", want_lost},       {"why", want_why},
+	{"mark", want_mark},       {"helper", want_helper},
+	{"master", want_master},   {"expect", want_expect},
 	{"expects", want_expects}, {"table", want_table},
-	{"stat", want_stat},     {"frags", want_frags},
+	{"stat", want_stat},       {"frags", want_frags},
 	{"of", want_of},
 };
 
@@ -621,7 +621,7 @@ static void mark(struct run *r)
 		script_bad(&r->s, "it cannot be marked");
 }
 
-static void delete(struct run *r)
+static void delete (struct run *r)
 {
 	const char *w = script_word(&r->s);
 	struct script_ends e;
@@ -672,10 +672,10 @@ static const struct {
 	const char *name;
 	void (*run)(struct run *r);
 } statements[] = {
-	{"=", wants},         {"set", set},         {"reset", reset},
-	{"ip6", ip6},         {"mirror", mirror},   {"one-way", one_way},
-	{"mark", mark},       {"delete", delete},   {"sweep", sweep},
-	{"sleep", sleeps},    {"unseen", unseen},
+	{"=", wants},      {"set", set},       {"reset", reset},
+	{"ip6", ip6},      {"mirror", mirror}, {"one-way", one_way},
+	{"mark", mark},    {"delete", delete}, {"sweep", sweep},
+	{"sleep", sleeps}, {"unseen", unseen},
 };
 
 static void statement(struct run *r)
