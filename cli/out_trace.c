@@ -117,6 +117,35 @@ static void text_header(struct out *o, const struct ctshard_trace *t)
 	}
 }
 
+/* "reassembled from 3 fragments (#10 #11)", or its place in the datagram */
+static void text_fragments(struct out *o, const struct ctshard_trace *t)
+{
+	size_t i;
+
+	if (t->has & CTSHARD_TRACE_FRAGMENT) {
+		out_str(o, " bytes ");
+		out_u64(o, t->fragment_from);
+		out_char(o, '-');
+		out_u64(o, t->fragment_to);
+	}
+	if (!t->reassembled)
+		return;
+	out_str(o, " reassembled");
+	if (!t->fragments)
+		return;
+	out_str(o, " from ");
+	out_u64(o, t->fragments);
+	out_str(o, t->fragments == 1 ? " fragment" : " fragments");
+	for (i = 0; i < t->n_fragment_frame; i++) {
+		out_str(o, i ? " #" : " (#");
+		out_u64(o, t->fragment_frame[i]);
+	}
+	if (i && i + 1 < t->fragments)
+		out_str(o, " ...");
+	if (i)
+		out_char(o, ')');
+}
+
 static void text_packet(struct out *o, const struct ctshard_trace *t)
 {
 	if (t->has & CTSHARD_TRACE_FRAME) {
@@ -137,8 +166,7 @@ static void text_packet(struct out *o, const struct ctshard_trace *t)
 		out_char(o, ']');
 	}
 	text_header(o, t);
-	if (t->reassembled)
-		out_str(o, " reassembled");
+	text_fragments(o, t);
 }
 
 static void text_timeout(struct out *o, uint64_t ms)
@@ -211,6 +239,11 @@ static void text_verdict(struct out *o, const struct ctshard_trace *t)
 	    (!strcmp(t->verdict, "new") && strcmp(t->class_name, "new"))) {
 		out_str(o, ", ");
 		out_word(o, t->verdict);
+	}
+	if (t->has & CTSHARD_TRACE_FRAGMENT && t->fragments) {
+		out_str(o, ", ");
+		out_u64(o, t->fragments);
+		out_str(o, " so far");
 	}
 	if (t->reopened)
 		out_str(o, ", reopened");
@@ -412,6 +445,27 @@ static void json_proto(struct out *o, const char *proto, uint32_t protonum)
 	out_char(o, ',');
 }
 
+static void json_fragments(struct out *o, const struct ctshard_trace *t)
+{
+	size_t i;
+
+	if (t->reassembled)
+		out_str(o, ",\"reassembled\":true");
+	if (t->has & CTSHARD_TRACE_FRAGMENT) {
+		json_number(o, ",\"fragment\":{\"from\":", t->fragment_from);
+		json_number(o, ",\"to\":", t->fragment_to);
+		out_char(o, '}');
+	}
+	if (t->fragments)
+		json_number(o, ",\"fragments\":", t->fragments);
+	if (!t->n_fragment_frame)
+		return;
+	for (i = 0; i < t->n_fragment_frame; i++)
+		json_number(o, i ? "," : ",\"fragment_frames\":[",
+		            t->fragment_frame[i]);
+	out_char(o, ']');
+}
+
 static void json_packet(struct out *o, const struct ctshard_trace *t)
 {
 	if (t->has & CTSHARD_TRACE_FRAME) {
@@ -437,8 +491,7 @@ static void json_packet(struct out *o, const struct ctshard_trace *t)
 		json_tuple(o, t->quoted, t->l3, true);
 		out_char(o, '}');
 	}
-	if (t->reassembled)
-		out_str(o, ",\"reassembled\":true");
+	json_fragments(o, t);
 }
 
 static void json_side(struct out *o, const char *key,

@@ -276,6 +276,7 @@ struct ctshard_filter {
 #define CTSHARD_TRACE_CONN       0x08u
 #define CTSHARD_TRACE_BEFORE     0x10u
 #define CTSHARD_TRACE_AFTER      0x20u
+#define CTSHARD_TRACE_FRAGMENT   0x40u
 
 /* a connection before or after a packet */
 struct ctshard_trace_conn {
@@ -321,6 +322,10 @@ struct ctshard_trace {
 	uint64_t conn;
 	int reopened;
 	struct ctshard_trace_conn before, after;
+	uint32_t fragments; /* of its datagram, with this one; 0: in one piece */
+	size_t n_fragment_frame; /* the first others of them */
+	const uint64_t *fragment_frame;
+	uint32_t fragment_from, fragment_to; /* a fragment alone: its bytes */
 };
 
 struct ctshard_counter {

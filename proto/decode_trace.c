@@ -56,7 +56,8 @@ static uint32_t decode_has(const Ctshard__TraceLine *p)
 	return (p->has_frame ? CTSHARD_TRACE_FRAME : 0) |
 	       (p->has_since_ns ? CTSHARD_TRACE_SINCE : 0) |
 	       (p->has_zone_reply ? CTSHARD_TRACE_ZONE_REPLY : 0) |
-	       (p->has_conn ? CTSHARD_TRACE_CONN : 0);
+	       (p->has_conn ? CTSHARD_TRACE_CONN : 0) |
+	       (p->has_fragment_to ? CTSHARD_TRACE_FRAGMENT : 0);
 }
 
 static const char *word_or(const char *s, const char *other)
@@ -94,6 +95,11 @@ static const char *decode_trace(struct ctshard_trace *t,
 	t->zone_reply = p->has_zone_reply ? p->zone_reply : p->zone;
 	t->conn = p->conn;
 	t->reopened = p->reopened;
+	t->fragments = p->fragments;
+	t->n_fragment_frame = p->n_fragment_frame;
+	t->fragment_frame = p->fragment_frame;
+	t->fragment_from = p->fragment_from;
+	t->fragment_to = p->fragment_to;
 	if (decode_tuple(&t->packet, p->packet, p->l3))
 		return "a packet with a bad address";
 	if (p->quoted) {

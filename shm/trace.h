@@ -23,6 +23,7 @@
 #define TRACE_RECORDS 256u /* of a ring; a power of two */
 #define TRACE_HEAD    60u
 #define TRACE_TEXT    120u
+#define TRACE_FRAMES  6u
 
 /* what a tuple asks for */
 #define TRACE_FAMILY (1u << 0)
@@ -65,7 +66,10 @@ struct trace_want {
 	X(UNTRACKED, "untracked")   \
 	X(CLASH, "clash")           \
 	X(CHAIN_FULL, "chain_full") \
-	X(TABLE_FULL, "table_full")
+	X(TABLE_FULL, "table_full") \
+	/* a fragment alone */      \
+	X(HELD, "held")             \
+	X(REFUSED, "refused")
 
 enum trace_verdict {
 #define X(name, word) TRACE_##name,
@@ -110,6 +114,7 @@ struct trace_rec {
 	uint64_t frame;
 	uint64_t ts_ns;
 	uint64_t id;      /* of the connection, 0: none */
+	uint64_t frag_frame[TRACE_FRAMES]; /* of the first others */
 	uint32_t version; /* of the tuples that it was compared with */
 	uint32_t l3len, l4len;
 	uint16_t zone;
@@ -125,10 +130,14 @@ struct trace_rec {
 	struct trace_flow flow;
 	struct trace_flow quoted; /* what an ICMP error is about */
 	struct trace_conn before, after;
+	/* of its datagram: how many fragments were there with this one, those
+	 * in `frag_frame`; a fragment alone: its place in it */
+	uint32_t nfrags, nframes;
+	uint32_t frag_from, frag_to;
 	uint8_t head[TRACE_HEAD]; /* layer 4 begins so */
 	char why[TRACE_TEXT];
 };
-_Static_assert(sizeof(struct trace_rec) == 448, "trace_rec");
+_Static_assert(sizeof(struct trace_rec) == 512, "trace_rec");
 
 struct table;
 struct ring_header;

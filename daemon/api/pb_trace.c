@@ -208,6 +208,28 @@ static char *proto_name(struct pb_trace_row *r, uint8_t l4proto)
 	return strcmp(name, "unknown") ? row_word(r, name) : NULL;
 }
 
+static bool rec_is_fragment(const struct trace_rec *rec)
+{
+	return rec->verdict == TRACE_HELD || rec->verdict == TRACE_REFUSED;
+}
+
+static void row_fragments(struct pb_trace_row *r)
+{
+	Ctshard__TraceLine *m = &r->msg;
+	struct trace_rec *rec = &r->rec;
+
+	m->has_fragments = rec->nfrags != 0;
+	m->fragments = rec->nfrags;
+	m->n_fragment_frame =
+		rec->nframes < TRACE_FRAMES ? rec->nframes : TRACE_FRAMES;
+	m->fragment_frame = rec->frag_frame;
+	if (!rec_is_fragment(rec))
+		return;
+	m->has_fragment_from = m->has_fragment_to = 1;
+	m->fragment_from = rec->frag_from;
+	m->fragment_to = rec->frag_to;
+}
+
 static void row_packet(struct pb_trace_row *r)
 {
 	Ctshard__TraceLine *m = &r->msg;
@@ -224,6 +246,7 @@ static void row_packet(struct pb_trace_row *r)
 	m->header = r->header.list;
 	m->has_reassembled = m->reassembled =
 		(rec->flags & TRACE_F_REASSEMBLED) != 0;
+	row_fragments(r);
 	if (rec->quoted.l3proto != rec->flow.l3proto)
 		return;
 	m->has_quoted_protonum = 1;
@@ -308,7 +331,9 @@ static void row_judged(const struct pb_trace *b, struct pb_trace_row *r)
 	if (rec->flags & TRACE_F_DIR)
 		m->direction = row_word(r, rec->dir == DIR_REPLY ? "reply"
 		                                                 : "original");
-	m->class_ = row_word(r, class_name(rec->info));
+	/* it belongs to no class (F004) */
+	m->class_ = row_word(r, rec_is_fragment(rec) ? "fragment"
+	                                             : class_name(rec->info));
 	m->verdict = row_word(r, verdict_name(rec->verdict));
 	rec->why[sizeof(rec->why) - 1] = '\0';
 	m->reason = row_word(r, rec->why);

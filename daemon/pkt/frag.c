@@ -44,7 +44,7 @@
 
 /* ---- runs ---- */
 
-enum place { PLACE_NEW, PLACE_DUPLICATE, PLACE_OVERLAP };
+enum place { PLACE_NEW, PLACE_DUPLICATE, PLACE_OVERLAP, PLACE_NONE };
 
 /* Finds where off..end belongs: *before is the run that begins at or before
  * `off`.  The run that reaches furthest is looked at first; most datagrams
@@ -84,7 +84,7 @@ static enum place queue_insert(struct frag *f, struct frag_queue *q,
 		frag_run_at(f, i)->end = end;
 	} else {
 		if (q->nruns == FRAG_RUNS)
-			return PLACE_OVERLAP;
+			return PLACE_NONE;
 		i = frag_run_new(f, q, before, off, end);
 		if (before == q->last)
 			q->last = i;
@@ -104,9 +104,22 @@ static uint8_t ecn_bit(const struct pkt *p)
 	return (uint8_t)(1u << (p->l3proto == 4 ? ip[1] & 3 : ip[1] >> 4 & 3));
 }
 
+static void queue_frame(struct frag_queue *q, uint64_t frame)
+{
+	uint64_t behind = frame - q->frame;
+
+	if (!q->nfrags)
+		q->frame = frame;
+	else if (q->nfrags < FRAG_FRAMES)
+		q->behind[q->nfrags - 1] = behind < FRAG_FAR_BEHIND
+		                                   ? (uint16_t)behind
+		                                   : FRAG_FAR_BEHIND;
+}
+
 static void queue_note(struct frag *f, struct frag_queue *q,
                        const struct pkt *p, uint32_t len)
 {
+	queue_frame(q, p->frame);
 	q->meat += len;
 	q->ecn |= ecn_bit(p);
 	q->nfrags++;
@@ -123,26 +136,35 @@ static bool queue_complete(const struct frag_queue *q)
 	return q->seen == (FRAG_HAS_FIRST | FRAG_HAS_LAST) && q->meat == q->len;
 }
 
-/* a complete datagram that may be delivered */
-static bool queue_good(const struct frag_queue *q, bool v6)
+/* why a complete datagram may not be delivered */
+static enum frag_why queue_wrong(const struct frag_queue *q, bool v6)
 {
+	uint32_t len = q->head_len + q->len;
+
 	if (q->ecn & 1 && q->ecn & ~1u)
-		return false;
+		return FRAG_WHY_ECN;
 	if (v6)
-		return q->head_len - IP6_LEN + q->len <= MAX_PAYLOAD;
-	return q->head_len + q->len <= MAX_IP4;
+		return len - IP6_LEN > MAX_PAYLOAD ? FRAG_WHY_LONG
+		                                   : FRAG_WHY_NONE;
+	return len > MAX_IP4 ? FRAG_WHY_LONG : FRAG_WHY_NONE;
 }
 
 /* ---- a fragment ---- */
 
-static struct frag_answer say(enum frag_verdict v, uint32_t lost)
+static struct frag_answer say(enum frag_verdict v, uint32_t lost,
+                              enum frag_why why)
 {
-	return (struct frag_answer){v, lost};
+	return (struct frag_answer){v, lost, why};
 }
 
-static struct frag_answer discard(struct frag *f, uint32_t i)
+static struct frag_answer refuse(enum frag_why why)
 {
-	return say(FRAG_REFUSED, frag_queue_end(f, i) + 1);
+	return say(FRAG_REFUSED, 1, why);
+}
+
+static struct frag_answer discard(struct frag *f, uint32_t i, enum frag_why why)
+{
+	return say(FRAG_REFUSED, frag_queue_end(f, i) + 1, why);
 }
 
 /* the fragment is in its queue: is that all? */
@@ -150,12 +172,34 @@ static struct frag_answer settle(struct frag *f, uint32_t i, bool v6)
 {
 	const struct frag_queue *q = frag_queue_at(f, i);
 
+	enum frag_why why;
+
 	if (!queue_complete(q))
-		return say(FRAG_HELD, 0);
-	if (!queue_good(q, v6))
-		return say(FRAG_REFUSED, frag_queue_end(f, i));
+		return say(FRAG_HELD, 0, FRAG_WHY_NONE);
+	why = queue_wrong(q, v6);
+	if (why)
+		return say(FRAG_REFUSED, frag_queue_end(f, i), why);
 	f->done = i;
-	return say(FRAG_DONE, 0);
+	return say(FRAG_DONE, 0, FRAG_WHY_NONE);
+}
+
+/* it contradicts nothing: does it fit? */
+static struct frag_answer place(struct frag *f, uint32_t i, const struct pkt *p,
+                                uint32_t end)
+{
+	struct frag_queue *q = frag_queue_at(f, i);
+
+	switch (queue_insert(f, q, p, end)) {
+	case PLACE_NEW:
+		queue_note(f, q, p, end - p->frag_off);
+		return settle(f, i, p->l3proto == 6);
+	case PLACE_DUPLICATE:
+		return say(FRAG_HELD, 0, FRAG_WHY_DUPLICATE);
+	case PLACE_OVERLAP:
+		return discard(f, i, FRAG_WHY_OVERLAP);
+	default:
+		return discard(f, i, FRAG_WHY_PIECES);
+	}
 }
 
 /* too many others of this source since the last one of this queue */
@@ -181,30 +225,20 @@ static struct frag_answer add4(struct frag *f, uint32_t i, const struct pkt *p,
 	}
 	if (!p->frag_more) {
 		if (end < q->len || (q->seen & FRAG_HAS_LAST && end != q->len))
-			return discard(f, i);
+			return discard(f, i, FRAG_WHY_LENGTH);
 		q->seen |= FRAG_HAS_LAST;
 		q->len = end;
 	} else {
 		end &= ~7u;
 		if (end > q->len && q->seen & FRAG_HAS_LAST)
-			return discard(f, i);
+			return discard(f, i, FRAG_WHY_LENGTH);
 		if (end > q->len)
 			q->len = end;
 	}
 	if (end <= p->frag_off)
-		a = discard(f, i);
+		a = discard(f, i, FRAG_WHY_EMPTY);
 	else
-		switch (queue_insert(f, q, p, end)) {
-		case PLACE_NEW:
-			queue_note(f, q, p, end - p->frag_off);
-			a = settle(f, i, false);
-			break;
-		case PLACE_DUPLICATE:
-			a = say(FRAG_HELD, 0);
-			break;
-		default:
-			a = discard(f, i);
-		}
+		a = place(f, i, p, end);
 	a.lost += lost;
 	return a;
 }
@@ -215,31 +249,24 @@ static struct frag_answer add6(struct frag *f, uint32_t i, const struct pkt *p)
 	uint32_t end = p->frag_off + p->l4len;
 
 	if (end > MAX_PAYLOAD)
-		return say(FRAG_REFUSED, 1);
+		return refuse(FRAG_WHY_LONG);
 	if (!p->frag_more) {
 		if (end < q->len || (q->seen & FRAG_HAS_LAST && end != q->len))
-			return say(FRAG_REFUSED, 1);
+			return refuse(FRAG_WHY_LENGTH);
 		q->seen |= FRAG_HAS_LAST;
 		q->len = end;
 	} else {
 		if (end & 7)
-			return say(FRAG_PASS, frag_queue_end(f, i));
+			return say(FRAG_PASS, frag_queue_end(f, i),
+			           FRAG_WHY_ODD);
 		if (end > q->len && q->seen & FRAG_HAS_LAST)
-			return say(FRAG_REFUSED, 1);
+			return refuse(FRAG_WHY_LENGTH);
 		if (end > q->len)
 			q->len = end;
 	}
 	if (end == p->frag_off)
-		return say(FRAG_REFUSED, 1);
-	switch (queue_insert(f, q, p, end)) {
-	case PLACE_NEW:
-		queue_note(f, q, p, end - p->frag_off);
-		return settle(f, i, true);
-	case PLACE_DUPLICATE:
-		return say(FRAG_HELD, 0);
-	default:
-		return discard(f, i);
-	}
+		return refuse(FRAG_WHY_EMPTY);
+	return place(f, i, p, end);
 }
 
 static struct frag_answer judge(struct frag *f, const struct pkt *p,
@@ -248,9 +275,9 @@ static struct frag_answer judge(struct frag *f, const struct pkt *p,
 	uint32_t i;
 
 	if (p->l3proto == 6 && !p->frag_off && pkt_ip6_headless(p))
-		return say(FRAG_PASS, 0);
+		return say(FRAG_PASS, 0, FRAG_WHY_HEADLESS);
 	if (!frag_room_for(f, p))
-		return say(FRAG_REFUSED, 1);
+		return refuse(FRAG_WHY_ROOM);
 	i = frag_queue_get(f, p, now_ns, tag);
 	return p->l3proto == 4 ? add4(f, i, p, now_ns) : add6(f, i, p);
 }
@@ -323,9 +350,10 @@ struct frag_answer frag_add(struct frag *f, const struct pkt *p,
 	struct frag_answer a;
 
 	if (p->frame && p->frame < f->frame)
-		return say(FRAG_HELD, 0);
+		return say(FRAG_HELD, 0, FRAG_WHY_NONE);
 	if (p->frame && p->frame == f->frame) {
-		a = say((enum frag_verdict)f->answer, f->answer_lost);
+		a = say((enum frag_verdict)f->answer, f->answer_lost,
+		        (enum frag_why)f->answer_why);
 	} else {
 		frag_change_begin(f);
 		if (f->done)
@@ -335,6 +363,7 @@ struct frag_answer frag_add(struct frag *f, const struct pkt *p,
 		f->frame = p->frame;
 		f->answer = a.verdict;
 		f->answer_lost = a.lost;
+		f->answer_why = a.why;
 		frag_change_end(f);
 	}
 	if (a.verdict == FRAG_PASS || a.verdict == FRAG_DONE)
@@ -365,6 +394,37 @@ bool frag_expire(struct frag *f, uint64_t now_ns, uint64_t timeout_ns,
 	*lost = frag_queue_end(f, f->oldest);
 	frag_change_end(f);
 	return true;
+}
+
+static void look_frames(const struct frag_queue *q, struct frag_seen *seen)
+{
+	uint32_t i, n = q->nfrags < FRAG_FRAMES ? q->nfrags : FRAG_FRAMES;
+
+	seen->frame[0] = q->frame;
+	seen->nframes = n != 0;
+	for (i = 1; i < n && q->behind[i - 1] != FRAG_FAR_BEHIND; i++)
+		seen->frame[seen->nframes++] = q->frame + q->behind[i - 1];
+}
+
+void frag_look(struct frag *f, const struct pkt *p, struct frag_seen *seen)
+{
+	uint32_t i = p ? frag_queue_find(f, p) : f->done;
+	const struct frag_queue *q;
+	const struct frag_run *r;
+
+	memset(seen, 0, sizeof(*seen));
+	if (!i)
+		return;
+	q = frag_queue_at(f, i);
+	seen->nfrags = q->nfrags;
+	look_frames(q, seen);
+	if (!(q->seen & FRAG_HAS_FIRST))
+		return;
+	r = frag_run_at(f, q->run);
+	seen->l4proto = (uint8_t)q->upper;
+	seen->nl4 = (uint8_t)(r->stored < sizeof(seen->l4) ? r->stored
+	                                                   : sizeof(seen->l4));
+	memcpy(seen->l4, r->byte, seen->nl4);
 }
 
 struct frag_use frag_use(const struct frag *f)

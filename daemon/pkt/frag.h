@@ -35,9 +35,30 @@ enum frag_verdict {
 	FRAG_DONE     /* the last piece: there is a datagram */
 };
 
+/* what is to be said about it: X(NAME, "for people") */
+#define FRAG_WHYS(X)                                              \
+	X(NONE, "")                                               \
+	X(DUPLICATE, "a duplicate")                               \
+	X(OVERLAP, "overlaps another")                            \
+	X(PIECES, "too many pieces")                              \
+	X(LENGTH, "contradicts the datagram's length")            \
+	X(EMPTY, "has no bytes")                                  \
+	X(LONG, "the datagram would be too long")                 \
+	X(ECN, "the fragments disagree about ECN")                \
+	X(ODD, "a middle one of no multiple of 8 bytes")          \
+	X(HEADLESS, "the first one without the upper header")     \
+	X(ROOM, "no room for it") 
+
+enum frag_why {
+#define X(name, text) FRAG_WHY_##name,
+	FRAG_WHYS(X)
+#undef X
+};
+
 struct frag_answer {
 	enum frag_verdict verdict;
 	uint32_t lost; /* fragments that will be part of no datagram */
+	enum frag_why why;
 };
 
 /* Makes a store in `size` bytes at `block` (aligned to 8), or takes up the one
@@ -64,6 +85,19 @@ void frag_release(struct frag *f);
  * (which may be 0). */
 bool frag_expire(struct frag *f, uint64_t now_ns, uint64_t timeout_ns,
                  uint8_t *tag, uint32_t *lost);
+
+/* What has come of a datagram, for who tells of it. */
+#define FRAG_FRAMES 9u
+struct frag_seen {
+	uint32_t nfrags;             /* 0: nothing */
+	uint32_t nframes;            /* of the first ones */
+	uint64_t frame[FRAG_FRAMES]; /* their cursors */
+	uint8_t l4proto;             /* as its first fragment says ... */
+	uint8_t nl4;                 /* 0: that has not come */
+	uint8_t l4[8];               /* ... whose layer 4 begins so */
+};
+/* of the datagram that the fragment `p` is of; NULL: of the last FRAG_DONE */
+void frag_look(struct frag *f, const struct pkt *p, struct frag_seen *seen);
 
 /* Datagrams that wait, and the bytes that they take. */
 struct frag_use {

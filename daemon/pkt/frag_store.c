@@ -5,7 +5,7 @@
 
 #include "daemon/pkt/internal.h"
 
-#define FRAG_MAGIC       0x31474152465443ull /* "CTFRAG1" */
+#define FRAG_MAGIC       0x32474152465443ull /* "CTFRAG2" */
 #define CELLS_PER_BUCKET 8u
 #define RUN_BYTES        (uint32_t)sizeof(((struct frag_run *)NULL)->byte)
 #define CELL_BYTES       (uint32_t)sizeof(((struct frag_bytes *)NULL)->byte)
@@ -323,13 +323,20 @@ static uint32_t queue_new(struct frag *f, const struct pkt *p, uint64_t now_ns,
 	return i;
 }
 
-uint32_t frag_queue_get(struct frag *f, const struct pkt *p, uint64_t now_ns,
-                        uint8_t tag)
+uint32_t frag_queue_find(struct frag *f, const struct pkt *p)
 {
 	uint32_t i = *packet_bucket(f, p);
 
 	while (i && !queue_is(frag_queue_at(f, i), p))
 		i = frag_queue_at(f, i)->next;
+	return i;
+}
+
+uint32_t frag_queue_get(struct frag *f, const struct pkt *p, uint64_t now_ns,
+                        uint8_t tag)
+{
+	uint32_t i = frag_queue_find(f, p);
+
 	return i ? i : queue_new(f, p, now_ns, tag);
 }
 

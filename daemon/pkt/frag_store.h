@@ -62,7 +62,11 @@ struct frag_queue {
 	uint32_t head_len;
 	uint32_t source;
 	uint32_t mark; /* the source's count at the last fragment */
+	uint64_t frame; /* of the first that came */
+	/* of the next ones: how far behind it, FRAG_FAR_BEHIND: too far */
+	uint16_t behind[FRAG_FRAMES - 1];
 };
+#define FRAG_FAR_BEHIND 0xffffu
 
 union frag_cell {
 	uint32_t next; /* on the free list */
@@ -86,7 +90,7 @@ struct frag {
 	uint32_t done;   /* queue of the last FRAG_DONE */
 	uint32_t answer; /* to the frame below */
 	uint32_t answer_lost;
-	uint32_t pad;
+	uint32_t answer_why;
 	uint64_t frame;
 	uint32_t bucket[]; /* of queues, then of sources */
 };
@@ -123,6 +127,8 @@ void frag_change_end(struct frag *f);
  * then. */
 bool frag_room_for(const struct frag *f, const struct pkt *p);
 
+/* The fragment's queue, or 0. */
+uint32_t frag_queue_find(struct frag *f, const struct pkt *p);
 /* The fragment's queue, a new one if there is none. */
 uint32_t frag_queue_get(struct frag *f, const struct pkt *p, uint64_t now_ns,
                         uint8_t tag);

@@ -822,6 +822,8 @@ static void apply_fragment(struct way *w)
 		datagram.l = &whole;
 		apply_lane(&datagram);
 	} else if (mine) {
+		if (unlikely(p->trace.on) && !done)
+			w->traced = trace_fragment(p, l);
 		way_close(w);
 	}
 	if (done)

@@ -131,12 +131,28 @@ static uint64_t live_order(const struct pipeline *p, const struct lane *l)
 	return (sum + 1) << 4 | l->pkt->source;
 }
 
+/* A refused one took its datagram along: what there was stays in sight. */
+static void fragment_look(struct pipeline *p, const struct lane *l,
+                          const struct frag_answer *a)
+{
+	struct fragments *fs = p->frags;
+	struct frag *f = fs->store[l->pkt->l3proto == 6];
+
+	fs->answer = *a;
+	if (a->verdict != FRAG_REFUSED)
+		frag_look(f, a->verdict == FRAG_DONE ? NULL : l->pkt,
+		          &fs->seen);
+	/* live, cursors say nothing to anybody */
+	if (!p->capture)
+		fs->seen.nframes = 0;
+}
+
 bool fragment_take(struct pipeline *p, const struct lane *l,
                    struct counters *cs, struct lane *whole)
 {
 	struct fragments *fs = p->frags;
 	unsigned int i = l->pkt->l3proto == 6;
-	struct frag_answer a = {FRAG_REFUSED, 1};
+	struct frag_answer a = {FRAG_REFUSED, 1, FRAG_WHY_ROOM};
 	uint64_t frame = l->pkt->frame;
 
 	counters_add(cs, CTR_FRAG_RECEIVED, 1);
@@ -144,8 +160,12 @@ bool fragment_take(struct pipeline *p, const struct lane *l,
 		store_expire(p, i, l->now_ns);
 		if (!p->capture)
 			l->pkt->frame = fs->inherited ? live_order(p, l) : 0;
+		if (unlikely(p->trace.on))
+			frag_look(fs->store[i], l->pkt, &fs->seen);
 		a = frag_add(fs->store[i], l->pkt, l->now_ns, l->look.shard,
 		             fs->bytes, &fs->pkt);
+		if (unlikely(p->trace.on))
+			fragment_look(p, l, &a);
 		l->pkt->frame = fs->pkt.frame = frame;
 	}
 	counters_add(cs, CTR_FRAG_DROPPED, a.lost);

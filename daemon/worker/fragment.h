@@ -25,6 +25,9 @@ struct fragments {
 	void *block[2];
 	bool inherited; /* whoever comes next finds what waits */
 	struct pkt pkt; /* the datagram */
+	/* while packets are traced: the fragment, and its datagram so far */
+	struct frag_answer answer;
+	struct frag_seen seen;
 	uint8_t bytes[FRAG_WHOLE];
 };
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/worker/fragment.h"
 #include "daemon/worker/rules.h"
 #include "shm/tick.h"
 
@@ -162,6 +163,18 @@ static void why_unseen(struct trace_rec *r, const struct pipeline *p,
 
 /* ---- the record ---- */
 
+/* what the datagram is made of, this frame apart */
+static void rec_fragments(struct trace_rec *r, const struct pipeline *p)
+{
+	const struct frag_seen *seen = &p->frags->seen;
+	uint32_t i;
+
+	r->nfrags = seen->nfrags;
+	for (i = 0; i < seen->nframes && r->nframes < TRACE_FRAMES; i++)
+		if (seen->frame[i] != r->frame)
+			r->frag_frame[r->nframes++] = seen->frame[i];
+}
+
 static void rec_packet(struct trace_rec *r, const struct pipeline *p,
                        const struct lane *l)
 {
@@ -176,6 +189,8 @@ static void rec_packet(struct trace_rec *r, const struct pipeline *p,
 	r->l4len = pkt->l4len;
 	r->zone = pkt->zone;
 	r->iface = pkt->iface;
+	if (pkt->frag)
+		rec_fragments(r, p);
 	r->flags = (pkt->frag ? TRACE_F_REASSEMBLED : 0) |
 	           (l->zone_dir == KEY_ZONE_ORIG    ? TRACE_F_ZONE_ORIG
 	            : l->zone_dir == KEY_ZONE_REPLY ? TRACE_F_ZONE_REPLY
@@ -321,6 +336,68 @@ void trace_related(struct trace_rec *r, const struct conn_view *v, uint32_t now)
 	r->why[0] = '\0';
 	side_fill(&r->before, &v->conn, now);
 	r->after = r->before;
+}
+
+/* ---- fragments ---- */
+
+/* Ports stand in the first fragment alone: a later one has those of its
+ * datagram, if that is there already. */
+static void fragment_flow(struct trace_flow *f, const struct pipeline *p,
+                          const struct pkt *frag)
+{
+	const struct frag_seen *seen = &p->frags->seen;
+	struct pkt first = *frag;
+
+	if (frag->frag_off) {
+		first.data = seen->l4;
+		first.l4 = 0;
+		first.caplen = first.l4len = seen->nl4;
+		if (seen->nl4)
+			first.l4proto = seen->l4proto;
+	}
+	flow_fill(f, p->pol, &first);
+}
+
+static void fragment_why(struct trace_rec *r, const struct frag_answer *a)
+{
+	static const char *const why[] = {
+#define X(name, text) text,
+		FRAG_WHYS(X)
+#undef X
+	};
+
+	if (a->lost > 1)
+		snprintf(r->why, sizeof(r->why), "%s; %u fragments are lost",
+		         why[a->why], a->lost);
+	else
+		why_text(r, why[a->why]);
+}
+
+bool trace_fragment(struct pipeline *p, const struct lane *l)
+{
+	struct trace_flow flow = {.l3proto = 0};
+	struct trace_rec *r = &p->trace.rec;
+	uint8_t tuples;
+
+	if (!p->frags)
+		return false;
+	fragment_flow(&flow, p, l->pkt);
+	tuples = flow_tuples(&p->trace, &flow, l->pkt->zone);
+	if (!tuples)
+		return false;
+	memset(r, 0, sizeof(*r));
+	r->tuples = tuples;
+	r->flow = flow;
+	rec_packet(r, p, l);
+	r->flags = 0;
+	if (l->pkt->frag_off)
+		r->nhead = 0;
+	r->frag_from = l->pkt->frag_off;
+	r->frag_to = l->pkt->frag_off + l->pkt->l4len;
+	r->verdict = p->frags->answer.verdict == FRAG_HELD ? TRACE_HELD
+	                                                   : TRACE_REFUSED;
+	fragment_why(r, &p->frags->answer);
+	return true;
 }
 
 /* ---- the ring ---- */

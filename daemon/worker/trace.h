@@ -41,6 +41,10 @@ void trace_refused(struct trace_rec *r, enum trace_verdict v,
 void trace_related(struct trace_rec *r, const struct conn_view *v,
                    uint32_t now);
 
+/* A fragment alone, which was held or refused: begins its record and ends it.
+ * False: no tuple fits it, as far as its datagram is known. */
+bool trace_fragment(struct pipeline *p, const struct lane *l);
+
 /* The record is done; before the operation that moves the cursor to `pkt`. */
 void trace_prepare(struct pipeline *p, struct trace_rec *r, uint8_t info,
                    uint8_t dir, struct op_cursor cur);

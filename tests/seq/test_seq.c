@@ -234,7 +234,18 @@ static void want_live(struct run *r, const char *w)
 
 static void want_ignored(struct run *r, const char *w)
 {
-	if (!r->g.told || r->g.rec.verdict != TRACE_IGNORED)
+	uint8_t verdict = *w == 'i'   ? TRACE_IGNORED
+	                  : *w == 'h' ? TRACE_HELD
+	                              : TRACE_REFUSED;
+
+	if (!r->g.told || r->g.rec.verdict != verdict)
+		script_bad(&r->s, "not %s", w);
+}
+
+/* no trace tells of it */
+static void want_untold(struct run *r, const char *w)
+{
+	if (r->g.told)
 		script_bad(&r->s, "not %s", w);
 }
 
@@ -467,7 +478,21 @@ static void want_stat(struct run *r, const char *w)
 /* the fragments of the datagram that the trace tells of */
 static void want_frags(struct run *r, const char *w)
 {
-	want_number(r, w, 0);
+	want_number(r, w, r->g.told ? r->g.rec.nfrags : 0);
+}
+
+/* the other frames of it, counted since the start */
+static void want_frames(struct run *r, const char *w)
+{
+	char have[256] = "";
+	uint32_t i;
+	int n = 0;
+
+	for (i = 0; r->g.told && i < r->g.rec.nframes; i++)
+		n += snprintf(have + n, sizeof(have) - (size_t)n, "%s%llu",
+		              i ? "," : "",
+		              (unsigned long long)r->g.rec.frag_frame[i]);
+	want_text(r, w, have);
 }
 
 static void want_of(struct run *r, const char *w)
@@ -493,6 +518,8 @@ static const struct {
 	{"master", want_master},   {"expect", want_expect},
 	{"expects", want_expects}, {"table", want_table},
 	{"stat", want_stat},       {"frags", want_frags},
+	{"frames", want_frames}, {"held", want_ignored},
+	{"refused", want_ignored}, {"untold", want_untold},
 	{"of", want_of},
 };
 
