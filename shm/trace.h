@@ -113,7 +113,7 @@ struct trace_rec {
 	uint64_t seq; /* place in its ring + 1 */
 	uint64_t frame;
 	uint64_t ts_ns;
-	uint64_t id;      /* of the connection, 0: none */
+	uint64_t id;                       /* of the connection, 0: none */
 	uint64_t frag_frame[TRACE_FRAMES]; /* of the first others */
 	uint32_t version; /* of the tuples that it was compared with */
 	uint32_t l3len, l4len;

@@ -36,18 +36,18 @@ enum frag_verdict {
 };
 
 /* what is to be said about it: X(NAME, "for people") */
-#define FRAG_WHYS(X)                                              \
-	X(NONE, "")                                               \
-	X(DUPLICATE, "a duplicate")                               \
-	X(OVERLAP, "overlaps another")                            \
-	X(PIECES, "too many pieces")                              \
-	X(LENGTH, "contradicts the datagram's length")            \
-	X(EMPTY, "has no bytes")                                  \
-	X(LONG, "the datagram would be too long")                 \
-	X(ECN, "the fragments disagree about ECN")                \
-	X(ODD, "a middle one of no multiple of 8 bytes")          \
-	X(HEADLESS, "the first one without the upper header")     \
-	X(ROOM, "no room for it") 
+#define FRAG_WHYS(X)                                          \
+	X(NONE, "")                                           \
+	X(DUPLICATE, "a duplicate")                           \
+	X(OVERLAP, "overlaps another")                        \
+	X(PIECES, "too many pieces")                          \
+	X(LENGTH, "contradicts the datagram's length")        \
+	X(EMPTY, "has no bytes")                              \
+	X(LONG, "the datagram would be too long")             \
+	X(ECN, "the fragments disagree about ECN")            \
+	X(ODD, "a middle one of no multiple of 8 bytes")      \
+	X(HEADLESS, "the first one without the upper header") \
+	X(ROOM, "no room for it")
 
 enum frag_why {
 #define X(name, text) FRAG_WHY_##name,

@@ -61,7 +61,7 @@ struct frag_queue {
 	uint32_t head; /* what stood before the first fragment's bytes */
 	uint32_t head_len;
 	uint32_t source;
-	uint32_t mark; /* the source's count at the last fragment */
+	uint32_t mark;  /* the source's count at the last fragment */
 	uint64_t frame; /* of the first that came */
 	/* of the next ones: how far behind it, FRAG_FAR_BEHIND: too far */
 	uint16_t behind[FRAG_FRAMES - 1];

@@ -163,6 +163,14 @@ static void why_unseen(struct trace_rec *r, const struct pipeline *p,
 
 /* ---- the record ---- */
 
+/* A fragment that goes on alone is none. */
+static bool reassembled(const struct pipeline *p, const struct pkt *pkt)
+{
+	const struct fragments *fs = p->frags;
+
+	return fs && pkt == &fs->pkt && fs->answer.verdict == FRAG_DONE;
+}
+
 /* what the datagram is made of, this frame apart */
 static void rec_fragments(struct trace_rec *r, const struct pipeline *p)
 {
@@ -189,12 +197,13 @@ static void rec_packet(struct trace_rec *r, const struct pipeline *p,
 	r->l4len = pkt->l4len;
 	r->zone = pkt->zone;
 	r->iface = pkt->iface;
-	if (pkt->frag)
+	r->flags = l->zone_dir == KEY_ZONE_ORIG    ? TRACE_F_ZONE_ORIG
+	           : l->zone_dir == KEY_ZONE_REPLY ? TRACE_F_ZONE_REPLY
+	                                           : 0;
+	if (reassembled(p, pkt)) {
+		r->flags |= TRACE_F_REASSEMBLED;
 		rec_fragments(r, p);
-	r->flags = (pkt->frag ? TRACE_F_REASSEMBLED : 0) |
-	           (l->zone_dir == KEY_ZONE_ORIG    ? TRACE_F_ZONE_ORIG
-	            : l->zone_dir == KEY_ZONE_REPLY ? TRACE_F_ZONE_REPLY
-	                                            : 0);
+	}
 	r->nhead = (uint8_t)(cap < TRACE_HEAD ? cap : TRACE_HEAD);
 	h = pkt_l4(pkt, 0, r->nhead);
 	if (h)
@@ -389,7 +398,10 @@ bool trace_fragment(struct pipeline *p, const struct lane *l)
 	r->tuples = tuples;
 	r->flow = flow;
 	rec_packet(r, p, l);
+	rec_fragments(r, p);
+	/* rules and their zones are asked of the datagram */
 	r->flags = 0;
+	memset(r->rule, 0, sizeof(r->rule));
 	if (l->pkt->frag_off)
 		r->nhead = 0;
 	r->frag_from = l->pkt->frag_off;

@@ -128,6 +128,41 @@ static void test_fields(void **state)
 	ctshard__response__free_unpacked(m, NULL);
 }
 
+/* F004: a fragment alone is of no class */
+static void test_fragments(void **state)
+{
+	struct rig *r = *state;
+	struct trace_rec rec = {.frame = 12,
+	                        .verdict = TRACE_REFUSED,
+	                        .info = CTINFO_INVALID,
+	                        .flow.l3proto = 4,
+	                        .nfrags = 3,
+	                        .nframes = 2,
+	                        .frag_frame = {10, 11},
+	                        .frag_from = 8,
+	                        .frag_to = 24};
+	Ctshard__Response *m;
+
+	pb_trace_add(&r->pb, &rec);
+	rec.verdict = TRACE_NEW;
+	rec.info = CTINFO_NEW;
+	rec.flags = TRACE_F_REASSEMBLED;
+	pb_trace_add(&r->pb, &rec);
+	m = carry(r);
+	assert_string_equal(m->trace[0]->class_, "fragment");
+	assert_string_equal(m->trace[0]->verdict, "refused");
+	assert_int_equal(m->trace[0]->fragment_from, 8);
+	assert_int_equal(m->trace[0]->fragment_to, 24);
+	assert_int_equal(m->trace[0]->fragments, 3);
+	assert_string_equal(m->trace[1]->class_, "new");
+	assert_true(m->trace[1]->reassembled);
+	assert_false(m->trace[1]->has_fragment_to);
+	assert_int_equal(m->trace[1]->fragments, 3);
+	assert_int_equal(m->trace[1]->n_fragment_frame, 2);
+	assert_int_equal(m->trace[1]->fragment_frame[1], 11);
+	ctshard__response__free_unpacked(m, NULL);
+}
+
 /* Segments may be damaged: a record of anything is a message, or nothing. */
 static void test_noise(void **state)
 {
@@ -156,6 +191,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_fields, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fragments, setup,
+	                                        teardown),
 		cmocka_unit_test_setup_teardown(test_noise, setup, teardown),
 	};
 

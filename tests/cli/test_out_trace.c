@@ -96,6 +96,49 @@ static void test_invalid(void **state)
 		"reassembled: invalid: bad checksum?[2J\n");
 }
 
+/* of a datagram its fragments, of a fragment its place */
+static void test_fragments(void **state)
+{
+	static const uint64_t frames[] = {10, 11};
+	struct ctshard_trace t = sample_trace();
+
+	(void)state;
+	t.has = CTSHARD_TRACE_FRAME | CTSHARD_TRACE_SINCE;
+	memset(&t.before, 0, sizeof(t.before));
+	memset(&t.after, 0, sizeof(t.after));
+	t.direction = NULL;
+	t.class_name = t.verdict = "new";
+	t.n_header = 0;
+	t.reassembled = 1;
+	t.fragments = 3;
+	t.fragment_frame = frames;
+	t.n_fragment_frame = 2;
+	assert_string_equal(
+		text(&out_line, 0, &t),
+		"#12 0.034512 10.0.0.1:40000 > 10.0.1.1:80 tcp length 152 "
+		"reassembled from 3 fragments (#10 #11): new\n");
+	t.fragments = 9;
+	assert_non_null(strstr(text(&out_line, 0, &t),
+	                       " from 9 fragments (#10 #11 ...): new\n"));
+	t.n_fragment_frame = 0;
+	t.fragments = 1;
+	assert_non_null(strstr(text(&out_line, 0, &t),
+	                       " reassembled from 1 fragment: new\n"));
+	t.reassembled = 0;
+	t.has |= CTSHARD_TRACE_FRAGMENT;
+	t.fragments = 2;
+	t.fragment_from = 1480;
+	t.fragment_to = 2960;
+	t.class_name = "fragment";
+	t.verdict = "refused";
+	t.reason = "overlaps another";
+	assert_string_equal(
+		text(&out_line, 0, &t),
+		"#12 0.034512 10.0.0.1:40000 > 10.0.1.1:80 tcp length 152 "
+		"bytes 1480-2960: fragment, refused, 2 so far: overlaps "
+		"another\n");
+}
+
 static void test_rules(void **state)
 {
 	static const struct ctshard_trace_rule rule[] = {
@@ -186,9 +229,13 @@ static void test_json(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_line),  cmocka_unit_test(test_invalid),
-		cmocka_unit_test(test_rules), cmocka_unit_test(test_error),
-		cmocka_unit_test(test_gap),   cmocka_unit_test(test_json),
+		cmocka_unit_test(test_line),
+		cmocka_unit_test(test_invalid),
+		cmocka_unit_test(test_fragments),
+		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_error),
+		cmocka_unit_test(test_gap),
+		cmocka_unit_test(test_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -518,7 +518,7 @@ static const struct {
 	{"master", want_master},   {"expect", want_expect},
 	{"expects", want_expects}, {"table", want_table},
 	{"stat", want_stat},       {"frags", want_frags},
-	{"frames", want_frames}, {"held", want_ignored},
+	{"frames", want_frames},   {"held", want_ignored},
 	{"refused", want_ignored}, {"untold", want_untold},
 	{"of", want_of},
 };
