@@ -130,13 +130,14 @@ uint32_t expect_master_next(const struct table *t, uint64_t master,
                             uint32_t idx)
 {
 	const struct shard *q = t->expect->shard;
+	uint32_t hint = expect_master_hint(master);
 
 	while (++idx < t->expect->cap) {
 		if (idx >= q->bump[0] && idx <= q->bump[1]) {
 			idx = q->bump[1];
 			continue;
 		}
-		if (t->expect_tag[idx] == (uint32_t)master &&
+		if ((t->expect_tag[idx] & EXPECT_HINT_MASTER) == hint &&
 		    entry_live(t, idx) &&
 		    entry_at(t, idx)->packets[0] == master)
 			return idx;
@@ -186,20 +187,35 @@ static struct op_cursor cursor_action(const struct expect_by *by)
 	return c;
 }
 
-/* Has this action of this packet been done, before a kill? */
-bool expect_action_done(const struct table *t, struct expect_by *by)
+/* Has this action of this packet been done, before a kill?  Every one has a
+ * number, also if there is nothing to do: next time there may be. */
+bool expect_action_done(const struct table *t, struct expect_by *by,
+                        uint8_t *was)
 {
-	uint64_t at = t->ring[t->me].hdr->cursor[SOURCE_EXPECT];
+	struct ring_header *h = t->ring[t->me].hdr;
+	uint64_t at = h->cursor[SOURCE_EXPECT];
 
 	if (by->act < ACTIONS)
 		by->act++;
-	return at >> 8 == action_pkt(by) && (at & 0xff) >= by->act;
+	if (at >> 8 == action_pkt(by) && (at & 0xff) >= by->act) {
+		*was = shm_load(&h->acted[by->act]);
+		return true;
+	}
+	shm_store(&h->acted[by->act], 0);
+	return false;
 }
 
 /* an action that ends without an operation that could tell */
-void expect_action_close(struct table *t, const struct expect_by *by)
+void expect_action_close(struct table *t, const struct expect_by *by,
+                         uint8_t was)
 {
+	shm_store(&t->ring[t->me].hdr->acted[by->act], was);
 	op_cursor_set(t, cursor_action(by));
+}
+
+static uint8_t acted(unsigned int n)
+{
+	return (uint8_t)(n < 255 ? n : 255);
 }
 
 void expect_entry_end(struct table *t, uint32_t idx, uint64_t ts_ns,
@@ -254,7 +270,7 @@ bool expect_maker_done(const struct table *t, uint64_t maker)
 	                     (maker & MAKER_PKT);
 }
 
-int expect_entry_make(struct table *t, const struct expect *e,
+int expect_entry_make(struct table *t, const struct expect *e, uint64_t source,
                       const struct conn_lookup *k, const struct expect_by *by)
 {
 	struct table *x = t->expect;
@@ -286,7 +302,7 @@ int expect_entry_make(struct table *t, const struct expect *e,
 		if (by->tell)
 			ev.type = EVENT_EXP_NEW;
 	}
-	shm_store(&t->expect_tag[conn_id_idx(id)], (uint32_t)e->master);
+	shm_store(&t->expect_tag[conn_id_idx(id)], expect_hint(t, e, source));
 	counters_prepare(t, &cs, cur.pkt, cur.src);
 	if (!op_insert(x, k, &c, &detail, NULL, &ev, cur, &why))
 		return -ENOSPC;
@@ -528,22 +544,25 @@ int expect_add(struct table *t, const struct expect *e, unsigned int class_max,
                struct expect_by *by)
 {
 	struct conn_lookup k;
+	uint8_t was;
 	int r;
 
-	if (expect_action_done(t, by))
-		return 0;
+	if (expect_action_done(t, by, &was))
+		return -was;
 	expect_dst_lookup(t, e->v6, e->dst, e->dport, e->l4proto, e->zone, &k);
 	expect_lock(t);
 	r = room_at(t, e, &k, by);
 	if (!r) {
 		room_of_class(t, e, class_max, by);
-		if (t->expect->shard->count >= by->max)
+		if (!expect_source_room(t, e, by->source_max))
+			r = -EDQUOT;
+		else if (t->expect->shard->count >= by->max)
 			r = -ENOSPC;
 	}
 	if (!r)
-		r = expect_entry_make(t, e, &k, by);
+		r = expect_entry_make(t, e, e->info.master[0][0], &k, by);
 	if (r)
-		expect_action_close(t, by);
+		expect_action_close(t, by, (uint8_t)-r);
 	expect_unlock(t);
 	return r;
 }
@@ -572,8 +591,11 @@ unsigned int expect_remove(struct table *t, const struct expect_pick *p,
 	unsigned int n = 0;
 	struct age age = {0};
 	uint32_t idx;
+	uint8_t was;
 
-	if (!expect_some(t) || expect_action_done(t, by))
+	if (expect_action_done(t, by, &was))
+		return was;
+	if (!expect_some(t))
 		return 0;
 	expect_lock(t);
 	while ((idx = expect_master_older(t, p->master, &age)))
@@ -582,7 +604,7 @@ unsigned int expect_remove(struct table *t, const struct expect_pick *p,
 			                 expect_cursor_step(t));
 			n++;
 		}
-	expect_action_close(t, by);
+	expect_action_close(t, by, acted(n));
 	expect_unlock(t);
 	return n;
 }
@@ -593,8 +615,11 @@ unsigned int expect_revise(struct table *t, const struct expect_pick *p,
 {
 	unsigned int n = 0;
 	uint32_t idx = 0;
+	uint8_t was;
 
-	if (!expect_some(t) || expect_action_done(t, by))
+	if (expect_action_done(t, by, &was))
+		return was;
+	if (!expect_some(t))
 		return 0;
 	expect_lock(t);
 	while ((idx = expect_master_next(t, p->master, idx)))
@@ -609,7 +634,7 @@ unsigned int expect_revise(struct table *t, const struct expect_pick *p,
 			                 (struct op_cursor){0, 0});
 			n++;
 		}
-	expect_action_close(t, by);
+	expect_action_close(t, by, acted(n));
 	expect_unlock(t);
 	return n;
 }

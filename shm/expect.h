@@ -24,7 +24,7 @@
  * What a packet's helper does to expectations are actions, numbered within the
  * packet.  The last operation of an action moves the cursor SOURCE_EXPECT to
  * (packet, number); a packet that runs again skips what is done (ops.h: the
- * same rule as for packets, one floor down).
+ * same rule as for packets, one floor down), and is told what it came to.
  *
  * An expectation whose master has ended, or is not there yet, matches nothing;
  * expect_sweep() removes those that have lost theirs.
@@ -95,7 +95,8 @@ struct expect_by {
 	uint32_t src; /* source of the cursor */
 	uint32_t now; /* tick */
 	uint64_t ts_ns;
-	uint32_t max; /* expectations in all */
+	uint32_t max;        /* expectations in all */
+	uint32_t source_max; /* and of one source, 0 = no limit */
 	bool tell;
 	uint8_t act; /* actions of this packet so far */
 };
@@ -125,7 +126,8 @@ void expect_use(struct table *t, uint32_t idx, const struct expect_by *by);
 /* ---- by a helper; they take the lock, and count as one action each ---- */
 
 /* Announces one: 0, -EBUSY another stands in its way (F190), -EALREADY the very
- * same of another master or class (F189), -ENOSPC a limit (F188, F191).
+ * same of another master or class (F189), -ENOSPC a limit (F188, F191), -EDQUOT
+ * that of the master's source.
  * `class_max` 0 = no limit. */
 int expect_add(struct table *t, const struct expect *e, unsigned int class_max,
                struct expect_by *by);
@@ -150,7 +152,8 @@ unsigned int expect_revise(struct table *t, const struct expect_pick *p,
                            struct expect_by *by);
 /* A key: packets from e->info.src to e->dst with key e->dport have the source
  * key e->info.sport; `gre` is the connection that they make.  0 also if this
- * key stands there already, -EEXIST if another does in this direction. */
+ * key stands there already, -EEXIST if another does in this direction, -EDQUOT
+ * if the master's source has too many. */
 int expect_key_add(struct table *t, const struct expect *e,
                    const struct conn_lookup *gre, struct expect_by *by);
 /* Its keys are forgotten. */

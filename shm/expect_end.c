@@ -55,17 +55,20 @@ int expect_key_add(struct table *t, const struct expect *e,
 {
 	struct expect x = key_of(e, gre, EXPECT_KEYMAP);
 	struct conn_lookup k;
+	uint8_t was;
 	int r;
 
-	if (expect_action_done(t, by))
-		return 0;
+	if (expect_action_done(t, by, &was))
+		return -was;
 	expect_dst_lookup(t, x.v6, x.dst, x.dport, x.l4proto, x.zone, &k);
 	expect_lock(t);
 	r = key_stands(t, &x);
-	if (!r && t->expect->shard->count < EXPECT_ROOM - 1)
-		r = expect_entry_make(t, &x, &k, by);
+	if (!r && !expect_source_room(t, e, by->source_max))
+		r = -EDQUOT;
+	if (!r)
+		r = expect_entry_make(t, &x, e->info.master[0][0], &k, by);
 	if (r)
-		expect_action_close(t, by);
+		expect_action_close(t, by, (uint8_t)(r < 0 ? -r : 0));
 	expect_unlock(t);
 	return r < 0 ? r : 0;
 }
@@ -73,8 +76,9 @@ int expect_key_add(struct table *t, const struct expect *e,
 void expect_key_flush(struct table *t, uint64_t master, struct expect_by *by)
 {
 	uint32_t idx = 0;
+	uint8_t was;
 
-	if (!expect_some(t) || expect_action_done(t, by))
+	if (expect_action_done(t, by, &was) || !expect_some(t))
 		return;
 	expect_lock(t);
 	while ((idx = expect_master_next(t, master, idx)))
@@ -82,7 +86,7 @@ void expect_key_flush(struct table *t, uint64_t master, struct expect_by *by)
 		    EXPECT_KEYMAP)
 			expect_entry_end(t, idx, by->ts_ns, by->now, by->tell,
 			                 expect_cursor_step(t));
-	expect_action_close(t, by);
+	expect_action_close(t, by, 0);
 	expect_unlock(t);
 }
 
@@ -91,16 +95,17 @@ int expect_conn_end(struct table *t, const struct expect *e,
 {
 	struct expect x = key_of(e, conn, EXPECT_KEYMAP | EXPECT_GONE);
 	struct conn_lookup k;
+	uint8_t was;
 	int r;
 
 	t->keys_gone = true;
-	if (expect_action_done(t, by))
-		return 0;
+	if (expect_action_done(t, by, &was))
+		return -was;
 	expect_dst_lookup(t, x.v6, x.dst, x.dport, x.l4proto, x.zone, &k);
 	expect_lock(t);
-	r = expect_entry_make(t, &x, &k, by);
+	r = expect_entry_make(t, &x, e->info.master[0][0], &k, by);
 	if (r)
-		expect_action_close(t, by);
+		expect_action_close(t, by, (uint8_t)-r);
 	expect_unlock(t);
 	return r;
 }

@@ -29,6 +29,15 @@ static inline bool entry_live(const struct table *t, uint32_t idx)
 	return entry_at(t, idx)->status & CONN_LIVE;
 }
 
+/* in the array of hints: this much of the master's id, above it its source's
+ * hash */
+#define EXPECT_HINT_MASTER 0xffffu
+
+static inline uint32_t expect_master_hint(uint64_t id)
+{
+	return ((uint32_t)id ^ (uint32_t)id >> 16) & EXPECT_HINT_MASTER;
+}
+
 struct chain {
 	uint32_t li, i, hop, tag;
 };
@@ -59,13 +68,22 @@ uint32_t expect_master_older(const struct table *t, uint64_t master,
                              struct age *a);
 void expect_entry_end(struct table *t, uint32_t idx, uint64_t ts_ns,
                       uint32_t now, bool tell, struct op_cursor cur);
-int expect_entry_make(struct table *t, const struct expect *e,
+/* `source`: the first eight bytes of the master's source address */
+int expect_entry_make(struct table *t, const struct expect *e, uint64_t source,
                       const struct conn_lookup *k, const struct expect_by *by);
+uint32_t expect_hint(const struct table *t, const struct expect *e,
+                     uint64_t source);
+/* May the master's source have one more?  `max` 0: no limit. */
+bool expect_source_room(const struct table *t, const struct expect *e,
+                        unsigned int max);
 bool expect_src_fits(const struct expect_info *info, const uint64_t src[2]);
 bool expect_maker_done(const struct table *t, uint64_t maker);
 struct op_cursor expect_cursor_step(const struct table *t);
-bool expect_action_done(const struct table *t, struct expect_by *by);
-void expect_action_close(struct table *t, const struct expect_by *by);
+/* `was`: an errno or a number, 0 if an operation closed the action */
+bool expect_action_done(const struct table *t, struct expect_by *by,
+                        uint8_t *was);
+void expect_action_close(struct table *t, const struct expect_by *by,
+                         uint8_t was);
 void expect_read_at(const struct table *t, uint32_t idx, struct expect *e);
 bool expect_same(const struct table *t, uint32_t idx, const struct expect *e);
 

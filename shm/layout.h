@@ -164,7 +164,7 @@ struct expect_area {
 	struct shard shard;
 	struct line line[EXPECT_LINE];
 	uint32_t chk[EXPECT_ROOM];
-	uint32_t tag[EXPECT_ROOM]; /* low half of the master's id: a hint */
+	uint32_t tag[EXPECT_ROOM]; /* of the master and its source: a hint */
 	/* by a hash of addresses: tick of the latest packet of a connection
 	 * with a helper, 0 = none; [0] of any address */
 	uint32_t host[EXPECT_HOSTS];
@@ -326,6 +326,9 @@ struct ring_header {
 	/* Records of traced packets told; `trace_next` if the cursor is
 	 * `trace_cursor`. */
 	uint64_t trace_tail, trace_next, trace_cursor, trace_src;
+	/* what the actions came to that the packet at cursor[SOURCE_EXPECT]
+	 * has done, by number (expect.h) */
+	uint8_t acted[256];
 	uint64_t counter[STATS_SLOTS] __attribute__((aligned(64)));
 	/* figures of the source, absolute: base of dead predecessors + own */
 	uint64_t drop_kernel, drop_interface, received;
@@ -338,7 +341,7 @@ struct ring_header {
 	struct ring_place place[SOURCE_EXPECT];
 	struct command_answer answer[NCOMMAND] __attribute__((aligned(64)));
 };
-#define RING_TRACE (3 * PAGE)
+#define RING_TRACE (4 * PAGE)
 #define RING_HEADER \
 	(RING_TRACE + TRACE_RECORDS * (uint32_t)sizeof(struct trace_rec))
 _Static_assert(sizeof(struct ring_header) <= RING_TRACE, "ring header");

@@ -132,6 +132,7 @@ struct policy {
 	/* helpers; `port_hint` has a bit for each port that is in the list,
 	 * and for others (policy_port_hint()) */
 	uint32_t expect_max;
+	uint32_t expect_source_max; /* 0 = by the mode */
 	uint32_t nport;
 	uint64_t port_hint[4];
 	struct policy_port port[POLICY_PORTS];

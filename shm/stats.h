@@ -32,6 +32,8 @@
 	C(EXPECT_NEW, "expect_new", "expectations that matched (F267)")        \
 	C(EXPECT_CREATE, "expect_create", "expectations made (F267)")          \
 	C(EXPECT_DELETE, "expect_delete", "expectations unlinked (F267)")      \
+	C(EXPECT_SOURCE, "expect_source_limit",                                \
+	  "expectations refused: too many of one source (F191)")               \
 	C(EVENT_NEW, "events.new", "NEW events")                               \
 	C(EVENT_UPDATE, "events.update", "UPDATE events")                      \
 	C(EVENT_DESTROY, "events.destroy", "DESTROY events")                   \
@@ -51,8 +53,8 @@ enum counter {
 /* behind the counters of the list: skips by enum pkt_reason */
 #define STATS_DECODE 24u
 /* then what helpers found wrong, by helper and enum help_counter */
-#define STATS_HELPERS 16u
-#define STATS_HELPS   6u
+#define STATS_HELPERS 13u
+#define STATS_HELPS   7u
 #define STATS_HELP(helper, what) \
 	(CTR_COUNT + STATS_DECODE + (helper)*STATS_HELPS + (what))
 /* and what mirror mode repaired: rare, so not among those with a bit each */

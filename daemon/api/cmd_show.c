@@ -389,9 +389,10 @@ static void helper_port_rows(struct sheet *s, unsigned int place)
 static void helper_counters(struct sheet *s, unsigned int place, bool on)
 {
 	static const char *const names[HELP_COUNTERS] = {
-		[HELP_LINES] = "lines",     [HELP_PARTIAL] = "partial",
-		[HELP_RESYNC] = "resync",   [HELP_MALFORMED] = "malformed",
-		[HELP_FOREIGN] = "foreign", [HELP_LIMIT] = "limit",
+		[HELP_LINES] = "lines",         [HELP_PARTIAL] = "partial",
+		[HELP_RESYNC] = "resync",       [HELP_MALFORMED] = "malformed",
+		[HELP_FOREIGN] = "foreign",     [HELP_LIMIT] = "limit",
+		[HELP_SOURCE] = "source_limit",
 	};
 	const struct table *t = s->q->api->t;
 	unsigned int i, ring;

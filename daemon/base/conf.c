@@ -58,6 +58,8 @@ static const struct {
 #define AT_timestamp     AT_(timestamp)
 #define AT_zone_from     AT_(zone_from)
 
+#define AT_expect_source_max AT_(expect_source_max)
+
 static const struct conf_key base_keys[] = {
 #define K(name, type, def, min, max, words, flags, at, doc) \
 	{name, CONF_##type, def, min, max, words, flags, AT_##at, doc},

@@ -62,6 +62,9 @@
 	  "0 makes none; 1 and 2 make them always (F281)")                     \
 	K("expect_max", NUMBER, "4096", 1, 8191, NULL, LIVE, expect_max, \
 	  "expectations at a time, of all helpers")                            \
+	K("expect_source_max", NUMBER, "0", 0, 8191, NULL, LIVE,               \
+	  expect_source_max,                                                   \
+	  "those of one source; 0: half of all in mirror mode, else no limit") \
 	K("frag6_high_thresh", BYTES, "4194304", 0, 1 << 30, NULL, 0, NONE,    \
 	  "memory for incomplete IPv6 datagrams of a worker (F287)")           \
 	K("frag6_timeout", SECONDS, "60", 1, 3600, NULL, LIVE, frag6_timeout,  \

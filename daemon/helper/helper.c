@@ -21,6 +21,7 @@ static const struct helper *const helpers[] = {
 
 _Static_assert(ARRAY_SIZE(helpers) <= POLICY_HELPERS,
                "the policy has a row for each");
+_Static_assert(ARRAY_SIZE(helpers) <= STATS_HELPERS, "and so have statistics");
 
 const struct helper *helper_at(unsigned int place)
 {

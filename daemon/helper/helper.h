@@ -33,6 +33,7 @@ enum help_counter {
 	HELP_MALFORMED, /* cannot be what it says it is */
 	HELP_FOREIGN,   /* an address that is not the sender's (F206) */
 	HELP_LIMIT,     /* an expectation more than allowed */
+	HELP_SOURCE,    /* of these: more than one source may have */
 	HELP_COUNTERS
 };
 _Static_assert(HELP_COUNTERS == STATS_HELPS, "statistics have a place each");

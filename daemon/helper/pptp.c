@@ -147,11 +147,20 @@ static void pptp_unexpect(struct help_ctx *h, const struct expect_spec *s)
 	h->unexpect(h, &m);
 }
 
+static bool pptp_key(struct help_ctx *h, const struct pptp_priv *p, uint8_t dir)
+{
+	int rc = h->key_add(h, dir, p->number[!dir], p->number[dir]);
+
+	if (rc == -ENOSPC)
+		h->count(h, HELP_LIMIT);
+	return !rc;
+}
+
 static bool pptp_learn(struct help_ctx *h, const struct pptp_priv *p)
 {
-	if (h->key_add(h, DIR_ORIGINAL, p->number[1], p->number[0]))
+	if (!pptp_key(h, p, DIR_ORIGINAL))
 		return false;
-	if (h->key_add(h, DIR_REPLY, p->number[0], p->number[1])) {
+	if (!pptp_key(h, p, DIR_REPLY)) {
 		h->key_flush(h);
 		return false;
 	}

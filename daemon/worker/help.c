@@ -25,6 +25,14 @@ struct help {
 	uint8_t place;
 };
 
+/* The kernel knows no such limit. */
+static uint32_t source_max(const struct pipeline *p)
+{
+	if (p->pol->expect_source_max || !p->mirror)
+		return p->pol->expect_source_max;
+	return (p->pol->expect_max + 1) / 2;
+}
+
 static struct expect_by way_by(const struct way *w)
 {
 	return (struct expect_by){.pkt = w->cur.pkt,
@@ -32,6 +40,7 @@ static struct expect_by way_by(const struct way *w)
 	                          .now = w->now,
 	                          .ts_ns = w->l->pkt->ts_ns,
 	                          .max = w->p->pol->expect_max,
+	                          .source_max = source_max(w->p),
 	                          .tell = w->p->pol->events != 0,
 	                          .act = w->acts};
 }
@@ -244,6 +253,16 @@ static void expect_begin(const struct help *q, struct expect *e)
 	e->info.helper = (uint8_t)(q->place + 1);
 }
 
+/* A helper need not know which of the limits it was. */
+static int limited(struct help *q, int r)
+{
+	if (r != -EDQUOT)
+		return r;
+	counters_add(&q->w->cs, CTR_EXPECT_SOURCE, 1);
+	counters_add(&q->w->cs, STATS_HELP(q->place, HELP_SOURCE), 1);
+	return -ENOSPC;
+}
+
 static int cb_expect(struct help_ctx *h, const struct expect_spec *s)
 {
 	struct help *q = h->arg;
@@ -275,7 +294,7 @@ static int cb_expect(struct help_ctx *h, const struct expect_spec *s)
 	                                     : hp->classes[s->class].seconds);
 	r = expect_add(q->w->p->t, &e, hp->classes[s->class].max, &by);
 	way_acted(q->w, &by);
-	return r;
+	return limited(q, r);
 }
 
 static void pick_of(const struct help *q, const struct expect_match *m,
@@ -359,7 +378,7 @@ static int cb_key_add(struct help_ctx *h, uint8_t dir, uint16_t key,
 	             e.zone, &gre);
 	r = expect_key_add(t, &e, &gre, &by);
 	way_acted(q->w, &by);
-	return r;
+	return limited(q, r);
 }
 
 static void cb_key_flush(struct help_ctx *h)

@@ -36,6 +36,9 @@
 #define PAGES   4096u
 #define RECORDS 256u
 
+/* two expectations and two keys of PPTP, one of FTP and one of TFTP */
+#define SOURCE_MAX 6u
+
 /* ---- a capture in memory ---- */
 
 struct capture {
@@ -188,6 +191,19 @@ static void pptp_frames(void)
 	gre(false, 22);
 }
 
+/* One more than its source may have; the others are used, for whose master ends
+ * first is told first only as long as nobody is killed. */
+static void source_frames(void)
+{
+	static const char rrq[] = "\0\1file\0octet";
+	uint16_t port;
+
+	for (port = 2101; port < 2101 + SOURCE_MAX - 1; port++)
+		udp(false, port, 69, rrq, sizeof(rrq));
+	for (port = 2101; port < 2101 + SOURCE_MAX - 1; port++)
+		udp(true, 3001, port, "data", 4);
+}
+
 static void capture_make(void)
 {
 	memset(&cap, 0, sizeof(cap));
@@ -195,6 +211,7 @@ static void capture_make(void)
 	tftp_frames();
 	ftp_frames();
 	pptp_frames();
+	source_frames();
 	/* later than the timeout of the TFTP master, and of all expectations:
 	 * what is left goes, by the sweep and with its masters */
 	cap.now += 60000 * NS_PER_MS;
@@ -240,6 +257,7 @@ static bool bed_open(struct bed *bed)
 	bed->pol.events = 1;
 	bed->pol.max = 64;
 	bed->pol.expect_max = 100;
+	bed->pol.expect_source_max = SOURCE_MAX;
 	/* a first packet in the middle of a connection is refused */
 	bed->pol.option[0][0] = 0;
 	return !rcud_publish(bed->t, &bed->pol);

@@ -174,7 +174,7 @@ code() {
 	             'decode'}
 	top = set('elapsed_ns frames count max searched found new insert '
 	          'insert_failed delete drop early_drop error expect_new '
-	          'expect_create expect_delete'.split()) | set(want)
+	          'expect_create expect_delete expect_source_limit'.split()) | set(want)
 	for row in [s] + s['workers']:
 	    assert top <= set(row), top - set(row)
 	    for k, v in want.items():

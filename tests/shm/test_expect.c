@@ -247,6 +247,72 @@ static void test_limits(void **state)
 	close_bed(&b);
 }
 
+/* One host's limit: over all of its masters, and over nobody else's. */
+static void test_source(void **state)
+{
+	struct conn_lookup gre;
+	struct expect e, key;
+	struct bed b;
+	unsigned int i;
+
+	(void)state;
+	open_bed(&b);
+	b.by.source_max = 3;
+	for (i = 0; i < 5; i++) {
+		struct conn_lookup k = key_make(b.t, 10 + i, false, 9);
+
+		e = make(&b, NULL, "10.0.1.1", (uint16_t)(100 + i));
+		e.master = put_master(b.t, &k);
+		e.info.master[0][0] = addr("10.0.0.1");
+		assert_int_equal(add(&b, &e, 0), i < 3 ? 0 : -EDQUOT);
+	}
+	assert_int_equal(count(&b), 3);
+	/* the same once more takes its own place */
+	e = make(&b, NULL, "10.0.1.1", 100);
+	e.info.master[0][0] = addr("10.0.0.1");
+	e.master = conn_id(conn_id_gen(b.id), conn_id_shard(b.id), 0);
+	assert_int_equal(add(&b, &e, 0), -EBUSY);
+	/* another host, another family, another zone */
+	e = make(&b, NULL, "10.0.1.1", 200);
+	e.info.master[0][0] = addr("10.0.0.2");
+	assert_int_equal(add(&b, &e, 0), 0);
+	e.dport = 201;
+	e.info.master[0][0] = addr("10.0.0.1");
+	e.zone = 7;
+	assert_int_equal(add(&b, &e, 0), 0);
+	e.zone = 0;
+	e.v6 = true;
+	assert_int_equal(add(&b, &e, 0), 0);
+	e.v6 = false;
+	assert_int_equal(add(&b, &e, 0), -EDQUOT);
+	/* keys count, whichever of both is their host */
+	key = make(&b, "10.0.0.2", "10.0.0.3", 300);
+	gre = key_make(b.t, 30, false, 9);
+	key.info.master[0][0] = addr("10.0.0.2");
+	assert_int_equal(expect_key_add(b.t, &key, &gre, &b.by), 0);
+	key = make(&b, "10.0.0.3", "10.0.0.2", 301);
+	key.info.master[0][0] = addr("10.0.0.2");
+	assert_int_equal(expect_key_add(b.t, &key, &gre, &b.by), 0);
+	key.info.src[0] = addr("10.0.0.4");
+	assert_int_equal(expect_key_add(b.t, &key, &gre, &b.by), -EDQUOT);
+	/* what ends makes room, and no limit is none */
+	b.by.pkt = 5;
+	b.by.act = 0;
+	e.dport = 202;
+	assert_int_equal(expect_remove(b.t,
+	                               &(struct expect_pick){.master = b.id,
+	                                                     .any_class = true},
+	                               &b.by),
+	                 3);
+	e.info.master[0][0] = addr("10.0.0.2");
+	assert_int_equal(add(&b, &e, 0), 0);
+	e.dport = 203;
+	assert_int_equal(add(&b, &e, 0), -EDQUOT);
+	b.by.source_max = 0;
+	assert_int_equal(add(&b, &e, 0), 0);
+	close_bed(&b);
+}
+
 /* F184: once, or for good; and a packet without room gives it back */
 static void test_use(void **state)
 {
@@ -427,7 +493,8 @@ int main(void)
 		cmocka_unit_test(test_matching), cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_limits),   cmocka_unit_test(test_use),
 		cmocka_unit_test(test_settle),   cmocka_unit_test(test_sweep),
-		cmocka_unit_test(test_keys),     cmocka_unit_test(test_again),
+		cmocka_unit_test(test_source),   cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
