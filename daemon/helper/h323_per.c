@@ -1,10 +1,26 @@
-/* h323_per.c - aligned PER (ITU-T X.691), read by tables. */
+/*
+ * h323_per.c - aligned PER (ITU-T X.691), read by tables.
+ *
+ * Strict mode reads as the kernel does also what is no PER, for what it makes
+ * of that can be seen in its expectations:
+ *
+ *	an open type does not confine what is read within it;
+ *	the length of an object identifier is one byte, lengths are never in
+ *	pieces (10.9.3.8), and a number that is small (10.6) has seven bits;
+ *	there are no more than 32 additions, and those for which the kernel's
+ *	version of the type has no name are stepped over also where the
+ *	bitmap says that they are absent;
+ *	the elements that are too many to be kept are not opened;
+ *	a number of up to four bytes that is kept is stepped over twice.
+ */
 #include <stddef.h>
 
 #include "daemon/helper/h323_per.h"
 
 /* more than any message of H.225.0 and H.245 that is described nests */
 #define PER_DEPTH 24u
+/* that the kernel takes */
+#define PER_ADDITIONS 32u
 
 enum per_result { PER_GOOD, PER_STOPPED, PER_WRONG };
 
@@ -12,6 +28,7 @@ struct per {
 	const uint8_t *data;
 	uint32_t bit, end; /* place, and the end of what may be read, in bits */
 	uint32_t all;      /* the end of the message */
+	uint32_t work;     /* values that may still be read */
 	bool strict;
 	unsigned int depth, mute;
 	per_see see;
@@ -98,7 +115,7 @@ static bool per_length(struct per *p, uint32_t *n)
 		return false;
 	if (!(*n & 0x80))
 		return true;
-	if (*n & 0x40 || !per_bits(p, 8, &low))
+	if ((*n & 0x40 && !p->strict) || !per_bits(p, 8, &low))
 		return false;
 	*n = (*n & 0x3f) << 8 | low;
 	return true;
@@ -110,6 +127,8 @@ static bool per_small(struct per *p, uint32_t *n)
 {
 	uint32_t large;
 
+	if (p->strict)
+		return per_bits(p, 7, n);
 	if (!per_bits(p, 1, &large))
 		return false;
 	if (!large)
@@ -138,9 +157,12 @@ static bool per_size(struct per *p, const struct per_type *t, uint32_t *n)
 
 static bool per_int(struct per *p, const struct per_type *t, uint8_t mark)
 {
-	uint32_t v;
+	uint32_t v, at = (p->bit + 2 + 7) & ~7u;
 
 	if (!per_number(p, t->lb, t->ub, &v))
+		return false;
+	if (p->strict && t->emit && t->ub - t->lb > 0xffff &&
+	    !per_step(p, p->bit - at))
 		return false;
 	per_tell(p, t, mark, v, NULL);
 	return true;
@@ -184,7 +206,10 @@ static bool per_oid(struct per *p)
 {
 	uint32_t n;
 
-	return per_length(p, &n) && per_step(p, 8 * (uint64_t)n);
+	if (!(p->strict ? per_align(p) && per_bits(p, 8, &n)
+	                : per_length(p, &n)))
+		return false;
+	return per_step(p, 8 * (uint64_t)n);
 }
 
 /* X.691, 10.2: bytes that contain a value; one that is not known, or that is
@@ -200,8 +225,9 @@ static enum per_result per_open(struct per *p, const struct per_field *f,
 	if (8 * (uint64_t)n > end - p->bit)
 		return PER_WRONG;
 	next = p->bit + 8 * n;
-	p->end = next;
-	if (f && f->type)
+	if (!p->strict)
+		p->end = next;
+	if (f && f->type && !(p->strict && p->mute))
 		rc = per_field(p, f, mark);
 	p->end = end;
 	p->bit = next;
@@ -215,14 +241,15 @@ static enum per_result per_additions(struct per *p, const struct per_type *t,
 	const struct per_field *f;
 	uint32_t n, i, here, map;
 
-	if (!per_small(p, &n) || n >= p->end - p->bit)
+	if (!per_small(p, &n) || n >= p->end - p->bit ||
+	    (p->strict && n >= PER_ADDITIONS))
 		return PER_WRONG;
 	n++;
 	map = p->bit;
 	p->bit += n;
 	for (i = 0; i < n; i++) {
 		here = p->data[(map + i) / 8] >> (7 - (map + i) % 8) & 1;
-		if (!here)
+		if (!here && !(p->strict && t->named && i + t->root >= t->named))
 			continue;
 		f = i + t->root < t->count ? &t->fields[t->root + i] : NULL;
 		if (per_open(p, f, mark) == PER_WRONG)
@@ -236,7 +263,7 @@ static unsigned int per_optional(const struct per_type *t)
 	unsigned int i, n = 0;
 
 	for (i = 0; i < t->root; i++)
-		n += t->fields[i].optional;
+		n += t->fields[i].optional != 0;
 	return n;
 }
 
@@ -251,6 +278,8 @@ static enum per_result per_seq(struct per *p, const struct per_type *t,
 		return PER_WRONG;
 	per_tell(p, t, mark, 0, NULL);
 	for (i = 0; i < t->root; i++) {
+		if (p->strict && t->fields[i].optional == PER_BLIND)
+			return PER_STOPPED;
 		if (t->fields[i].optional && (!left || !(here >> --left & 1)))
 			continue;
 		rc = per_field(p, &t->fields[i], mark);
@@ -339,8 +368,9 @@ static enum per_result per_type(struct per *p, const struct per_type *t,
 {
 	enum per_result rc;
 
-	if (p->depth == PER_DEPTH)
+	if (p->depth == PER_DEPTH || !p->work)
 		return PER_WRONG;
+	p->work--;
 	p->depth++;
 	rc = per_kind(p, t, mark);
 	p->depth--;
@@ -354,6 +384,9 @@ bool per_read(const struct per_type *type, const uint8_t *data, uint32_t len,
 		.data = data,
 		.end = 8 * len,
 		.all = 8 * len,
+		/* each has a bit at least, unless it is read again: strict
+		 * mode steps back where an open type ends */
+		.work = 64 + 32 * len,
 		.strict = strict,
 		.see = see,
 		.arg = arg,

@@ -38,6 +38,7 @@ struct per_type {
 	uint8_t count;
 	uint8_t bits;
 	uint8_t keep;
+	uint8_t named; /* fields that the kernel knows by name, 0: all */
 	uint32_t lb, ub;
 	const struct per_field *fields;
 };
@@ -86,6 +87,12 @@ bool per_read(const struct per_type *type, const uint8_t *data, uint32_t len,
 #define PER_END         \
 	{               \
 		0, 0, 0 \
+	}
+/* optional; strict mode does not look whether it is there before it stops */
+#define PER_BLIND 2
+#define PER_STOP                \
+	{                       \
+		0, PER_BLIND, 0 \
 	}
 #define PER_COUNT(f) (sizeof(f) / sizeof((f)[0]))
 

@@ -98,7 +98,7 @@ static PER_OF(h225_body, PER_CHOICE, 1, 7, 0, PER_F(h225_setup),
               PER_F(h225_release), PER_F(h225_facility), PER_F(h225_progress));
 static PER_OF(h225_pdu, PER_SEQ, 1, 2, 0, PER_F(h225_body),
               PER_O(h225_nonstandard), PER_SKIP, PER_SKIP, PER_F(h225_tunnels));
-static PER_OF(h225_user, PER_SEQ, 1, 2, 0, PER_F(h225_pdu), PER_SKIP);
+static PER_OF(h225_user, PER_SEQ, 1, 2, 0, PER_F(h225_pdu), PER_STOP);
 
 /* -- what follows ---------------------------------------------------------- */
 

@@ -43,9 +43,9 @@ HELPER_PRIV(struct ras_priv);
 static const struct per_type ras_seconds = {
 	.kind = PER_INT, .lb = 1, .ub = 4294967295u, .emit = SEE_SECONDS};
 
-static PER_OF(ras_gcf, PER_SEQ, 1, 6, 0, PER_F(per_1_65535), PER_F(per_oid),
+static PER_OF(ras_gcf, PER_SEQ, 1, 5, 0, PER_F(per_1_65535), PER_F(per_oid),
               PER_O(h225_nonstandard), PER_O(per_bmp_1_128),
-              PER_FM(h225_transport, OF_RAS), PER_END);
+              PER_FM(h225_transport, OF_RAS));
 static PER_OF(ras_rrq, PER_SEQ, 1, 10, 0, PER_F(per_1_65535), PER_F(per_oid),
               PER_O(h225_nonstandard), PER_F(per_bool),
               PER_FM(h225_transports, OF_SIGNAL),
@@ -57,13 +57,13 @@ static PER_OF(ras_rcf, PER_SEQ, 1, 7, 0, PER_F(per_1_65535), PER_F(per_oid),
               PER_O(h225_aliases), PER_O(per_bmp_1_128), PER_F(per_bmp_1_128),
               PER_SKIP, PER_F(ras_seconds));
 static PER_OF(ras_urq, PER_SEQ, 1, 5, 0, PER_F(per_1_65535),
-              PER_FM(h225_transports, OF_OTHER), PER_O(h225_aliases),
-              PER_O(h225_nonstandard), PER_O(per_bmp_1_128));
+              PER_FM(h225_transports, OF_OTHER), PER_O(h225_aliases), PER_O(h225_nonstandard), PER_STOP);
 static PER_OF(ras_acf, PER_SEQ, 1, 6, 0, PER_F(per_1_65535), PER_F(per_u32),
-              PER_F(per_null_2), PER_FM(h225_transport, OF_CALLED), PER_SKIP,
-              PER_SKIP);
+              PER_F(per_null_2), PER_FM(h225_transport, OF_CALLED),
+              PER_STOP, PER_SKIP);
 static PER_OF(ras_lcf, PER_SEQ, 1, 4, 0, PER_F(per_1_65535),
-              PER_FM(h225_transport, OF_SIGNAL), PER_END, PER_SKIP);
+              PER_FM(h225_transport, OF_SIGNAL),
+              PER_FM(h225_transport, OF_OTHER), PER_STOP);
 
 static PER_OF(ras_message, PER_CHOICE, 1, 25, SEE_RAS, PER_END, PER_F(ras_gcf),
               PER_END, PER_F(ras_rrq), PER_F(ras_rcf), PER_END, PER_F(ras_urq),
@@ -213,8 +213,7 @@ static void ras_help(struct help_ctx *h)
 
 	h->count(h, HELP_LINES);
 	if (!msg ||
-	    !per_read(&ras_message, msg, h->len, !h->mirror, ras_told, &r) ||
-	    (r.seconds && !h->mirror)) {
+	    !per_read(&ras_message, msg, h->len, !h->mirror, ras_told, &r)) {
 		h->count(h, HELP_MALFORMED);
 		return;
 	}
