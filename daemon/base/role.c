@@ -328,6 +328,11 @@ static void role_confine(struct role_env *e)
 	}
 	if (sandbox_bind((pid_t)env_number("CTSHARDD_PARENT")))
 		_exit(0);
+	r = sandbox_calls(e->role->calls);
+	if (r) {
+		errno = -r;
+		fatal("start", "system calls cannot be limited");
+	}
 }
 
 static int role_attach(struct role_env *e)

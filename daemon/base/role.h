@@ -71,9 +71,10 @@ struct role {
 	const char *name;          /* "worker", in CTSHARDD_ROLE and the log */
 	enum region_access access; /* what it maps, and how */
 	bool many;                 /* numbered: title "ctshardd: worker 0" */
-	bool keeps;       /* privileges, and all that follows from it */
-	const char *user; /* runs as, when started by root */
-	uint32_t uid;     /* and as, where there is no such user */
+	bool keeps;        /* privileges, and all that follows from it */
+	const char *user;  /* runs as, when started by root */
+	uint32_t uid;      /* and as, where there is no such user */
+	const char *calls; /* system calls beyond SANDBOX_CALLS */
 	/* All but loop() may be NULL.  0, or an exit code of ctshardd: the
 	 * role has said why. */
 	int (*setup)(struct role_env *e); /* privileged: opens captures */

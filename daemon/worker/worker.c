@@ -326,6 +326,10 @@ const struct role role_worker = {
 	.many = true,
 	.user = "ctshard",
 	.uid = 65534,
+	/* captures are read, live sockets asked for what they dropped, and
+         * memory of a full shard is taken from its file */
+	.calls = "fallocate ioctl getsockopt setsockopt recvmmsg ftruncate "
+		 "fcntl dup unlink epoll_wait",
 	.setup = worker_setup,
 	.begin = worker_begin,
 	.loop = worker_loop,

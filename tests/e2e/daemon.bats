@@ -172,6 +172,12 @@ daemon() {
 		grep -qE '^CapEff:\s+0000000000000000$' \
 			"/proc/$(role "$r")/status"
 		grep -qE '^NoNewPrivs:\s+1$' "/proc/$(role "$r")/status"
+		# no filter where sanitizers need more calls than a role has
+		if nm "$BUILD/ctshardd" 2>/dev/null | grep -q '__[at]san_init'
+		then
+			continue
+		fi
+		grep -qE '^Seccomp:\s+2$' "/proc/$(role "$r")/status"
 	done
 	grep -q 'no user ctshard' "$W/log"
 }
