@@ -266,11 +266,11 @@ const struct role role_api = {
 	.access = REGION_API,
 	.user = "ctshard-api",
 	.uid = 65533,
-	/* clients come and go */
-	.calls = "accept4 epoll_create1 epoll_ctl epoll_wait epoll_pwait "
-		 "epoll_pwait2 getsockopt setsockopt getsockname getpeername "
-		 "shutdown fcntl ioctl eventfd2 pipe2 socketpair "
-		 "timerfd_settime uname",
+	/* clients come and go, and are answered */
+	.calls = "write writev sendto sendmsg accept4 epoll_create1 epoll_ctl "
+		 "epoll_wait epoll_pwait epoll_pwait2 getsockopt setsockopt "
+		 "getsockname getpeername shutdown fcntl ioctl eventfd2 pipe2 "
+		 "timerfd_create timerfd_settime",
 	.setup = api_setup,
 	.begin = api_begin,
 	.loop = api_loop,

@@ -83,6 +83,8 @@
 	  "connections in all, 0 as many as half the free memory holds")       \
 	K("metrics", LISTEN, "", 0, 0, NULL, 0, NONE,                          \
 	  "address and port where HTTP gets /metrics, empty: nowhere")         \
+	K("seccomp", ONOFF, "on", 0, 1, NULL, 0, NONE,                         \
+	  "roles may make only the system calls that they need")               \
 	K("shm_dir", TEXT, "/dev/shm", 1, 4000, NULL, 0, NONE,                 \
 	  "directory of the segments, on a tmpfs")                             \
 	K("snapshot", SECONDS, "0", 0, 31536000, NULL, LIVE, NONE,             \

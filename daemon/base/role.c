@@ -316,6 +316,23 @@ static void role_log_level(const struct role_env *e)
 	log_init(name, level);
 }
 
+/* The last step, for from here on nothing can be given up any more. */
+static void role_limit(struct role_env *e)
+{
+	const int out[] = {STDERR_FILENO, stop_fd, e->fd[ROLE_FD_ctl],
+	                   e->fd[ROLE_FD_bell_api], e->fd[ROLE_FD_bell_reaper]};
+	int r;
+
+	if (!conf_on(e->conf, "seccomp"))
+		return;
+	r = sandbox_calls(e->role->calls, e->calls, out, ARRAY_SIZE(out));
+	/* the supervisor has said of this machine that it cannot */
+	if (r && r != -EOPNOTSUPP) {
+		errno = -r;
+		log_warn("start", "system calls are not limited");
+	}
+}
+
 static void role_confine(struct role_env *e)
 {
 	const char *step = "";
@@ -328,11 +345,7 @@ static void role_confine(struct role_env *e)
 	}
 	if (sandbox_bind((pid_t)env_number("CTSHARDD_PARENT")))
 		_exit(0);
-	r = sandbox_calls(e->role->calls);
-	if (r) {
-		errno = -r;
-		fatal("start", "system calls cannot be limited");
-	}
+	role_limit(e);
 }
 
 static int role_attach(struct role_env *e)

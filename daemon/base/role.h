@@ -64,7 +64,8 @@ struct role_env {
 	bool hold;             /* captures wait for mlog->started */
 	bool private_instance; /* of `ctctl replay`: no line may be lost */
 	struct region region;  /* descriptors that `t` was mapped from */
-	void *priv;            /* the role's own, from setup() to loop() */
+	const char *calls; /* system calls that setup() found needed; or NULL */
+	void *priv;        /* the role's own, from setup() to loop() */
 };
 
 struct role {

@@ -4,11 +4,14 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
+#include <linux/seccomp.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 bool sandbox_user(const char *name, uint32_t fallback, uid_t *uid, gid_t *gid)
@@ -73,8 +76,9 @@ int sandbox_bind(pid_t parent)
 	return getppid() == parent ? 0 : -ESRCH;
 }
 
-/* one list of names; a call that this kernel does not know is none to allow */
-static int calls_allow(scmp_filter_ctx ctx, const char *names)
+/* One list of names; a call that this kernel does not know is none to allow,
+ * and one that stands in a list before keeps its place there. */
+static int calls_list(scmp_filter_ctx ctx, uint32_t action, const char *names)
 {
 	char name[32];
 	size_t n;
@@ -87,11 +91,56 @@ static int calls_allow(scmp_filter_ctx ctx, const char *names)
 			name[n] = 0;
 			nr = seccomp_syscall_resolve_name(name);
 			if (nr != __NR_SCMP_ERROR)
-				r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr,
-				                     0);
+				r = seccomp_rule_add(ctx, action, nr, 0);
+			if (r == -EEXIST)
+				r = 0;
 		}
 		n += strspn(names + n, " ");
 	}
+	return r;
+}
+
+/* those that are allowed with some arguments only */
+static int calls_some(scmp_filter_ctx ctx, const int *out, unsigned int n)
+{
+	static const int to_fd[] = {SCMP_SYS(write), SCMP_SYS(sendto)};
+	static const int mapping[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
+	unsigned int i, f;
+	int r = 0;
+
+	for (i = 0; i < ARRAY_SIZE(mapping) && !r; i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, mapping[i], 1,
+		                     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (!r)
+		r = seccomp_rule_add(
+			ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+	for (f = 0; f < n; f++)
+		for (i = 0; i < ARRAY_SIZE(to_fd) && out[f] >= 0 && !r; i++)
+			r = seccomp_rule_add(
+				ctx, SCMP_ACT_ALLOW, to_fd[i], 1,
+				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)out[f]));
+	return r == -EEXIST ? 0 : r;
+}
+
+static int calls_fill(scmp_filter_ctx ctx, const char *more, const char *also,
+                      const int *out, unsigned int n)
+{
+	int r;
+
+	/* calls of another architecture are none of ours either */
+	r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
+	                     SCMP_ACT_KILL_PROCESS);
+	if (!r)
+		r = calls_list(ctx, SCMP_ACT_ALLOW, SANDBOX_CALLS);
+	if (!r)
+		r = calls_list(ctx, SCMP_ACT_ALLOW, more);
+	if (!r)
+		r = calls_list(ctx, SCMP_ACT_ALLOW, also);
+	if (!r)
+		r = calls_list(ctx, SCMP_ACT_ERRNO(EPERM), SANDBOX_REFUSED);
+	if (!r)
+		r = calls_some(ctx, out, n);
 	return r;
 }
 
@@ -105,19 +154,26 @@ static int calls_allow(scmp_filter_ctx ctx, const char *names)
 #define SANITIZED 0
 #endif
 
-int sandbox_calls(const char *more)
+bool sandbox_can_limit(void)
+{
+	const uint32_t action = SECCOMP_RET_KILL_PROCESS;
+
+	return !SANITIZED &&
+	       !syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action);
+}
+
+int sandbox_calls(const char *more, const char *also, const int *out,
+                  unsigned int n)
 {
 	scmp_filter_ctx ctx;
 	int r;
 
-	if (SANITIZED)
-		return 0;
-	ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	if (!sandbox_can_limit())
+		return -EOPNOTSUPP;
+	ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (!ctx)
 		return -ENOMEM;
-	r = calls_allow(ctx, SANDBOX_CALLS);
-	if (!r)
-		r = calls_allow(ctx, more);
+	r = calls_fill(ctx, more, also, out, n);
 	if (!r)
 		r = seccomp_load(ctx);
 	seccomp_release(ctx);

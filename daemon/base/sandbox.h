@@ -25,19 +25,31 @@ int sandbox_drop(const char *user, uint32_t fallback, const char **step);
 int sandbox_bind(pid_t parent);
 
 /* What any role needs: memory, time, its descriptors, and to end.  Nothing is
- * opened by name, executed, traced or connected to. */
-#define SANDBOX_CALLS                                                        \
-	"read write readv writev close fstat newfstatat lseek pread64 "      \
-	"futex nanosleep clock_nanosleep clock_gettime clock_getres "        \
-	"gettimeofday poll ppoll restart_syscall sched_yield getpid gettid " \
-	"mmap munmap mremap mprotect madvise brk rt_sigaction "              \
-	"rt_sigprocmask rt_sigreturn set_robust_list getrandom sendto "      \
-	"recvfrom sendmsg recvmsg rseq tgkill getuid geteuid getgid "        \
-	"getegid getppid exit exit_group"
+ * opened by name, executed, traced or connected to.  Beyond names: memory is
+ * never executable, tgkill() hits the process itself alone (abort), and write()
+ * and sendto() go to the descriptors that sandbox_calls() is told of: a packet
+ * socket would send what is written to it. */
+#define SANDBOX_CALLS                                                      \
+	"read readv close fstat newfstatat lseek pread64 futex nanosleep " \
+	"clock_nanosleep clock_gettime clock_getres gettimeofday poll "    \
+	"ppoll restart_syscall sched_yield getpid gettid getuid geteuid "  \
+	"getgid getegid getppid munmap mremap madvise brk rt_sigaction "   \
+	"rt_sigprocmask rt_sigreturn set_robust_list getrandom recvfrom "  \
+	"recvmsg rseq sysinfo sched_getaffinity exit exit_group"
 
-/* No system calls from here on but SANDBOX_CALLS and `more` (names, separated
- * by blanks; NULL: none): others fail with EPERM.  0 or -errno. */
-int sandbox_calls(const char *more);
+/* What libraries ask for on their way to an error message or a faster path,
+ * and can do without: refused, with EPERM. */
+#define SANDBOX_REFUSED \
+	"openat open access faccessat readlink prctl prlimit64 uname getcwd"
+
+/* Any call but SANDBOX_CALLS, `more` and `also` (names, separated by blanks;
+ * NULL: none) ends the process by SIGSYS from here on.  `out`, `n`: descriptors
+ * that may be written to, unless `more` has the calls for all.  0 or -errno;
+ * -EOPNOTSUPP: this kernel, or whoever confines us, lets nobody do so. */
+int sandbox_calls(const char *more, const char *also, const int *out,
+                  unsigned int n);
+/* Could it? */
+bool sandbox_can_limit(void);
 
 /* CAP_NET_RAW is in effect. */
 bool sandbox_may_capture(void);

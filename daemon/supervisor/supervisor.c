@@ -178,7 +178,12 @@ static void death_log(const struct child *c, int status, bool fault)
 	if (WIFSIGNALED(status))
 		log_warnx("supervisor", "%s %u died of signal %d%s", name,
 		          c->slot, WTERMSIG(status),
-		          fault ? "" : " from outside");
+		          WTERMSIG(status) == SIGSYS
+		                  ? ": it made a system call that is not in "
+		                    "its list (the kernel's log has the "
+		                    "number; seccomp = off lets it)"
+		          : fault ? ""
+		                  : " from outside");
 	else
 		log_warnx("supervisor", "%s %u ended with exit code %d", name,
 		          c->slot, WEXITSTATUS(status));
@@ -483,6 +488,15 @@ static void users_warn(const struct super *s)
 		          role_must("api")->uid);
 }
 
+static void limits_warn(const struct super *s)
+{
+	if (conf_on(s->env->conf, "seccomp") && !sandbox_can_limit() &&
+	    !s->env->private_instance)
+		log_warnx("supervisor", "system calls are not limited: this "
+		                        "kernel, its keeper or this program's "
+		                        "build does not let them be");
+}
+
 static int super_setup(struct super *s)
 {
 	static int (*const steps[])(struct super *) = {
@@ -504,6 +518,7 @@ static int super_setup(struct super *s)
 	s->run.made = false; /* it stays */
 	s->run.unshared = s->env->private_instance;
 	users_warn(s);
+	limits_warn(s);
 	for (i = 0; i < ARRAY_SIZE(steps) && !r; i++)
 		r = steps[i](s);
 	return r;

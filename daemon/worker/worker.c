@@ -67,8 +67,8 @@ static struct source *worker_open_taps(const struct role_env *e, char *err)
 	return NULL;
 }
 
-static struct source *worker_open(const struct role_env *e,
-                                  const struct decap *decap, char *err)
+static struct source *worker_open(struct role_env *e, const struct decap *decap,
+                                  char *err)
 {
 	struct source_live live = {
 		.ifaces = e->ifaces,
@@ -83,8 +83,14 @@ static struct source *worker_open(const struct role_env *e,
 
 	if (e->live && conf_number(e->conf, "source") == CONF_SOURCE_PACKET)
 		return worker_open_taps(e, err);
-	if (e->live)
+	if (e->live) {
+		/* libpcap opens files to count drops, and it opens an
+		 * interface again that has come back */
+		e->calls = "openat newfstatat ioctl setsockopt socket bind "
+			   "fcntl epoll_ctl dup readlink getsockname eventfd2 "
+			   "sendto write getdents64 sendmsg";
 		return source_open_live(&live, err);
+	}
 	return source_open_files(e->captures, e->ncaptures, e->filter, err);
 }
 
@@ -326,10 +332,9 @@ const struct role role_worker = {
 	.many = true,
 	.user = "ctshard",
 	.uid = 65534,
-	/* captures are read, live sockets asked for what they dropped, and
-         * memory of a full shard is taken from its file */
-	.calls = "fallocate ioctl getsockopt setsockopt recvmmsg ftruncate "
-		 "fcntl dup unlink epoll_wait",
+	/* live sockets are asked for what they dropped, and memory of a full
+         * shard is taken from its file */
+	.calls = "fallocate getsockopt epoll_wait epoll_ctl",
 	.setup = worker_setup,
 	.begin = worker_begin,
 	.loop = worker_loop,

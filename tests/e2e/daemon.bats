@@ -160,6 +160,39 @@ daemon() {
 	[ ! -e "$run_dir/pid" ] && [ ! -e "$run_dir/api.sock" ]
 }
 
+# sanitizers need more calls than a role has
+sanitized() {
+	nm "$BUILD/ctshardd" 2>/dev/null | grep -q '__[at]san_init'
+}
+
+@test "system calls that cannot be limited: said once, and it goes on" {
+	need_root "to give rights up"
+	sanitized && skip "a sanitizer's build limits none"
+	for how in all filter; do
+		: >"$W/log"
+		/usr/bin/python3 tests/lib/unlimited.py "$how" \
+			"$BUILD/ctshardd" -R "$run_dir" -r "$demo" \
+			2>>"$W/log" 3>&- 4>&- &
+		pid=$!
+		try frames_are 125
+		ctl check
+		cat "$W/log"
+		run ! grep -q '^Seccomp_filters:.*[2-9]' \
+			"/proc/$(role api)/status"
+		stop
+		[ "$how" = filter ] ||
+			[ "$(grep -c 'system calls are not limited' "$W/log")" = 1 ]
+		grep -q 'system calls are not limited' "$W/log"
+		"$BUILD/ctshardd" -R "$run_dir" --remove-table
+	done
+}
+
+@test "seccomp = off" {
+	need_root "to give rights up"
+	start_demo -s seccomp=off
+	grep -qE '^Seccomp:\s+0$' "/proc/$(role api)/status"
+}
+
 @test "roles run without privileges, each as its own user" {
 	need_root "to give rights up"
 	start_demo
@@ -172,12 +205,10 @@ daemon() {
 		grep -qE '^CapEff:\s+0000000000000000$' \
 			"/proc/$(role "$r")/status"
 		grep -qE '^NoNewPrivs:\s+1$' "/proc/$(role "$r")/status"
-		# no filter where sanitizers need more calls than a role has
-		if nm "$BUILD/ctshardd" 2>/dev/null | grep -q '__[at]san_init'
-		then
-			continue
-		fi
-		grep -qE '^Seccomp:\s+2$' "/proc/$(role "$r")/status"
+		# what is not dumpable belongs to root, also in /proc
+		[ "$(stat -c %u "/proc/$(role "$r")/mem")" = 0 ]
+		sanitized ||
+			grep -qE '^Seccomp:\s+2$' "/proc/$(role "$r")/status"
 	done
 	grep -q 'no user ctshard' "$W/log"
 }

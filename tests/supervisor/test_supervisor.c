@@ -25,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/base/sandbox.h"
 #include "daemon/supervisor/supervisor.h"
 #include "shm/rcu.h"
 
@@ -61,6 +62,15 @@ static int worker_loop(struct role_env *e)
 		kill(getpid(), SIGABRT);
 	if (told(e, "abort"))
 		kill(getpid(), SIGABRT);
+	if (told(e, "socket-once") && first_life(e) &&
+	    socket(AF_INET, SOCK_DGRAM, 0) >= 0)
+		dprintf(2, "a socket was had\n");
+	if (told(e, "write-once") && first_life(e) &&
+	    write(e->fd[ROLE_FD_options], "", 0) == 0)
+		dprintf(2, "a write was had\n");
+	if (told(e, "open-once") && open("/dev/null", O_RDONLY) < 0 &&
+	    errno == EPERM)
+		dprintf(2, "open was refused\n");
 	if (told(e, "hang-once") && first_life(e))
 		for (;;)
 			pause();
@@ -125,11 +135,13 @@ static const struct role role_worker = {.name = "worker",
                                         .access = REGION_WORKER,
                                         .many = true,
                                         .uid = 65534,
+                                        .calls = "kill pause",
                                         .setup = worker_setup,
                                         .loop = worker_loop};
 static const struct role role_reaper = {.name = "reaper",
                                         .access = REGION_REAPER,
                                         .uid = 65534,
+                                        .calls = "kill pause",
                                         .loop = worker_loop};
 static const struct role role_api = {
 	.name = "api", .access = REGION_API, .uid = 65533, .loop = api_loop};
@@ -354,6 +366,59 @@ static void test_crash(void **state)
 	assert_int_equal(wait_end(), 0);
 }
 
+static void daemon_end(void)
+{
+	wait_for("ready\n", 1);
+	kill(daemon_pid, SIGTERM);
+	assert_int_equal(wait_end(), 0);
+}
+
+/* What a role's list does not have ends it, and the supervisor says so. */
+static void test_forbidden(void **state)
+{
+	(void)state;
+	if (!sandbox_can_limit())
+		skip();
+	daemon_pid = daemon_start("socket-once", "workers=1");
+	wait_for("worker 0 died of signal 31: it made a system call", 1);
+	wait_for("reaper 64 died of signal 31: it made a system call", 1);
+	daemon_end();
+	assert_int_equal(count("a socket was had"), 0);
+}
+
+/* A packet socket would send what is written to it. */
+static void test_write(void **state)
+{
+	(void)state;
+	if (!sandbox_can_limit())
+		skip();
+	daemon_pid = daemon_start("write-once", "workers=1");
+	wait_for("worker 0 died of signal 31: it made a system call", 1);
+	daemon_end();
+	assert_int_equal(count("a write was had"), 0);
+}
+
+/* Libraries may ask. */
+static void test_refused(void **state)
+{
+	(void)state;
+	if (!sandbox_can_limit())
+		skip();
+	daemon_pid = daemon_start("open-once", "workers=1");
+	wait_for("open was refused", 2);
+	daemon_end();
+	assert_int_equal(count("signal 31"), 0);
+}
+
+static void test_unlimited(void **state)
+{
+	(void)state;
+	daemon_pid = daemon_start("socket-once", "seccomp=off");
+	wait_for("a socket was had", 2);
+	daemon_end();
+	assert_int_equal(count("signal 31"), 0);
+}
+
 static void test_hang(void **state)
 {
 	(void)state;
@@ -459,10 +524,11 @@ int main(int argc, char *argv[])
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
-		T(test_life),   T(test_refusal), T(test_crash),
-		T(test_hang),   T(test_deaf),    T(test_give_up),
-		T(test_second), T(test_killed),  T(test_settings),
-		T(test_reload),
+		T(test_life),      T(test_refusal),   T(test_crash),
+		T(test_hang),      T(test_deaf),      T(test_give_up),
+		T(test_forbidden), T(test_unlimited), T(test_write),
+		T(test_refused),   T(test_second),    T(test_killed),
+		T(test_settings),  T(test_reload),
 	};
 
 	role_table_set(&fake_table);
