@@ -12,6 +12,8 @@
 
 /* ---- over exec ---- */
 
+#define HEAD_TEXT (sizeof(",head=") + 2 * sizeof(struct tbl_header))
+
 static bool seg_writable(enum region_access access, unsigned int s)
 {
 	switch (access) {
@@ -25,6 +27,36 @@ static bool seg_writable(enum region_access access, unsigned int s)
 	default:
 		return true;
 	}
+}
+
+static int head_export(const struct tbl_header *head, char *buf, size_t len)
+{
+	const uint8_t *b = (const uint8_t *)head;
+	size_t i;
+
+	if (len < HEAD_TEXT)
+		return -ENOSPC;
+	buf += snprintf(buf, len, ",head=");
+	for (i = 0; i < sizeof(*head); i++)
+		buf += snprintf(buf, 3, "%02x", b[i]);
+	return 0;
+}
+
+static int head_import(struct tbl_header *head, const char *text)
+{
+	uint8_t *b = (uint8_t *)head;
+	unsigned int v;
+	size_t i;
+
+	if (strspn(text, "0123456789abcdef") != 2 * sizeof(*head) ||
+	    text[2 * sizeof(*head)])
+		return -EINVAL;
+	for (i = 0; i < sizeof(*head); i++) {
+		if (sscanf(text + 2 * i, "%2x", &v) != 1)
+			return -EINVAL;
+		b[i] = (uint8_t)v;
+	}
+	return 0;
 }
 
 int region_export(const struct region *r, enum region_access access, char *buf,
@@ -50,7 +82,7 @@ int region_export(const struct region *r, enum region_access access, char *buf,
 			return -ENOSPC;
 		n += (size_t)k;
 	}
-	return 0;
+	return head_export(&r->head, buf + n, len - n);
 }
 
 /* "NAME=" at *text: which segment, SEG_COUNT if none; *text goes behind it */
@@ -75,10 +107,14 @@ int region_import(struct region *r, const char *text)
 {
 	region_init(r);
 	while (*text) {
-		unsigned int s = seg_of_name(&text);
+		unsigned int s;
 		struct stat st;
 		char *end;
 		long fd;
+
+		if (!strncmp(text, "head=", 5))
+			return head_import(&r->head, text + 5);
+		s = seg_of_name(&text);
 
 		if (s == SEG_COUNT)
 			return -EINVAL;
@@ -163,13 +199,17 @@ static char *seg_map_aligned(const struct region *r, unsigned int s,
 static int map_table(const struct region *r, struct table *t,
                      enum seg_mode mode, struct region_error *err)
 {
-	char *m = seg_map_aligned(r, SEG_TBL, mode, err);
-	const struct tbl_header *h;
+	const struct tbl_header *h = &r->head;
+	char *m;
 
+	if (h->magic != TBL_MAGIC || h->size > r->size[SEG_TBL])
+		return region_refuse(err, -EINVAL, 4,
+		                     "segment tbl: no header, or cut short");
+	m = seg_map_aligned(r, SEG_TBL, mode, err);
 	if (!m)
 		return -ENOMEM;
 	t->hdr = (struct tbl_header *)(void *)m;
-	h = t->hdr;
+	t->size = r->size[SEG_TBL];
 	t->nshard = h->nshard;
 	t->cap = h->cap;
 	t->nbucket = h->nbucket;
@@ -195,11 +235,10 @@ static int map_table(const struct region *r, struct table *t,
 
 /* the handle on the expectations; what this process is goes there with each
  * lock (expect.c) */
-static int map_expect(struct table *t, struct region_error *err)
+static int map_expect(struct table *t, uint64_t off, struct region_error *err)
 {
 	struct expect_area *x =
-		(struct expect_area *)(void *)((char *)t->hdr +
-	                                       t->hdr->off[AREA_EXPECT]);
+		(struct expect_area *)(void *)((char *)t->hdr + off);
 	struct table *e = malloc(sizeof(*e));
 
 	if (!e)
@@ -265,9 +304,9 @@ static int map_rings(const struct region *r, struct table *t,
 		t->ring[i].hdr = (struct ring_header *)(void *)m;
 		t->ring[i].cell =
 			(struct event_cell *)(void *)(m + RING_HEADER);
-		t->ring[i].mask = t->hdr->ring_cells - 1;
+		t->ring[i].mask = r->head.ring_cells - 1;
 		if (r->size[SEG_RING0 + i] <
-		    RING_HEADER + (uint64_t)t->hdr->ring_cells *
+		    RING_HEADER + (uint64_t)r->head.ring_cells *
 		                          sizeof(struct event_cell))
 			return region_refuse(err, -EINVAL, 4,
 			                     "ring %u is cut short", i);
@@ -300,27 +339,29 @@ int region_map(const struct region *r, struct table *t,
 		return -ENOMEM;
 	t->policy = m;
 	if (r->fd[SEG_KEY] < 0)
-		return map_expect(t, err);
+		return map_expect(t, r->head.off[AREA_EXPECT], err);
 	m = seg_map(r, SEG_KEY, SEG_RO, err);
 	if (!m)
 		return -ENOMEM;
 	memcpy(&t->key, m, sizeof(t->key));
 	munmap(m, r->size[SEG_KEY]);
-	return map_expect(t, err);
+	return map_expect(t, r->head.off[AREA_EXPECT], err);
 }
 
 void region_unmap(struct table *t)
 {
-	uint64_t ring = RING_HEADER, log = MLOG_HEADER;
+	uint64_t ring, log = MLOG_HEADER;
 	unsigned int i;
 
 	if (!t->hdr)
 		return;
-	ring += (uint64_t)t->hdr->ring_cells * sizeof(struct event_cell);
-	log += (uint64_t)t->hdr->log_slots * sizeof(struct event_slot);
-	for (i = 0; i < NRING; i++)
+	log += (t->log_mask + 1ull) * sizeof(struct event_slot);
+	for (i = 0; i < NRING; i++) {
+		ring = RING_HEADER +
+		       (t->ring[i].mask + 1ull) * sizeof(struct event_cell);
 		if (t->ring[i].hdr)
 			munmap(t->ring[i].hdr, ring);
+	}
 	if (t->mlog)
 		munmap(t->mlog, log);
 	if (t->policy)
@@ -328,7 +369,7 @@ void region_unmap(struct table *t)
 		                          PAGE * PAGE);
 	if (t->proc)
 		munmap(t->proc, (size_t)NSLOT * PAGE);
-	munmap(t->hdr, t->hdr->size);
+	munmap(t->hdr, t->size);
 	free(t->expect);
 	memset(t, 0, sizeof(*t));
 }

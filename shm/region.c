@@ -328,7 +328,8 @@ static int seg_reopen_ro(int fd)
 }
 
 static int seg_fill(int fd, const struct region_params *p, unsigned int s,
-                    uint64_t size, struct region_error *err)
+                    uint64_t size, struct tbl_header *head,
+                    struct region_error *err)
 {
 	char *m = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	struct geometry g;
@@ -344,6 +345,7 @@ static int seg_fill(int fd, const struct region_params *p, unsigned int s,
 		r = header_fill(h, p);
 		shards_fill(m, h);
 		h->state = SEG_READY;
+		*head = *h;
 	} else if (s == SEG_KEY) {
 		r = getrandom(m, sizeof(struct key_segment), 0) ==
 		                    sizeof(struct key_segment)
@@ -383,7 +385,7 @@ static int seg_create(struct region *r, const struct region_params *p,
 	r->size[s] = size;
 	e = seg_allocate(fd, p, s, size, err);
 	if (!e)
-		e = seg_fill(fd, p, s, size, err);
+		e = seg_fill(fd, p, s, size, &r->head, err);
 	if (e)
 		return e;
 	r->fd_ro[s] = seg_reopen_ro(fd);
@@ -414,6 +416,7 @@ void region_init(struct region *r)
 		r->fd[s] = r->fd_ro[s] = -1;
 		r->size[s] = 0;
 	}
+	memset(&r->head, 0, sizeof(r->head));
 }
 
 int region_create(struct region *r, const struct region_params *p,
@@ -610,6 +613,7 @@ static int adopt_header(struct region *r, const struct region_params *p,
 	if (!e) {
 		h->nworker = p->nworker;
 		h->generation++;
+		r->head = *h;
 	}
 	munmap(h, PAGE);
 	return e;
@@ -705,6 +709,7 @@ int region_inspect(struct region *r, const struct region_params *p,
 	old.nworker = h.nworker;
 	old.ring_bytes = (uint64_t)h.ring_cells * sizeof(struct event_cell);
 	old.log_bytes = (uint64_t)h.log_slots * sizeof(struct event_slot);
+	r->head = h;
 	region_plan(&old, size);
 	for (s = SEG_TBL + 1; s < SEG_COUNT; s++) {
 		seg_path(p, s, "", path, sizeof(path));

@@ -38,7 +38,13 @@ struct region {
 	int fd[SEG_COUNT];    /* -1: not held */
 	int fd_ro[SEG_COUNT]; /* read-only twins, for the api */
 	uint64_t size[SEG_COUNT];
+	/* The header when it was made or judged; roles get it from the
+	 * supervisor and map by it: what stands in the segment may be written
+	 * by any of them. */
+	struct tbl_header head;
 };
+/* for the text of region_export() */
+#define REGION_TEXT (SEG_COUNT * 16 + 2 * sizeof(struct tbl_header) + 16)
 
 /* what a role writes */
 enum region_access {
@@ -80,8 +86,9 @@ int region_set_aside(const struct region_params *p, struct region_error *err);
 int region_remove(const char *dir, const char *name);
 void region_close(struct region *r);
 
-/* "tbl=5,proc=6,..." of the descriptors that a role with `access` gets, and
- * back.  The exporting side clears CLOEXEC of exactly those. */
+/* "tbl=5,proc=6,...,head=HEX" of the descriptors that a role with `access` gets
+ * and the header, and back.  The exporting side clears CLOEXEC of exactly
+ * those. */
 int region_export(const struct region *r, enum region_access access, char *buf,
                   size_t len);
 int region_import(struct region *r, const char *text);

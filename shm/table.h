@@ -50,6 +50,7 @@ struct table {
 	bool twins; /* keys may stand there more than once */
 	int tbl_fd; /* for posix_fallocate, or -1 */
 	uint64_t addr6_off, ext_off;
+	uint64_t size; /* of the segment */
 	/* this process */
 	uint32_t me;   /* slot */
 	uint32_t word; /* of a lock that it holds: incarnation << 8 | me + 1 */

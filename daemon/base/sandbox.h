@@ -26,7 +26,8 @@ int sandbox_bind(pid_t parent);
 
 /* What any role needs: memory, time, its descriptors, and to end.  Nothing is
  * opened by name, executed, traced or connected to.  Beyond names: memory is
- * never executable, tgkill() hits the process itself alone (abort), and write()
+ * never executable, tgkill() hits the process itself alone (abort),
+ * fallocate() takes memory for a segment and never gives any back, and write()
  * and sendto() go to the descriptors that sandbox_calls() is told of: a packet
  * socket would send what is written to it. */
 #define SANDBOX_CALLS                                                      \

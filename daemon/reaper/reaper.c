@@ -261,7 +261,6 @@ const struct role role_reaper = {
 	.access = REGION_REAPER,
 	.user = "ctshard",
 	.uid = 65534,
-	.calls = "fallocate",
 	.begin = reaper_begin,
 	.loop = reaper_loop,
 };

@@ -20,9 +20,6 @@
 #include "daemon/base/log.h"
 #include "shm/atomic.h"
 
-/* "tbl=12," for each of SEG_COUNT segments */
-#define SEGMENTS_TEXT (SEG_COUNT * 16)
-
 static const char *child_title(const struct child *c, char *buf, size_t len)
 {
 	if (c->role->many)
@@ -132,7 +129,7 @@ static void env_fds(const struct child *c, int ctl)
 
 static _Noreturn void child_exec(const struct child *c, int ctl, pid_t parent)
 {
-	char title[64], segments[SEGMENTS_TEXT];
+	char title[64], segments[REGION_TEXT];
 	char *argv[] = {title, NULL};
 	sigset_t none;
 	int r;

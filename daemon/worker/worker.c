@@ -332,9 +332,8 @@ const struct role role_worker = {
 	.many = true,
 	.user = "ctshard",
 	.uid = 65534,
-	/* live sockets are asked for what they dropped, and memory of a full
-         * shard is taken from its file */
-	.calls = "fallocate getsockopt epoll_wait epoll_ctl",
+	/* live sockets are asked for what they dropped */
+	.calls = "getsockopt epoll_wait epoll_ctl",
 	.setup = worker_setup,
 	.begin = worker_begin,
 	.loop = worker_loop,

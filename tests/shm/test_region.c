@@ -349,7 +349,7 @@ static int fd_of(const char *text, const char *seg)
 static void test_export(void **state)
 {
 	struct fix *f = *state;
-	char text[2048], again[2048];
+	char text[REGION_TEXT], again[REGION_TEXT], *head;
 	struct region r;
 	struct table t;
 	int fd;
@@ -370,8 +370,22 @@ static void test_export(void **state)
 	assert_true(r.size[SEG_TBL] == f->r.size[SEG_TBL]);
 	assert_int_equal(r.fd[SEG_RING0 + 5], -1);
 	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-	assert_int_equal(region_map(&r, &t, REGION_API, SLOT_API, &f->err), 0);
+	/* what somebody wrote over the header since is nobody's geometry */
+	assert_int_equal(region_map(&f->r, &t, REGION_ALL, 0, &f->err), 0);
+	memset(t.hdr, 0xff, sizeof(*t.hdr));
 	region_unmap(&t);
+	assert_int_equal(region_map(&r, &t, REGION_API, SLOT_API, &f->err), 0);
+	assert_int_equal(t.nshard, NSHARD);
+	assert_int_equal(t.cap, f->r.head.cap);
+	assert_true(t.size == f->r.size[SEG_TBL]);
+	region_unmap(&t);
+	head = strstr(text, "head=");
+	assert_non_null(head);
+	head[5] = 'x';
+	assert_true(region_import(&r, text) < 0);
+	head[-1] = 0;
+	assert_int_equal(region_import(&r, text), 0);
+	assert_true(region_map(&r, &t, REGION_API, SLOT_API, &f->err) < 0);
 	assert_int_equal(
 		region_export(&f->r, REGION_WORKER, again, sizeof(again)), 0);
 	assert_int_equal(fcntl(fd_of(again, "tbl="), F_GETFL) & O_ACCMODE,
