@@ -322,7 +322,8 @@ struct ctshard_trace {
 	uint64_t conn;
 	int reopened;
 	struct ctshard_trace_conn before, after;
-	uint32_t fragments; /* of its datagram, with this one; 0: in one piece */
+	uint32_t
+		fragments; /* of its datagram, with this one; 0: in one piece */
 	size_t n_fragment_frame; /* the first others of them */
 	const uint64_t *fragment_frame;
 	uint32_t fragment_from, fragment_to; /* a fragment alone: its bytes */

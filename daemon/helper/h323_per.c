@@ -249,7 +249,8 @@ static enum per_result per_additions(struct per *p, const struct per_type *t,
 	p->bit += n;
 	for (i = 0; i < n; i++) {
 		here = p->data[(map + i) / 8] >> (7 - (map + i) % 8) & 1;
-		if (!here && !(p->strict && t->named && i + t->root >= t->named))
+		if (!here &&
+		    !(p->strict && t->named && i + t->root >= t->named))
 			continue;
 		f = i + t->root < t->count ? &t->fields[t->root + i] : NULL;
 		if (per_open(p, f, mark) == PER_WRONG)
@@ -385,7 +386,7 @@ bool per_read(const struct per_type *type, const uint8_t *data, uint32_t len,
 		.end = 8 * len,
 		.all = 8 * len,
 		/* each has a bit at least, unless it is read again: strict
-		 * mode steps back where an open type ends */
+	         * mode steps back where an open type ends */
 		.work = 64 + 32 * len,
 		.strict = strict,
 		.see = see,

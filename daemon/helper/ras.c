@@ -57,10 +57,11 @@ static PER_OF(ras_rcf, PER_SEQ, 1, 7, 0, PER_F(per_1_65535), PER_F(per_oid),
               PER_O(h225_aliases), PER_O(per_bmp_1_128), PER_F(per_bmp_1_128),
               PER_SKIP, PER_F(ras_seconds));
 static PER_OF(ras_urq, PER_SEQ, 1, 5, 0, PER_F(per_1_65535),
-              PER_FM(h225_transports, OF_OTHER), PER_O(h225_aliases), PER_O(h225_nonstandard), PER_STOP);
+              PER_FM(h225_transports, OF_OTHER), PER_O(h225_aliases),
+              PER_O(h225_nonstandard), PER_STOP);
 static PER_OF(ras_acf, PER_SEQ, 1, 6, 0, PER_F(per_1_65535), PER_F(per_u32),
-              PER_F(per_null_2), PER_FM(h225_transport, OF_CALLED),
-              PER_STOP, PER_SKIP);
+              PER_F(per_null_2), PER_FM(h225_transport, OF_CALLED), PER_STOP,
+              PER_SKIP);
 static PER_OF(ras_lcf, PER_SEQ, 1, 4, 0, PER_F(per_1_65535),
               PER_FM(h225_transport, OF_SIGNAL),
               PER_FM(h225_transport, OF_OTHER), PER_STOP);
