@@ -542,7 +542,7 @@ uint32_t op_insert(struct table *t, const struct conn_lookup *k,
 
 	idx = index_plan(t, sh, k->key.flags & KEY_V6 ? 1 : 0);
 	if (!idx) {
-		*why = OP_NO_INDEX;
+		*why = shard_full(q) ? OP_NO_INDEX : OP_NO_MEMORY;
 		return 0;
 	}
 	if (!slot_plan(t, sh, hash_bucket(t, k->hash))) {
@@ -550,7 +550,7 @@ uint32_t op_insert(struct table *t, const struct conn_lookup *k,
 		return 0;
 	}
 	if (unlikely(ext) && !ext_plan(t, sh)) {
-		*why = OP_NO_INDEX;
+		*why = OP_NO_MEMORY;
 		return 0;
 	}
 	*why = OP_DONE;

@@ -46,7 +46,9 @@ struct op_cursor {
 	uint32_t src;
 };
 
-enum op_refusal { OP_DONE, OP_NO_INDEX, OP_CHAIN_FULL };
+/* OP_NO_MEMORY: there is an index, and no memory for what goes with it; ending
+ * another connection would not help */
+enum op_refusal { OP_DONE, OP_NO_INDEX, OP_CHAIN_FULL, OP_NO_MEMORY };
 
 /* Index of the connection, 0 = not there.  *slot says where its word stands;
  * *searched grows by the entries compared and unequal.  Lock held. */

@@ -138,6 +138,12 @@ static inline bool shard_used(const struct table *t, const struct shard *q,
 	return idx && idx < t->cap && (idx < q->bump[0] || idx > q->bump[1]);
 }
 
+/* no index is left for anybody */
+static inline bool shard_full(const struct shard *q)
+{
+	return q->bump[0] > q->bump[1] && !q->free_head[0] && !q->free_head[1];
+}
+
 /*
  * The slots of a line whose tag is `tag`, a bit each; that of a free slot is 0
  * and may be among them.  Also used where others may write the line: a word is

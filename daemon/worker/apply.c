@@ -537,7 +537,7 @@ static uint64_t help_first(struct way *w, struct conn *c, struct conn_ext *x)
 	struct table *t = w->p->t;
 	uint64_t id = op_insert_id(t, &w->l->look);
 
-	if (!id && early_drop(w))
+	if (!id && shard_full(&t->shard[w->l->look.shard]) && early_drop(w))
 		id = op_insert_id(t, &w->l->look);
 	if (id)
 		help_run(w, c, x, id);
