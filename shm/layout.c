@@ -87,6 +87,8 @@ static const uint32_t layout_table[] = {
 	OFF(struct tbl_header, t0_real_ns),
 	OFF(struct tbl_header, clock_ns),
 	OFF(struct tbl_header, budget),
+	OFF(struct tbl_header, check),
+	OFF(struct shard, isolated),
 	SIZE(struct ring_header),
 	OFF(struct ring_header, cursor),
 	NUNDO,

@@ -30,7 +30,7 @@
 #include "shm/trace.h"
 
 #define TBL_MAGIC    0x31304448534354ull /* "TCSHD01" */
-#define LAYOUT_MAJOR 1u
+#define LAYOUT_MAJOR 2u                  /* earlier ones: migrate.h */
 #define LAYOUT_MINOR 0u
 
 #define NSHARD      256u
@@ -118,9 +118,10 @@ struct shard {
 	uint32_t op_enext;  /* what follows op_ext on the free list */
 	uint32_t op_gen;    /* of the entry before an insert */
 	uint32_t repairs;
-	uint32_t damaged; /* times rebuilt from the entries */
-	uint32_t serial;  /* expectations: number of the next */
-	uint32_t spare[8];
+	uint32_t damaged;  /* times rebuilt from the entries */
+	uint32_t serial;   /* expectations: number of the next */
+	uint32_t isolated; /* out of use: see check.h */
+	uint32_t spare[7];
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct shard) == 192, "shard");
 _Static_assert(offsetof(struct shard, free_head) == 64, "shard line 1");
@@ -174,6 +175,21 @@ struct expect_area {
 };
 
 enum seg_state { SEG_INIT, SEG_READY };
+
+/* The check of all shards after an unclean start, written by the reaper, whose
+ * heir goes on with it.  `next` counts shards, then that of the expectations;
+ * `tries` of it have begun. */
+struct check_state {
+	uint32_t generation; /* that it belongs to, 0 = never */
+	uint32_t next, tries;
+	uint32_t faulty;   /* shards in which something was wrong, of these: */
+	uint32_t rebuilt;  /* put in order from their entries */
+	uint32_t emptied;  /* begun anew without connections */
+	uint32_t isolated; /* taken out of use */
+	uint32_t over;
+	uint64_t lost;             /* connections that could not be kept */
+	uint64_t begin_ns, end_ns; /* monotonic */
+};
 enum clock_mode { CLOCK_LIVE, CLOCK_CAPTURE };
 
 struct tbl_header {
@@ -212,6 +228,7 @@ struct tbl_header {
 	uint32_t generation_clean; /* generation that ended cleanly */
 	uint64_t t0_real_ns;       /* tick 0; capture: set by the first frame */
 	uint64_t huge_bytes;       /* of this segment in huge pages (reaper) */
+	struct check_state check __attribute__((aligned(64)));
 };
 _Static_assert(sizeof(struct tbl_header) <= PAGE, "header page");
 

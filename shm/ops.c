@@ -436,6 +436,16 @@ static bool addr6_room(struct table *t, uint32_t sh, uint32_t idx)
 	                  t->cap - idx, ADDR6_STEP, &t->shard[sh].addr6_ready);
 }
 
+bool shard_room(struct table *t, uint32_t sh, uint32_t addr6, uint32_t ext)
+{
+	struct shard *q = &t->shard[sh];
+
+	return array_room(t, sh, t->addr6_off, sizeof(struct addr6), addr6,
+	                  ADDR6_STEP, &q->addr6_ready) &&
+	       array_room(t, sh, t->ext_off, sizeof(struct conn_ext), ext,
+	                  EXT_STEP, &q->ext_ready);
+}
+
 /* notes in the record which extension record is to be taken */
 static bool ext_plan(struct table *t, uint32_t sh)
 {

@@ -64,6 +64,10 @@ uint32_t op_insert(struct table *t, const struct conn_lookup *k,
                    const struct conn_ext *ext, const struct op_event *ev,
                    struct op_cursor cur, enum op_refusal *why);
 
+/* Memory for the addresses of `addr6` IPv6 entries and `ext` extension records
+ * of a shard; false: there is none. */
+bool shard_room(struct table *t, uint32_t sh, uint32_t addr6, uint32_t ext);
+
 /* The id that op_insert() of this key would give now, 0 = no room.  Lock held.
  */
 uint64_t op_insert_id(struct table *t, const struct conn_lookup *k);

@@ -199,6 +199,19 @@ static uint64_t header_sum(const struct tbl_header *h)
 	return s;
 }
 
+void region_seal(struct tbl_header *h)
+{
+	h->sum = header_sum(h);
+}
+
+int region_write_keys(const struct region *r, const void *keys, size_t len,
+                      struct region_error *err)
+{
+	if (pwrite(r->fd[SEG_KEY], keys, len, 0) == (ssize_t)len)
+		return 0;
+	return region_refuse(err, -EIO, 1, "segment key: %s", strerror(errno));
+}
+
 static int header_fill(struct tbl_header *h, const struct region_params *p)
 {
 	struct geometry g;
@@ -419,6 +432,33 @@ void region_init(struct region *r)
 	memset(&r->head, 0, sizeof(r->head));
 }
 
+static int segments_remove(const char *dir, const char *name)
+{
+	struct region_params p = {.dir = dir, .name = name};
+	static const char *const suffix[] = {"", ".new", ".bad"};
+	char path[PATH_LEN];
+	unsigned int s, i;
+	int n = 0;
+
+	for (s = 0; s < SEG_COUNT; s++)
+		for (i = 0; i < ARRAY_SIZE(suffix); i++) {
+			seg_path(&p, s, suffix[i], path, sizeof(path));
+			n += unlink(path) == 0;
+		}
+	return n;
+}
+
+/* What a migration has left beside segments that are going to be others. */
+static void aside_remove(const struct region_params *p)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s" REGION_SWITCH, p->name);
+	segments_remove(p->dir, name);
+	snprintf(name, sizeof(name), "%s" REGION_ASIDE, p->name);
+	segments_remove(p->dir, name);
+}
+
 int region_create(struct region *r, const struct region_params *p,
                   struct region_error *err)
 {
@@ -428,6 +468,8 @@ int region_create(struct region *r, const struct region_params *p,
 	int e = 0;
 
 	region_init(r);
+	if (p->dir)
+		aside_remove(p);
 	region_plan(p, size);
 	for (s = 0; s < SEG_COUNT && !e; s++)
 		if (seg_wanted(p, s))
@@ -736,6 +778,7 @@ int region_set_aside(const struct region_params *p, struct region_error *err)
 	char from[PATH_LEN], to[PATH_LEN];
 	unsigned int s;
 
+	aside_remove(p);
 	for (s = 0; s < SEG_COUNT; s++) {
 		seg_path(p, s, "", from, sizeof(from));
 		seg_path(p, s, ".bad", to, sizeof(to));
@@ -749,16 +792,9 @@ int region_set_aside(const struct region_params *p, struct region_error *err)
 int region_remove(const char *dir, const char *name)
 {
 	struct region_params p = {.dir = dir, .name = name};
-	static const char *const suffix[] = {"", ".new", ".bad"};
-	char path[PATH_LEN];
-	unsigned int s, i;
-	int n = 0;
+	int n = segments_remove(dir, name);
 
-	for (s = 0; s < SEG_COUNT; s++)
-		for (i = 0; i < ARRAY_SIZE(suffix); i++) {
-			seg_path(&p, s, suffix[i], path, sizeof(path));
-			n += unlink(path) == 0;
-		}
+	aside_remove(&p);
 	return n;
 }
 

@@ -11,6 +11,16 @@ int region_refuse(struct region_error *err, int r, int exit_code,
 /* "tbl", "ev.3" */
 void region_seg_name(enum segment s, char *buf, size_t len);
 
+/* names of what migrate.c has in hand, behind the table's own */
+#define REGION_ASIDE  ".mig"
+#define REGION_SWITCH ".switch"
+
+/* the header's sum, after a change */
+void region_seal(struct tbl_header *h);
+/* the keys of another table; roles map them read-only */
+int region_write_keys(const struct region *r, const void *keys, size_t len,
+                      struct region_error *err);
+
 /* no descriptors */
 void region_init(struct region *r);
 

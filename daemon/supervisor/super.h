@@ -4,6 +4,7 @@
  *	start.c       command line, configuration, what needs no daemon
  *	child.c       one child: start, stop, its death
  *	message.c     what children say, settings, reload
+ *	older.c       a table of an earlier layout
  *	taps.c        the capture sockets
  *	upgrade.c     another program in the same process
  *	supervisor.c  the order of starting and stopping, and the loop
@@ -17,6 +18,9 @@
 #include "daemon/supervisor/restart.h"
 #include "daemon/supervisor/rundir.h"
 #include "daemon/supervisor/watch.h"
+
+/* processes of a daemon that was killed are gone within this */
+#define ORPHANS_MS 1000
 
 /*
  * Phases, in order; phase_go() is the only one to change them.  In each, all
@@ -106,6 +110,10 @@ void taps_env(const struct super *s, uint32_t worker);
 /* before the supervisor itself executes another program */
 void taps_keep(const struct super *s);
 void taps_watch(struct super *s);
+
+/* older.c: what stands there is of today's layout afterwards, or was none that
+ * can be migrated; 0, or -errno and why */
+int older_migrate(const struct region_params *p, struct region_error *err);
 
 /* upgrade.c */
 void upgrade_init(struct super *s);

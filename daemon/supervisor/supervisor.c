@@ -38,8 +38,6 @@
 #include "shm/segment.h"
 
 #define STOP_NS (2 * NS_PER_S)
-/* processes of a daemon that was killed are gone within this */
-#define ORPHANS_MS 1000
 
 /* -- phases ------------------------------------------------------------------
  */
@@ -342,8 +340,11 @@ static int segments_open(struct super *s)
 	if (o->reset_table && s->params.dir &&
 	    region_set_aside(&s->params, &err))
 		goto refused;
-	if (s->params.dir && !o->reset_table)
+	if (s->params.dir && !o->reset_table) {
+		if (older_migrate(&s->params, &err))
+			goto refused;
 		r = region_adopt(&s->region, &s->params, &err);
+	}
 	if (r == -ENOENT && !s->region.size[SEG_TBL]) {
 		r = region_create(&s->region, &s->params, &err);
 		s->created = !r && s->params.dir;

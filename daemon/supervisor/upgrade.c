@@ -26,6 +26,7 @@
 #include "daemon/base/log.h"
 #include "daemon/supervisor/plan.h"
 #include "daemon/supervisor/supervisor.h"
+#include "shm/migrate.h"
 #include "shm/proc.h"
 
 #define PROBE_MS   5000
@@ -115,6 +116,8 @@ static int probe_loop(struct role_env *e)
 
 	if (!name || plan_region(e->opt, e->conf, name, &p, why))
 		return 1;
+	if (migrate_known(&p))
+		return 0;
 	bad = region_inspect(&r, &p, &err);
 	if (!bad)
 		region_close(&r);
