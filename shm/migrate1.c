@@ -24,80 +24,45 @@
 		memcpy(&to->f, &from->f, sizeof(from->f));       \
 	} while (0);
 
-#define CONN(F)   \
-	F(seq)    \
-	F(gen)    \
-	F(key)    \
-	F(status) \
-	F(deadline) F(packets) F(bytes) F(priv) F(state) F(start) F(ext) F(mark)
-#define DETAIL(F)      \
-	F(start_ns)    \
-	F(last_ns)     \
-	F(rtt_us)      \
-	F(rate)        \
-	F(retrans)     \
-	F(disorder)    \
-	F(zero_window) \
-	F(resets)      \
-	F(repairs) F(dup) F(vlan) F(zone2) F(iface) F(policy) F(marks) F(dups)
-#define INFO(F)        \
-	F(src)         \
-	F(master)      \
-	F(master_port) \
-	F(sport)       \
-	F(src_len)     \
-	F(class) F(flags) F(helper) F(assign) F(master_proto) F(serial)
-#define EXTENSION(F) F(labels) F(master) F(next) F(helper) F(policy) F(priv)
-#define SHARD(F)                                                              \
-	F(lock)                                                               \
-	F(op)                                                                 \
-	F(op_idx)                                                             \
-	F(op_seq)                                                             \
-	F(op_pkt)                                                             \
-	F(op_owner)                                                           \
-	F(op_src)                                                             \
-	F(op_ordinal)                                                         \
-	F(op_slot) F(op_line) F(op_prev) F(op_lnext) F(op_cnt) F(op_ext)      \
-		F(op_tail) F(free_head) F(free_tail) F(bump) F(count)         \
-			F(ovf_free) F(ovf_bump) F(ev_seq) F(op_ev) F(op_from) \
-				F(ext_free) F(ext_bump) F(op_enext) F(op_gen) \
-					F(repairs) F(damaged) F(serial)
-#define RING(F)                                                            \
-	F(intent)                                                          \
-	F(tail)                                                            \
-	F(ordinal)                                                         \
-	F(credit)                                                          \
-	F(cursor)                                                          \
-	F(pend_cursor)                                                     \
-	F(count_last)                                                      \
-	F(count)                                                           \
-	F(pend_src) F(npend) F(drop_kernel) F(drop_interface) F(received)  \
-		F(base_kernel) F(base_interface) F(base_received) F(ended) \
-			F(done) F(clock_ns) F(error) F(place)
-#define CELL(F)                                                               \
-	F(seq)                                                                \
-	F(id)                                                                 \
-	F(ts_ns)                                                              \
-	F(shard_seq)                                                          \
-	F(ver)                                                                \
-	F(ordinal)                                                            \
-	F(type)                                                               \
-	F(cells)                                                              \
-	F(state) F(reason) F(bits) F(helper) F(source) F(key) F(addr6)        \
-		F(status) F(left_ms) F(mark) F(start) F(len) F(vlan) F(iface) \
-			F(flags) F(gseq)
-#define MORE(F) F(seq) F(packets) F(bytes) F(master) F(labels)
-#define MLOG(F)   \
-	F(tail)   \
-	F(gseq)   \
-	F(intent) \
-	F(at_tail) F(cursor) F(ordinal) F(next) F(lost) F(started) F(lossless)
-#define HEADER(F)     \
-	F(uuid)       \
-	F(clock_mode) \
-	F(t0_mono_ns) \
-	F(source_id)  \
-	F(generation) F(nworker) F(clock_ns) F(budget) F(t0_real_ns)
+/* clang-format off */
+#define CONN(F) \
+	F(seq) F(gen) F(key) F(status) F(deadline) F(packets) F(bytes) \
+	F(priv) F(state) F(start) F(ext) F(mark)
+#define DETAIL(F) \
+	F(start_ns) F(last_ns) F(rtt_us) F(rate) F(retrans) F(disorder) \
+	F(zero_window) F(resets) F(repairs) F(dup) F(vlan) F(zone2) \
+	F(iface) F(policy) F(marks) F(dups)
+#define INFO(F) \
+	F(src) F(master) F(master_port) F(sport) F(src_len) F(class) \
+	F(flags) F(helper) F(assign) F(master_proto) F(serial)
+#define EXTENSION(F) \
+	F(labels) F(master) F(next) F(helper) F(policy) F(priv)
+#define SHARD(F) \
+	F(lock) F(op) F(op_idx) F(op_seq) F(op_pkt) F(op_owner) F(op_src) \
+	F(op_ordinal) F(op_slot) F(op_line) F(op_prev) F(op_lnext) \
+	F(op_cnt) F(op_ext) F(op_tail) F(free_head) F(free_tail) F(bump) \
+	F(count) F(ovf_free) F(ovf_bump) F(ev_seq) F(op_ev) F(op_from) \
+	F(ext_free) F(ext_bump) F(op_enext) F(op_gen) F(repairs) F(damaged) \
+	F(serial)
+#define RING(F) \
+	F(intent) F(tail) F(ordinal) F(credit) F(cursor) F(pend_cursor) \
+	F(count_last) F(count) F(pend_src) F(npend) F(drop_kernel) \
+	F(drop_interface) F(received) F(base_kernel) F(base_interface) \
+	F(base_received) F(ended) F(done) F(clock_ns) F(error) F(place)
+#define CELL(F) \
+	F(seq) F(id) F(ts_ns) F(shard_seq) F(ver) F(ordinal) F(type) \
+	F(cells) F(state) F(reason) F(bits) F(helper) F(source) F(key) \
+	F(addr6) F(status) F(left_ms) F(mark) F(start) F(len) F(vlan) \
+	F(iface) F(flags) F(gseq)
+#define MORE(F) \
+	F(seq) F(packets) F(bytes) F(master) F(labels)
+#define MLOG(F) \
+	F(tail) F(gseq) F(intent) F(at_tail) F(cursor) F(ordinal) F(next) \
+	F(lost) F(started) F(lossless)
+#define HEADER(F) \
+	F(uuid) F(clock_mode) F(t0_mono_ns) F(source_id) F(generation) \
+	F(nworker) F(clock_ns) F(budget) F(t0_real_ns)
+/* clang-format on */
 
 /* ---- the header ---- */
 
