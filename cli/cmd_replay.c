@@ -7,6 +7,7 @@
  * what came before the break is true, and is written, and the exit code says
  * that it is not all.
  */
+#include "cli/column.h"
 #include "cli/cmd.h"
 
 #include <errno.h>
@@ -112,6 +113,7 @@ static int sink_open(struct sink *s, const struct replay *r, const char *path)
 {
 	const struct cmd *c = r->c;
 	const struct out_format *f = c->format ? c->format : &out_line;
+	char why[64];
 
 	s->path = path;
 	s->fd = -1;
@@ -129,6 +131,9 @@ static int sink_open(struct sink *s, const struct replay *r, const char *path)
 	out_init(s->o, f, c->mods, s->fd, &c->labels);
 	s->o->stop = r->signals;
 	s->o->header = !c->no_header;
+	s->o->community_seed = c->community_seed;
+	if (c->columns) /* columns_known() */
+		column_parse(s->o, c->columns, why, sizeof(why));
 	return 0;
 }
 
@@ -422,6 +427,18 @@ static bool explain_fits(const struct cmd *c)
 	return false;
 }
 
+static bool columns_known(const struct cmd *c)
+{
+	struct out *o = c->columns ? malloc(sizeof(*o)) : NULL;
+	char why[64];
+	bool bad = o && column_parse(o, c->columns, why, sizeof(why));
+
+	if (bad)
+		cmd_warn("`%s' is no column", why);
+	free(o);
+	return !bad;
+}
+
 int cmd_replay(struct cmd *c)
 {
 	struct replay r = {.c = c, .signals = -1};
@@ -435,7 +452,7 @@ int cmd_replay(struct cmd *c)
 		                 : "replay: CAPTURE is missing");
 		return CMD_USAGE;
 	}
-	if (!explain_fits(c))
+	if (!explain_fits(c) || !columns_known(c))
 		return CMD_USAGE;
 	for (i = 0; i < SINK_COUNT; i++)
 		s[i].fd = -1;

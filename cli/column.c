@@ -134,6 +134,30 @@ static void cell_detail(struct cell *t)
 	}
 }
 
+/* what the daemon tells by name, under the name of a column */
+static void cell_named(struct cell *t, unsigned id)
+{
+	static const char *const keys[] = {
+		[COLUMN_rate] = "rate_orig",
+		[COLUMN_rrate] = "rate_reply",
+		[COLUMN_rtt] = "rtt_us_orig",
+		[COLUMN_rrtt] = "rtt_us_reply",
+		[COLUMN_retrans] = "retrans_orig",
+		[COLUMN_rretrans] = "retrans_reply",
+		[COLUMN_disorder] = "disorder_orig",
+		[COLUMN_rdisorder] = "disorder_reply",
+		[COLUMN_zero_window] = "zero_window_orig",
+		[COLUMN_rzero_window] = "zero_window_reply",
+		[COLUMN_resets] = "resets_orig",
+		[COLUMN_rresets] = "resets_reply",
+	};
+	size_t i;
+
+	for (i = 0; i < t->c->n_detail; i++)
+		if (!strcmp(t->c->detail[i].key, keys[id]))
+			cell_str(t, t->c->detail[i].value);
+}
+
 static void cell_seconds(struct cell *t, uint64_t ns)
 {
 	snprintf(t->to, t->size, "%" PRIu64 ".%09" PRIu64, ns / 1000000000,
@@ -237,6 +261,15 @@ static void cell_put(struct cell *t, unsigned id)
 	case COLUMN_last:
 		if (c->has & CTSHARD_CONN_LAST)
 			cell_seconds(t, c->last_ns);
+		break;
+	case COLUMN_duration:
+		if (out_has_duration(c))
+			cell_seconds(t, c->last_ns - c->start_ns);
+		break;
+#define X(name, right, table) case COLUMN_##name:
+		COLUMNS_NAMED(X)
+#undef X
+		cell_named(t, id);
 		break;
 	case COLUMN_reason:
 		cell_str(t, c->reason);

@@ -4,6 +4,22 @@
 
 #include "cli/out.h"
 
+/* what the daemon tells by name; X(name, right-aligned, default of `table`),
+ * r* of the reply */
+#define COLUMNS_NAMED(X)      \
+	X(rate, 1, 0)         \
+	X(rrate, 1, 0)        \
+	X(rtt, 1, 0)          \
+	X(rrtt, 1, 0)         \
+	X(retrans, 1, 0)      \
+	X(rretrans, 1, 0)     \
+	X(disorder, 1, 0)     \
+	X(rdisorder, 1, 0)    \
+	X(zero_window, 1, 0)  \
+	X(rzero_window, 1, 0) \
+	X(resets, 1, 0)       \
+	X(rresets, 1, 0)
+
 /* X(name, right-aligned, default of `table`) */
 #define COLUMNS(X)        \
 	X(event, 0, 0)    \
@@ -38,6 +54,8 @@
 	X(reason, 0, 0)   \
 	X(shard, 1, 0)    \
 	X(detail, 0, 0)   \
+	X(duration, 1, 0) \
+	COLUMNS_NAMED(X)  \
 	X(community_id, 0, 0)
 
 enum column_id {
@@ -46,6 +64,8 @@ enum column_id {
 #undef X
 		COLUMN_COUNT
 };
+
+_Static_assert(COLUMN_COUNT <= OUT_COLUMNS, "room for all");
 
 #define COLUMN_TEXT 512
 

@@ -312,6 +312,12 @@ bool out_has_labels(const struct ctshard_conn *c)
 	       memcmp(c->labels, none, sizeof(none)) != 0;
 }
 
+bool out_has_duration(const struct ctshard_conn *c)
+{
+	return c->has & CTSHARD_CONN_START && c->has & CTSHARD_CONN_LAST &&
+	       c->last_ns >= c->start_ns;
+}
+
 uint64_t out_seconds(const struct ctshard_conn *c)
 {
 	return c->has & CTSHARD_CONN_TIMEOUT ? c->timeout_ms / 1000 : 0;

@@ -70,7 +70,7 @@ struct out_format {
 OUT_FORMATS(X)
 #undef X
 
-#define OUT_COLUMNS 40
+#define OUT_COLUMNS 64
 
 struct out {
 	const struct out_format *format;
@@ -134,6 +134,8 @@ const char *out_expect_flags(const struct ctshard_expect *x);
 const char *out_l3(const struct ctshard_conn *c);
 unsigned out_l3num(const struct ctshard_conn *c);
 bool out_has_labels(const struct ctshard_conn *c);
+/* from the first packet to the last */
+bool out_has_duration(const struct ctshard_conn *c);
 /* seconds to the deadline, rounded down */
 uint64_t out_seconds(const struct ctshard_conn *c);
 /* seconds it has lived, as `delta-time` */

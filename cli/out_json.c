@@ -170,6 +170,8 @@ static void json_tail(struct out *o, const struct ctshard_conn *c)
 		json_string(o, ",\"reason\":", c->reason);
 	if (o->mods & OUT_WIDE && c->has & CTSHARD_CONN_SHARD)
 		json_number(o, ",\"shard\":", c->shard);
+	if (o->mods & OUT_WIDE && out_has_duration(c))
+		json_number(o, ",\"duration_ns\":", c->last_ns - c->start_ns);
 	if (o->mods & OUT_WIDE && c->n_detail)
 		json_detail(o, c);
 	if (o->mods & OUT_COMMUNITY) {

@@ -151,6 +151,22 @@ static void xml_times(struct out *o, const struct ctshard_conn *c)
 	out_str(o, "</timestamp>");
 }
 
+/* what conntrack does not know */
+static void xml_wide(struct out *o, const struct ctshard_conn *c)
+{
+	size_t i;
+
+	if (out_has_duration(c))
+		xml_number(o, "duration_ns", c->last_ns - c->start_ns);
+	for (i = 0; i < c->n_detail; i++) {
+		out_str(o, "<detail key=\"");
+		xml_text(o, c->detail[i].key);
+		out_str(o, "\">");
+		xml_text(o, c->detail[i].value);
+		out_str(o, "</detail>");
+	}
+}
+
 static void xml_independent(struct out *o, const struct ctshard_conn *c,
                             const struct ctshard_event *e)
 {
@@ -179,6 +195,8 @@ static void xml_independent(struct out *o, const struct ctshard_conn *c,
 		xml_times(o, c);
 	if (e && o->mods & OUT_TIMESTAMP)
 		xml_when(o, e->time_ns);
+	if (o->mods & OUT_WIDE)
+		xml_wide(o, c);
 	out_str(o, "</meta>");
 	if (c->helper && !destroy)
 		xml_word(o, "helper", c->helper);

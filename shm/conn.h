@@ -181,19 +181,20 @@ _Static_assert(CONN_UNDO_LEN == 104, "undo image");
 struct conn_detail {
 	uint64_t start_ns; /* packet time of the first packet, since epoch */
 	uint64_t last_ns;  /* and of the last that was accepted */
+	uint32_t rate[2];  /* see rate.h */
+	/* how long the side took to answer in the handshake, 0 = not known */
 	uint32_t rtt_us[2];
-	uint32_t rate[2];
+	/* what the side sent again, sent late, and how often it had no room or
+	 * gave up */
 	uint16_t retrans[2];
 	uint16_t disorder[2];
 	uint8_t zero_window[2];
 	uint8_t resets[2];
 	uint8_t repairs[4];
 	uint16_t dup[4];
+	uint16_t hole_at[2]; /* when the side's newest hole came, 0 = none */
 	uint16_t vlan;
-	uint16_t zone2;
 	uint8_t iface;
-	uint8_t policy;
-	uint8_t marks;
 	uint8_t dups;
 };
 _Static_assert(sizeof(struct conn_detail) == 64, "conn_detail");

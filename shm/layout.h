@@ -140,8 +140,9 @@ enum { UNDO_CONN, UNDO_EXPECT, NUNDO };
 struct undo {
 	uint8_t entry[CONN_UNDO_LEN]; /* behind its key */
 	uint64_t last_ns;             /* of the detail line */
-	uint32_t whole;               /* `detail` is valid, not last_ns alone */
-	uint32_t pad[3];
+	uint32_t rate[2];             /* likewise */
+	uint32_t whole;               /* `detail` is valid, not these alone */
+	uint32_t pad[1];
 	struct conn_detail detail;
 	struct conn_ext ext; /* if the entry has a record */
 };

@@ -5,7 +5,8 @@
  * A packet of a connection that is there does this and little else, so it does
  * it with addresses that are computed once (`struct spot`), and its pre-image
  * is no larger than what it may overwrite: the entry behind its key, and of
- * the detail line `last_ns` alone unless more is asked for.
+ * the detail line `last_ns` and `rate` alone unless more is asked for, be it
+ * within the window (update_whole()).
  */
 #ifndef SHM_UPDATE_H
 #define SHM_UPDATE_H
@@ -41,8 +42,8 @@ static inline void window_open(struct conn *c)
 	shm_wmb();
 }
 
-/* op_update_begin(); not `whole`: of the detail line last_ns alone is going to
- * be written. */
+/* op_update_begin(); not `whole`: of the detail line last_ns and rate alone are
+ * going to be written. */
 static inline void update_open(struct table *t, const struct spot *s,
                                bool whole)
 {
@@ -57,14 +58,33 @@ static inline void update_open(struct table *t, const struct spot *s,
 	q->op_ext = 0;
 	memcpy(u->entry, (const char *)c + CONN_UNDO_FROM, CONN_UNDO_LEN);
 	u->whole = whole;
-	if (s->x && whole)
-		u->detail = *s->x;
-	else if (s->x)
+	if (likely(s->x)) {
 		u->last_ns = s->x->last_ns;
+		memcpy(u->rate, s->x->rate, sizeof(u->rate));
+		if (whole)
+			u->detail = *s->x;
+	}
 	if (unlikely(table_ext(t, s->sh, c->ext)))
 		u->ext = *table_ext(t, s->sh, c->ext);
 	shm_store_release(&q->op, OP_UPDATE);
 	window_open(s->c);
+}
+
+/*
+ * Within the window, nothing of the detail line written yet: all of it is going
+ * to be, after all.  Whoever finds `whole` set finds what it stands for, and
+ * whoever did not finds the line as it was.
+ */
+static inline void update_whole(struct table *t, const struct spot *s)
+{
+	struct undo *u = &t->ring[t->me].hdr->undo[t->undo];
+
+	if (u->whole)
+		return;
+	u->detail = *s->x;
+	shm_wmb();
+	shm_store(&u->whole, 1);
+	shm_wmb();
 }
 
 /* op_update_commit() without an event */
@@ -102,13 +122,16 @@ static inline const struct undo *undo_of(const struct table *t,
 static inline void undo_detail(const struct undo *u, struct conn_detail *line,
                                struct conn_detail *x)
 {
-	if (u->whole) {
+	if (x != line && !shm_load(&u->whole)) {
+		*x = *line;
+		shm_rmb(); /* update_whole() by a writer that lives */
+	}
+	if (shm_load(&u->whole)) {
 		*x = u->detail;
 		return;
 	}
-	if (x != line)
-		*x = *line;
 	x->last_ns = u->last_ns;
+	memcpy(x->rate, u->rate, sizeof(x->rate));
 }
 
 /* Puts the entry back; its seq is the caller's. */

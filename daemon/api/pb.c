@@ -16,6 +16,7 @@
 #include "daemon/helper/helper.h"
 #include "daemon/tracker/tracker.h"
 #include "shm/clock.h"
+#include "shm/rate.h"
 
 #define PB_DETAILS 32u
 #define PB_TEXT    640u
@@ -55,6 +56,7 @@ struct facts {
 	const uint64_t *packets, *bytes;
 	const struct conn_detail *detail; /* NULL: not known */
 	const uint64_t *labels;           /* NULL: none */
+	uint64_t now_ns;
 };
 
 int pb_init(struct pb *b, const struct table *t, const struct policy *pol)
@@ -151,7 +153,6 @@ static void detail_number(struct pb_row *r, const char *key, uint64_t value)
 /* X(member, "key of the original direction", "of the reply") */
 #define DETAIL_PAIRS(X)                                         \
 	X(rtt_us, "rtt_us_orig", "rtt_us_reply")                \
-	X(rate, "rate_orig", "rate_reply")                      \
 	X(retrans, "retrans_orig", "retrans_reply")             \
 	X(disorder, "disorder_orig", "disorder_reply")          \
 	X(zero_window, "zero_window_orig", "zero_window_reply") \
@@ -163,7 +164,9 @@ static void detail_number(struct pb_row *r, const char *key, uint64_t value)
 	X(iface, "iface") \
 	X(dups, "dups")
 
-static void row_detail(struct pb_row *r, const struct conn_detail *x)
+/* `now_ns`: what rates are seen from */
+static void row_detail(struct pb_row *r, const struct conn_detail *x,
+                       uint64_t now_ns)
 {
 	unsigned int i;
 	uint32_t repairs = 0;
@@ -179,6 +182,8 @@ static void row_detail(struct pb_row *r, const struct conn_detail *x)
 	for (i = 0; i < ARRAY_SIZE(x->repairs); i++)
 		repairs += x->repairs[i];
 	detail_number(r, "repairs", repairs);
+	detail_number(r, "rate_orig", rate_of(x, 0, now_ns));
+	detail_number(r, "rate_reply", rate_of(x, 1, now_ns));
 }
 
 static void detail_word(struct pb_row *r, const char *key, const char *word)
@@ -383,7 +388,7 @@ static void row_fill(struct pb *b, struct pb_row *r, const struct facts *f)
 	m->has_shard = 1;
 	m->shard = conn_id_shard(f->id);
 	if (f->detail)
-		row_detail(r, f->detail);
+		row_detail(r, f->detail, f->now_ns);
 	if (f->status & CONN_MIRROR)
 		row_mirror(r, f->status);
 }
@@ -424,6 +429,7 @@ static struct pb_row *row_view(struct pb *b, const struct conn_view *v)
 		.labels = c->ext ? v->ext.labels : NULL,
 		.helper = c->ext ? v->ext.helper : 0,
 		.master = c->ext ? v->ext.master : 0,
+		.now_ns = b->now_ns,
 	};
 	int64_t left = tick_left(c->deadline, b->now);
 
@@ -560,6 +566,7 @@ static void event_conn(struct pb *b, struct pb_row *r,
 		.labels = more ? s->more.labels : NULL,
 		.helper = c->helper,
 		.master = more ? s->more.master : 0,
+		.now_ns = c->ts_ns,
 	};
 
 	row_fill(b, r, &f);

@@ -390,6 +390,33 @@ static enum trk_verdict tcp_correct(struct tcp_step *st)
 	}
 }
 
+/* ---- quality ---- */
+
+/* What the segment says of its connection's quality: data that is sent again or
+ * leaves a hole, but no keepalive; windows of zero; resets. */
+static uint8_t tcp_quality(const struct tcp_step *st)
+{
+	const struct tcp_seg *s = &st->s;
+	const struct tcp_side *snd = st->snd;
+	uint8_t q = 0;
+
+	if (s->flags & TH_RST)
+		return TRK_Q_RESET;
+	if (s->flags & TH_SYN)
+		return snd->maxwin && s->end == snd->end ? TRK_Q_BEHIND : 0;
+	if (!s->win)
+		q = TRK_Q_NO_ROOM;
+	if (s->end == s->seq || !snd->maxwin)
+		return q;
+	if (after(s->seq, snd->end))
+		return q | TRK_Q_AHEAD;
+	/* one byte, the last: somebody asks whether the other is there */
+	if (before(s->seq, snd->end) &&
+	    (s->flags & TH_FIN || s->end - s->seq > 1 || s->end != snd->end))
+		q |= TRK_Q_BEHIND;
+	return q;
+}
+
 /* ---- what follows ---- */
 
 /* F118: a FIN or RST out of the window, then one of the other side: the
@@ -453,6 +480,8 @@ static enum trk_verdict tcp_enter(struct tcp_step *st)
 	st->conn->state = st->to;
 	if (st->to != st->from) {
 		c->events |= EVB_PROTOINFO;
+		if (st->from == SR && st->to == ES && st->dir == DIR_ORIGINAL)
+			c->quality |= TRK_Q_ANSWER;
 		if (st->to == FW)
 			side_set(st->t, st->dir, SIDE_CLOSED);
 	}
@@ -500,6 +529,7 @@ enum trk_verdict tcp_judge(struct trk_ctx *c, struct conn *conn)
 			return TRK_INVALID;
 		st.trusted = true;
 	} else {
+		c->quality = tcp_quality(&st);
 		st.to = tcp_grid[st.dir][st.s.index][st.from];
 		v = tcp_correct(&st);
 		if (v != TRK_ACCEPT)

@@ -3,10 +3,11 @@
  *
  * Van Jacobson's "header prediction" (RFC 1323 and before), for a tracker: on
  * an ESTABLISHED connection whose sides are both known, a segment of class ACK
- * that is in the window and has no options but timestamps changes no state and
- * is judged by nothing but tcp_win_judge().  What follows is that path through
- * tcp_packet() with all else left out, and nothing is written before it is sure
- * that the segment is one of these; any other goes the general way.
+ * that is the next of its side, in the window and has no options but timestamps
+ * changes no state and is judged by nothing but tcp_win_judge().  What follows
+ * is that path through tcp_packet() with all else left out, and nothing is
+ * written before it is sure that the segment is one of these; any other goes
+ * the general way.
  *
  * That both ways end alike is what tests/tracker/test_tcp_plain.c is for.
  */
@@ -143,8 +144,8 @@ static inline bool tcp_plain(struct trk_ctx *c, struct conn *conn)
 	if (!plain_read(c->pkt, &s) ||
 	    !plain_fits(&s, &t->side[dir], &t->side[!dir]))
 		return false;
-	/* what is stepped over is told, and may have been a FIN */
-	if (unlikely(c->mirror) && after(s.seq, t->side[dir].end))
+	/* sent again, or not in order, or there is no room: that is told */
+	if (unlikely((s.seq != t->side[dir].end) | !s.win))
 		return false;
 	plain_learn(&s, t, dir);
 	plain_note(&s, t, dir);

@@ -51,6 +51,16 @@ enum trk_verdict {
 	TRK_UNTRACKED /* never gets a connection (F033); from check() only */
 };
 
+/* what a packet says of how well its connection fares; bits of
+ * trk_ctx.quality */
+enum {
+	TRK_Q_BEHIND = 1u << 0,  /* begins with what others came behind */
+	TRK_Q_AHEAD = 1u << 1,   /* what stands before it has not come */
+	TRK_Q_NO_ROOM = 1u << 2, /* its sender can take no more */
+	TRK_Q_RESET = 1u << 3,
+	TRK_Q_ANSWER = 1u << 4 /* the handshake's last, to the first answer */
+};
+
 /* What a tracker is told, and what it answers. */
 struct trk_ctx {
 	/* in */
@@ -69,6 +79,7 @@ struct trk_ctx {
 	/* TRK_INVALID on a live connection only (F118): lower the deadline to
 	 * `timeout` seconds from now */
 	bool lower_timeout;
+	uint8_t quality; /* TRK_Q_*, not for a first packet */
 	/* mirror mode: bits 1 << CONN_FIX_*, what was repaired, and the bytes
 	 * that somebody acknowledged and we never saw */
 	uint32_t repairs;

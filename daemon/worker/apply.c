@@ -20,6 +20,7 @@
 #include "daemon/worker/help.h"
 #include "daemon/worker/invalid.h"
 #include "daemon/worker/mirror.h"
+#include "daemon/worker/quality.h"
 #include "daemon/worker/rules.h"
 #include "daemon/worker/trace.h"
 #include "shm/atomic.h"
@@ -27,6 +28,7 @@
 #include "shm/clock.h"
 #include "shm/expire.h"
 #include "shm/hash.h"
+#include "shm/rate.h"
 #include "shm/read.h"
 #include "shm/update.h"
 
@@ -229,32 +231,6 @@ static void existing_reopen(struct way *w, const struct spot *s, uint32_t slot)
 	w->p->told = true;
 }
 
-/* F138.  True: the same packet was here before, and that is all about it. */
-static bool apply_double(struct way *w, const struct spot *s)
-{
-	const struct policy *pol = w->p->pol;
-	struct table *t = w->p->t;
-	struct conn *c = s->c;
-
-	if (pol->duplicates == DUPLICATES_OFF || !s->x)
-		return false;
-	if (pol->duplicates == DUPLICATES_COUNT &&
-	    c->packets[w->dir] > MIRROR_LOOK && !(c->status & CONN_DOUBLED))
-		return false;
-	if (!mirror_double(pol, w->l->trk, w->l->pkt, c, w->dir, s->x))
-		return false;
-	counters_add(&w->cs, CTR_DUPLICATES, 1);
-	if (!(c->status & CONN_DOUBLED))
-		counters_add(&w->cs, CTR_MIRROR_DOUBLED, 1);
-	c->status |= CONN_DOUBLED;
-	if (pol->duplicates == DUPLICATES_COUNT)
-		return false;
-	counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
-	update_close(t, s, w->cur);
-	counters_commit(t);
-	return true;
-}
-
 /* The packet belongs to entry `idx`.  False: that was the end of the old
  * connection, the packet is to be tried as the first of a new one (F080). */
 static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
@@ -265,6 +241,7 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 	struct trk_ctx ctx;
 	enum trk_verdict v;
 	uint32_t status = c->status;
+	enum twice twice = ONCE;
 
 	w->dir = w->l->land | (w->l->look.sender != !!(c->status & CONN_ORIG1));
 	w->info = way_info(w, c->status);
@@ -274,8 +251,13 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 			rules_timeouts(w->p->pol, table_ext(t, s.sh, c->ext));
 	counters_one(&w->cs, CTR_FOUND);
 	update_open(t, &s, ctx.mirror);
-	if (unlikely(ctx.mirror) && apply_double(w, &s))
-		return true;
+	if (unlikely(ctx.mirror)) {
+		struct spot mine = s; /* that `s` may stay in registers */
+
+		twice = mirror_twice(w, &mine);
+		if (twice == TWICE_DONE)
+			return true;
+	}
 	v = w->l->trk->packet(&ctx, c);
 	invalid_note(w->p->pol, &ctx);
 	if (unlikely(v == TRK_REPEAT)) {
@@ -294,14 +276,23 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 	} else {
 		if (unlikely(c->ext))
 			help_existing(w, idx, v);
+		if (unlikely(ctx.quality) && s.x && twice == ONCE) {
+			update_whole(t, &s);
+			quality_note(&ctx, s.x);
+		}
 		/* B3: who is killed by its first reply dies unreplied */
 		if (unlikely(!(c->status & CONN_SEEN_REPLY)) &&
 		    w->dir == DIR_REPLY && v != TRK_KILL) {
 			c->status |= CONN_SEEN_REPLY;
 			ctx.events |= EVB_REPLY;
+			if (s.x) {
+				update_whole(t, &s);
+				quality_reply(&ctx, s.x);
+			}
 		}
-		if (s.x)
-			s.x->last_ns = w->l->pkt->ts_ns;
+		if (likely(s.x))
+			rate_add(s.x, w->l->pkt->ts_ns, w->dir,
+			         w->l->pkt->l3len);
 	}
 	count_class(w);
 	if (unlikely(w->traced))
@@ -435,6 +426,7 @@ static bool insert(struct way *w, struct conn *c, const struct conn_ext *ext,
 	struct op_event ev = {0};
 	struct counters before = w->cs;
 
+	x.rate[w->dir] = pkt->l3len;
 	if (unlikely(w->p->mirror))
 		mirror_first(w->p->pol, w->l->trk, pkt, &x);
 

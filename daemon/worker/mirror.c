@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "daemon/worker/way.h"
+#include "shm/update.h"
+
 /* bytes of layer 4 in a fingerprint: TCP's header without options */
 #define PRINT_LEN 20u
 
@@ -100,6 +103,31 @@ bool mirror_double(const struct policy *pol, const struct tracker *trk,
 	}
 	ring_put(x, print, wide);
 	return false;
+}
+
+enum twice mirror_twice(struct way *w, const struct spot *s)
+{
+	const struct policy *pol = w->p->pol;
+	struct table *t = w->p->t;
+	struct conn *c = s->c;
+
+	if (pol->duplicates == DUPLICATES_OFF || !s->x)
+		return ONCE;
+	if (pol->duplicates == DUPLICATES_COUNT &&
+	    c->packets[w->dir] > MIRROR_LOOK && !(c->status & CONN_DOUBLED))
+		return ONCE;
+	if (!mirror_double(pol, w->l->trk, w->l->pkt, c, w->dir, s->x))
+		return ONCE;
+	counters_add(&w->cs, CTR_DUPLICATES, 1);
+	if (!(c->status & CONN_DOUBLED))
+		counters_add(&w->cs, CTR_MIRROR_DOUBLED, 1);
+	c->status |= CONN_DOUBLED;
+	if (pol->duplicates == DUPLICATES_COUNT)
+		return TWICE;
+	counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
+	update_close(t, s, w->cur);
+	counters_commit(t);
+	return TWICE_DONE;
 }
 
 struct pkt mirror_turn(const struct pkt *p, uint8_t ports[4])

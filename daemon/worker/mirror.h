@@ -35,6 +35,15 @@ bool mirror_double(const struct policy *pol, const struct tracker *trk,
                    const struct pkt *p, const struct conn *c, uint8_t dir,
                    struct conn_detail *x);
 
+struct way;
+struct spot;
+
+enum twice { ONCE, TWICE, TWICE_DONE };
+
+/* The packet of an entry whose window is open.  TWICE: it was here before;
+ * DONE: and that is all about it, the window is closed. */
+enum twice mirror_twice(struct way *w, const struct spot *s);
+
 /* The packet as one of the other direction, for who looks at addresses and
  * ports alone. */
 struct pkt mirror_turn(const struct pkt *p, uint8_t ports[4]);

@@ -128,7 +128,33 @@ static void test_csv(void **state)
 	c.detail = &d;
 	c.n_detail = 1;
 	assert_non_null(
-		strstr(sample_list(&out_csv, 0, &c), ",\"a=1,\"\"2\"\"\"\n"));
+		strstr(sample_list(&out_csv, 0, &c), ",\"a=1,\"\"2\"\"\","));
+}
+
+/* what the daemon tells by name has columns of its own */
+static void test_named(void **state)
+{
+	struct ctshard_conn c = sample_tcp();
+	struct ctshard_detail d[] = {{"rtt_us_orig", "70"},
+	                             {"retrans_reply", "3"},
+	                             {"rate_reply", "1000"}};
+	const char *text;
+
+	(void)state;
+	c.detail = d;
+	c.n_detail = 3;
+	c.has |= CTSHARD_CONN_START | CTSHARD_CONN_LAST;
+	c.start_ns = 5;
+	c.last_ns = 2000000005;
+	text = sample_list(&out_csv, 0, &c);
+	assert_non_null(strstr(text, ",2.000000000,,1000,70,,,3,,,,,,\n"));
+	text = sample_list(&out_xml, OUT_WIDE, &c);
+	assert_non_null(strstr(text,
+	                       "<duration_ns>2000000000</duration_ns>"
+	                       "<detail key=\"rtt_us_orig\">70</detail>"));
+	text = sample_list(&out_jsonl, OUT_WIDE, &c);
+	assert_non_null(strstr(text, "\"duration_ns\":2000000000,"));
+	assert_non_null(strstr(text, "\"retrans_reply\":\"3\""));
 }
 
 static void test_broken_pipe(void **state)
@@ -153,8 +179,11 @@ static void test_broken_pipe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),       cmocka_unit_test(test_xml),
-		cmocka_unit_test(test_save),        cmocka_unit_test(test_csv),
+		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_xml),
+		cmocka_unit_test(test_save),
+		cmocka_unit_test(test_csv),
+		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_broken_pipe),
 	};
 

@@ -98,7 +98,7 @@ static void entry_write(struct conn *c, struct conn_detail *x, uint64_t r,
 	x->last_ns = r;
 	x->rtt_us[dir] += (uint32_t)r;
 	x->dup[r >> 3 & 3]++;
-	x->marks = (uint8_t)(r >> 5);
+	x->hole_at[dir] = (uint16_t)(r >> 5);
 }
 
 static void ext_write(struct conn_ext *x, uint64_t r)
@@ -128,15 +128,19 @@ static struct spot packet_write(struct packet *p, uint32_t sh, uint32_t idx,
                                 uint64_t r)
 {
 	struct spot s = spot_of(p->t, sh, idx);
-	bool whole = p->r >> 47 & 1;
+	bool whole = p->r >> 47 & 1, late = p->r >> 46 & 1;
 
 	if (whole)
 		op_update_begin(p->t, sh, idx);
 	else
 		update_open(p->t, &s, false);
-	entry_write(s.c, whole ? s.x : NULL, r, false);
-	if (s.x)
+	if (late && s.x)
+		update_whole(p->t, &s);
+	entry_write(s.c, whole || late ? s.x : NULL, r, false);
+	if (s.x) {
 		s.x->last_ns = r;
+		s.x->rate[r & 1] += (uint32_t)r;
+	}
 	update_ext(p, sh, idx);
 	return s;
 }

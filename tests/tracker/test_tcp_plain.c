@@ -64,7 +64,9 @@ static uint32_t segment_random(uint8_t *b, const struct conn *conn, uint8_t dir)
 
 	for (i = 0; i < 44; i++)
 		b[i] = (uint8_t)below(256);
-	put32(b + 4, again ? t->last_seq : near(t->side[dir].end));
+	put32(b + 4, again      ? t->last_seq
+	             : below(2) ? t->side[dir].end
+	                        : near(t->side[dir].end));
 	put32(b + 8, again ? t->last_ack : near(t->side[!dir].end));
 	b[12] = (uint8_t)(hlen << 2);
 	b[13] = below(8) ? TH_ACK : TH_ACK | 1u << below(6);
@@ -107,6 +109,7 @@ static void test_both_ways(void **unused)
 			assert_memory_equal(&a, &g, sizeof(a));
 			assert_int_equal(ca.timeout, cg.timeout);
 			assert_int_equal(ca.events, cg.events);
+			assert_int_equal(ca.quality, cg.quality);
 			assert_null(cg.why);
 			assert_false(cg.lower_timeout);
 			timeouts[ca.timeout == 432000 ? 0
