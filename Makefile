@@ -112,7 +112,7 @@ all: $(PROGRAMS) $(if $(VARIANT),,$(call lib,$(ROOMS)))
 
 group = -Wl,--start-group $(1) -Wl,--end-group
 
-$(B)/ctshardd: $(call lib,$(DAEMON))
+$(B)/ctshardd: $(call lib,$(DAEMON) cli)
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $(B)/daemon/main.o $(call group,$^) $(LIBS_ctshardd)
 

@@ -12,6 +12,7 @@
 #include "daemon/helper_keys.h"
 #include "daemon/reaper/add.h"
 #include "daemon/reaper/reaper.h"
+#include "daemon/recorder/recorder.h"
 #include "daemon/source/tunnels.h"
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/tracker/key.h"
@@ -146,7 +147,7 @@ static void policy_defaults(struct policy *p)
 
 static const struct role *const roles[] = {
 	&role_supervisor, &role_probe, &role_worker,
-	&role_reaper,     &role_api,   NULL,
+	&role_reaper,     &role_api,   &role_recorder, NULL,
 };
 
 /* the api reads it, the reaper writes the table */

@@ -24,6 +24,7 @@ static const uint32_t layout_table[] = {
 	REASON_COUNT,
 	RING_HEADER,
 	MLOG_HEADER,
+	SIZE(struct proc_page),
 	SIZE(struct conn_key),
 	SIZE(struct conn),
 	OFF(struct conn, seq),

@@ -38,6 +38,7 @@
 #define SLOT_REAPER 64u
 #define SLOT_API    65u
 #define SLOT_SUPER  66u
+#define SLOT_RECORDER 67u
 #define NSLOT       68u
 #define NRING       65u /* workers and the reaper */
 
@@ -365,6 +366,15 @@ struct ring_header {
 _Static_assert(sizeof(struct ring_header) <= RING_TRACE, "ring header");
 _Static_assert(RING_HEADER % PAGE == 0, "ring cells");
 
+/* what the recorder has done, over all its lives; one for each file */
+enum record_file { RECORD_FLOW_LOG, RECORD_HISTORY, RECORD_COUNT };
+
+struct record_figures {
+	uint64_t written, bytes, errors;
+	uint64_t lost; /* events of all kinds, overwritten before it came */
+	uint64_t gseq; /* the last event that it is done with */
+};
+
 /* one page a process; its own page is the only one that a process may write,
  * but for the supervisor, who clears what the dead left */
 struct proc_page {
@@ -380,6 +390,9 @@ struct proc_page {
 	uint32_t sleeping; /* api: wants the doorbell */
 	/* RCU reader: 0 = offline, else the epoch seen; on a line of its own */
 	uint64_t qs __attribute__((aligned(64)));
+	/* recorder: the log's slot that it wants next, + 1; 0 = nobody does */
+	uint64_t holds __attribute__((aligned(64)));
+	struct record_figures record[RECORD_COUNT];
 };
 _Static_assert(sizeof(struct proc_page) <= PAGE, "proc page");
 

@@ -22,6 +22,8 @@ static bool seg_writable(enum region_access access, unsigned int s)
 		return s == SEG_TBL || s == SEG_PROC || s >= SEG_RING0;
 	case REGION_API:
 		return s == SEG_PROC || s == SEG_MLOG;
+	case REGION_RECORDER:
+		return s == SEG_PROC;
 	case REGION_SUPERVISOR:
 		return s == SEG_PROC || s == SEG_POL;
 	default:

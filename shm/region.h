@@ -51,6 +51,7 @@ enum region_access {
 	REGION_WORKER,
 	REGION_REAPER,
 	REGION_API,
+	REGION_RECORDER,
 	REGION_SUPERVISOR,
 	REGION_ALL, /* tests */
 	REGION_COPY /* private pages: nothing is changed */

@@ -191,6 +191,17 @@ static int api_begin(struct role_env *e)
 
 /* ---- the loop ---- */
 
+/* From a capture nothing may be overwritten that is still to be recorded. */
+static uint64_t recorder_limit(const struct api *a)
+{
+	uint64_t holds;
+
+	if (a->env->live)
+		return UINT64_MAX;
+	holds = shm_load_acquire(&table_proc(a->t, SLOT_RECORDER)->holds);
+	return holds ? holds - 1 + a->t->log_mask + 1 : UINT64_MAX;
+}
+
 /* How many events were merged.  Those who were promised to see every event
  * hold the log back, in a private instance: nobody else is served there. */
 static unsigned int api_merge(struct api_role *r)
@@ -198,8 +209,10 @@ static unsigned int api_merge(struct api_role *r)
 	struct api *a = &r->api;
 	uint64_t limit =
 		a->env->private_instance ? clients_limit(a) : UINT64_MAX;
-	unsigned int n = merge_step(&a->merge, MERGE_TURN, limit);
-	uint64_t now;
+	uint64_t held = recorder_limit(a), now;
+	unsigned int n;
+
+	n = merge_step(&a->merge, MERGE_TURN, held < limit ? held : limit);
 
 	if (n || !a->merge.held) {
 		r->held_ns = 0;

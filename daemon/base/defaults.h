@@ -65,12 +65,20 @@
 	K("expect_source_max", NUMBER, "0", 0, 8191, NULL, LIVE,               \
 	  expect_source_max,                                                   \
 	  "those of one source; 0: half of all in mirror mode, else no limit") \
+	K("flow_log", TEXT, "", 0, 4000, NULL, LIVE, NONE,                     \
+	  "a file with a line for each connection that ended; empty: none")    \
+	K("flow_log_format", ENUM, "jsonl", 0, 0, "jsonl csv extended line",   \
+	  LIVE, NONE, "how such a line looks")                                 \
 	K("frag6_high_thresh", BYTES, "4194304", 0, 1 << 30, NULL, 0, NONE,    \
 	  "memory for incomplete IPv6 datagrams of a worker (F287)")           \
 	K("frag6_timeout", SECONDS, "60", 1, 3600, NULL, LIVE, frag6_timeout,  \
 	  "an incomplete IPv6 datagram lives so long (F287)")                  \
 	K("helpers", ONOFF, "on", 0, 1, NULL, LIVE, NONE,                      \
 	  "application helpers, all of them")                                  \
+	K("history", SIZE, "0", 0, 1ull << 40, NULL, 0, NONE,                  \
+	  "bytes on disk for connections that ended, 0: none are kept")        \
+	K("history_file", TEXT, "", 0, 4000, NULL, 0, NONE,                    \
+	  "where; empty: history in the run directory")                        \
 	K("ipfrag_high_thresh", BYTES, "4194304", 0, 1 << 30, NULL, 0, NONE,   \
 	  "memory for incomplete IPv4 datagrams of a worker (F287)")           \
 	K("ipfrag_time", SECONDS, "30", 1, 3600, NULL, LIVE, ipfrag_time,      \

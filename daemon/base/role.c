@@ -139,6 +139,17 @@ void role_bell_clear(int bell)
 	(void)r;
 }
 
+void role_file(const struct role_env *e, const char *key, const char *name,
+               char *path, size_t size)
+{
+	const char *file = conf_text(e->conf, key);
+
+	if (*file)
+		snprintf(path, size, "%s", file);
+	else
+		snprintf(path, size, "%s/%s", e->opt->rundir, name);
+}
+
 /* -- messages ----------------------------------------------------------------
  */
 int role_send(int ctl, const char *text)

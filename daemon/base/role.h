@@ -112,12 +112,17 @@ void role_ring(int bell);
 /* Empties it. */
 void role_bell_clear(int bell);
 
+/* The file that `key` names, or `name` in the run directory. */
+void role_file(const struct role_env *e, const char *key, const char *name,
+               char *path, size_t size);
+
 /*
  * Messages on `ctl`, one a datagram of text:
  *	role -> supervisor   "ready"
  *	api  -> supervisor   "set KEY=VALUE": change a setting at run time;
  *			     answered, in order, by "ok" or "error TEXT"
  *	api  -> supervisor   "stop"
+ *	recorder -> supervisor "reopen": end me and start me again
  *	supervisor -> api    "config\nKEY = VALUE\n...": what is in force now,
  *			     after a reload or a set (before the "ok");
  *			     conf_replace_text() reads it

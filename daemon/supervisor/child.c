@@ -147,6 +147,10 @@ static _Noreturn void child_exec(const struct child *c, int ctl, pid_t parent)
 	setenv("CTSHARDD_ROLE", c->role->name, 1);
 	setenv("CTSHARDD_SEGMENTS", segments, 1);
 	unsetenv("NOTIFY_SOCKET");
+	if (c->s->phase < PHASE_READY)
+		setenv("CTSHARDD_STARTING", "1", 1);
+	else
+		unsetenv("CTSHARDD_STARTING");
 	env_number("CTSHARDD_SLOT", c->slot);
 	env_number("CTSHARDD_PARENT", parent);
 	env_fds(c, ctl);

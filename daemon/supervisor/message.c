@@ -92,6 +92,7 @@ static void conf_changed(struct super *s)
 		free(message);
 	}
 	free(text);
+	recording_turn(s, false);
 }
 
 /* `pair` into a copy, so that what is refused leaves no trace. */
@@ -174,13 +175,22 @@ static void said_stop(struct child *c, char *arg)
 	super_stop(c->s, 0);
 }
 
+static void said_reopen(struct child *c, char *arg)
+{
+	(void)arg;
+	child_replace(c);
+}
+
 /* MESSAGE(word, who may say it, has an argument) */
 #define FROM(access) (1u << (access))
-#define FROM_ALL     (FROM(REGION_WORKER) | FROM(REGION_REAPER) | FROM(REGION_API))
+#define FROM_ALL     \
+	(FROM(REGION_WORKER) | FROM(REGION_REAPER) | FROM(REGION_API) | \
+	 FROM(REGION_RECORDER))
 #define MESSAGES(M)                    \
 	M(ready, FROM_ALL, false)      \
 	M(set, FROM(REGION_API), true) \
-	M(stop, FROM(REGION_API), false)
+	M(stop, FROM(REGION_API), false) \
+	M(reopen, FROM(REGION_RECORDER), false)
 
 static const struct message {
 	const char *word;
@@ -265,5 +275,6 @@ void message_reload(struct super *s)
 	conf_free(now);
 	if (n)
 		conf_changed(s);
+	recording_turn(s, true);
 	log_info("supervisor", "reloaded, %u settings changed", n);
 }

@@ -6,6 +6,7 @@
  *	message.c     what children say, settings, reload
  *	older.c       a table of an earlier layout
  *	taps.c        the capture sockets
+ *	recording.c    when there is a recorder
  *	upgrade.c     another program in the same process
  *	supervisor.c  the order of starting and stopping, and the loop
  */
@@ -33,7 +34,8 @@ enum phase {
 	PHASE_READY,   /* sockets have their names */
 	PHASE_STOP_WORKERS,
 	PHASE_STOP_REAPER,
-	PHASE_STOP_API, /* last, so that it tells what the others did */
+	PHASE_STOP_API, /* so that it tells what the others did */
+	PHASE_STOP_RECORDER, /* and this writes it down */
 	PHASE_OVER
 };
 
@@ -77,6 +79,7 @@ struct super {
 	uint64_t deadline_ns;  /* of stopping: SIGKILL after it */
 	pid_t snapshot_pid;    /* 0: none is written */
 	uint64_t snapshot_ns;  /* when the last began */
+	uint64_t recording;    /* of its settings, what the recorder has */
 };
 
 /* start.c: file and -s over the defaults; NULL and why (CONF_ERR) */
@@ -114,6 +117,13 @@ void taps_watch(struct super *s);
 /* older.c: what stands there is of today's layout afterwards, or was none that
  * can be migrated; 0, or -errno and why */
 int older_migrate(const struct region_params *p, struct region_error *err);
+
+/* recording.c */
+bool recording_wanted(const struct super *s);
+/* The recorder as the configuration wants it; `reopen`: its files anew. */
+void recording_turn(struct super *s, bool reopen);
+/* before the api begins to hold the log back for it */
+void recording_start(struct super *s);
 
 /* upgrade.c */
 void upgrade_init(struct super *s);

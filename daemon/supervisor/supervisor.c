@@ -93,6 +93,8 @@ static void phase_signal(struct super *s, int sig)
 		child_signal(&s->child[SLOT_REAPER], sig);
 	else if (s->phase == PHASE_STOP_API)
 		child_signal(&s->child[SLOT_API], sig);
+	else if (s->phase == PHASE_STOP_RECORDER)
+		child_signal(&s->child[SLOT_RECORDER], sig);
 }
 
 static bool phase_empty(const struct super *s)
@@ -103,6 +105,8 @@ static bool phase_empty(const struct super *s)
 		return !s->child[SLOT_REAPER].pid;
 	if (s->phase == PHASE_STOP_API)
 		return !s->child[SLOT_API].pid;
+	if (s->phase == PHASE_STOP_RECORDER)
+		return !s->child[SLOT_RECORDER].pid;
 	for (i = 0; i < NWORKER_MAX; i++)
 		if (s->child[i].pid)
 			return false;
@@ -118,6 +122,7 @@ static void phase_go(struct super *s, enum phase phase)
 		child_start(&s->child[SLOT_REAPER]);
 		break;
 	case PHASE_WORKERS:
+		recording_start(s);
 		workers_start(s);
 		break;
 	case PHASE_API:
@@ -129,6 +134,7 @@ static void phase_go(struct super *s, enum phase phase)
 	case PHASE_STOP_WORKERS:
 	case PHASE_STOP_REAPER:
 	case PHASE_STOP_API:
+	case PHASE_STOP_RECORDER:
 		phase_signal(s, SIGTERM);
 		if (phase_empty(s))
 			phase_go(s, phase + 1);
@@ -230,6 +236,8 @@ void super_child_died(struct child *c, int status)
 			phase_go(s, s->phase + 1);
 		return;
 	}
+	if (c->slot == SLOT_RECORDER && !recording_wanted(s))
+		return;
 	if (c->replaced) {
 		child_start(c);
 		return;
@@ -471,6 +479,8 @@ static int children_init(struct super *s)
 		child_init(s, i, worker);
 	child_init(s, SLOT_REAPER, role_must("reaper"));
 	child_init(s, SLOT_API, role_must("api"));
+	if (role_find("recorder"))
+		child_init(s, SLOT_RECORDER, role_must("recorder"));
 	return 0;
 }
 

@@ -453,6 +453,7 @@ static void test_access(void **state)
 		{REGION_WORKER, 1, "001110"},
 		{REGION_REAPER, SLOT_REAPER, "001110"},
 		{REGION_API, SLOT_API, "101011"},
+		{REGION_RECORDER, SLOT_RECORDER, "101111"},
 		{REGION_SUPERVISOR, SLOT_SUPER, "100101"},
 	};
 	struct fix *f = *state;
