@@ -71,6 +71,7 @@ struct cmd {
 	const char *arg[CMD_ARGS];
 	size_t args;
 	bool help;
+	uint64_t since_ns, until_ns; /* history */
 };
 
 /* X(name, letter, long name, groups, arguments, "what it does") */
@@ -79,6 +80,8 @@ struct cmd {
 	  "matching connections")                                             \
 	X(get, 'G', "get", FILTER | OUTPUT | GET | ZERO | PRINT, "",          \
 	  "one connection, by tuple or --id")                                 \
+	X(history, 0, NULL, FILTER | OUTPUT | LIST | HISTORY | PRINT, "",     \
+	  "connections that have ended")                                      \
 	X(count, 'C', "count", FILTER | OUTPUT | COUNT, "",                   \
 	  "how many there are")                                               \
 	X(watch, 'E', "event", FILTER | OUTPUT | WATCH | PRINT, "", "events") \
@@ -86,7 +89,7 @@ struct cmd {
 	  "announced connections, or their events")                           \
 	X(stats, 'S', "stats", OUTPUT | STATS, "", "counters")                \
 	X(show, 0, NULL, OUTPUT, "WHAT...",                                   \
-	  "workers shards subscribers config memory mirror version "          \
+	  "workers shards subscribers config memory mirror recorder version " \
 	  "protocols, or a setting")                                          \
 	X(top, 0, NULL, FILTER | TOP, "", "who talks most, on a screen")      \
 	X(metrics, 0, NULL, 0, "", "figures as OpenMetrics text")             \
@@ -107,6 +110,7 @@ struct cmd {
 	  "captures through a private daemon")                                \
 	X(completion, 0, NULL, 0, "bash|zsh|fish",                            \
 	  "a script that completes command lines")                            \
+	X(reopen, 0, NULL, 0, "", "open the flow log anew, after a rotation") \
 	X(upgrade, 0, NULL, 0, "", "go on as the program now on disk")        \
 	X(help, 0, NULL, 0, "[VERB]", "this, or a verb's options")
 
@@ -135,6 +139,8 @@ int cmd_finish(struct out *o, int code);
 int cmd_labels(struct cmd *c, struct ctshard *ct);
 /* What -o proc has to know of the daemon (F300). */
 void cmd_proc(struct ctshard *ct, struct out *o);
+/* The supervisor's pid, from its file; not above 1: none, and that is said. */
+long cmd_pid(const struct cmd *c);
 /* "N flow entries have been WHAT." */
 void cmd_done(uint64_t n, const char *what);
 

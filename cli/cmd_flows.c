@@ -77,10 +77,32 @@ void cmd_done(uint64_t n, const char *what)
 	cmd_warn("%" PRIu64 " flow entries have been %s.", n, what);
 }
 
-int cmd_list(struct cmd *c)
+typedef int flows_ask(struct ctshard *ct, const struct cmd *c,
+                      const struct ctshard_handler *h, uint64_t *id);
+
+static int list_ask(struct ctshard *ct, const struct cmd *c,
+                    const struct ctshard_handler *h, uint64_t *id)
 {
-	struct ctshard_list_opts opts = {.filter = &c->filter,
-	                                 .limit = c->limit};
+	const struct ctshard_list_opts opts = {.filter = &c->filter,
+	                                       .limit = c->limit};
+
+	return c->zero ? ctshard_zero(ct, &c->filter, h, id)
+	               : ctshard_list(ct, &opts, h, id);
+}
+
+static int history_ask(struct ctshard *ct, const struct cmd *c,
+                       const struct ctshard_handler *h, uint64_t *id)
+{
+	const struct ctshard_history_opts opts = {.filter = &c->filter,
+	                                          .since_ns = c->since_ns,
+	                                          .until_ns = c->until_ns,
+	                                          .limit = c->limit};
+
+	return ctshard_history(ct, &opts, h, id);
+}
+
+static int flows_list(struct cmd *c, flows_ask *ask)
+{
 	struct flows f = {.sorted = c->sort != NULL,
 	                  .progress = {.what = "connections"}};
 	struct ctshard_handler h = flows_handler(&f);
@@ -103,8 +125,7 @@ int cmd_list(struct cmd *c)
 	}
 	cmd_proc(ct, f.o);
 	out_begin(f.o);
-	rc = c->zero ? ctshard_zero(ct, &c->filter, &h, &id)
-	             : ctshard_list(ct, &opts, &h, &id);
+	rc = ask(ct, c, &h, &id);
 	if (!rc)
 		rc = ctshard_wait(ct, id);
 	code = flows_end(&f, ct, rc);
@@ -114,6 +135,16 @@ int cmd_list(struct cmd *c)
 	if (code == CMD_OK)
 		cmd_done(rows, "shown");
 	return code;
+}
+
+int cmd_list(struct cmd *c)
+{
+	return flows_list(c, list_ask);
+}
+
+int cmd_history(struct cmd *c)
+{
+	return flows_list(c, history_ask);
 }
 
 /* F304: a tuple's protocol and both addresses of one direction, or an id. */

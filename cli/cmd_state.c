@@ -163,8 +163,8 @@ static int show_row(void *arg, const struct ctshard_row *r)
 }
 
 const char *const cmd_show_words[] = {
-	"workers", "shards",  "subscribers", "config", "memory",
-	"mirror",  "version", "protocols",   NULL,
+	"workers", "shards",   "subscribers", "config",    "memory",
+	"mirror",  "recorder", "version",     "protocols", NULL,
 };
 
 /* The subject that a beginning means, or the word as it stands. */

@@ -43,7 +43,7 @@ static int starts_ask(struct ctshard *ct, uint64_t *starts)
 	return rc ? rc : ctshard_wait(ct, id);
 }
 
-static long pid_read(const struct cmd *c)
+long cmd_pid(const struct cmd *c)
 {
 	char path[PATH_MAX], line[32] = "";
 	long pid;
@@ -58,7 +58,7 @@ static long pid_read(const struct cmd *c)
 		fclose(f);
 	pid = strtol(line, NULL, 10);
 	if (pid <= 1)
-		cmd_warn("upgrade: no pid in %s", path);
+		cmd_warn("no pid in %s", path);
 	return pid;
 }
 
@@ -107,7 +107,7 @@ int cmd_upgrade(struct cmd *c)
 	ctshard_close(ct);
 	if (rc)
 		return code;
-	pid = pid_read(c);
+	pid = cmd_pid(c);
 	if (pid <= 1)
 		return CMD_FAILED;
 	if (kill((pid_t)pid, SIGUSR2)) {

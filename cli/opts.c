@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cli/value.h"
+#include "cli/when.h"
 
 enum { NET_orig_src, NET_orig_dst, NET_reply_src, NET_reply_dst, NET_any_addr };
 
@@ -329,6 +330,11 @@ static int opt_since(struct cmd *c, const char *v, int arg)
 	return value_u64(v, UINT64_MAX, &c->watch.since);
 }
 
+static int opt_when(struct cmd *c, const char *v, int until)
+{
+	return when_parse(v, time(NULL), until ? &c->until_ns : &c->since_ns);
+}
+
 static int opt_buffer(struct cmd *c, const char *v, int arg)
 {
 	uint64_t n;
@@ -533,6 +539,8 @@ const struct word_opt word_opts[] = {
 {0, "bpf", NULL, WORD_GET, opt_flag, FLAG_BPF, "print a tcpdump filter for it"},
 {'e', "event-mask", "EVENT[,...]", WORD_WATCH | WORD_EXPECT, opt_events, 0, "new, update, destroy"},
 {0, "since", "[UUID:]SEQ|start", WORD_WATCH | WORD_EXPECT, opt_since, 0, "events after this one"},
+{0, "since", "TIME", WORD_HISTORY, opt_when, 0, "lived after: 05:20, 2026-11-22T05:20, -2h, seconds"},
+{0, "until", "TIME", WORD_HISTORY, opt_when, 1, "lived before"},
 {0, "snapshot", NULL, WORD_WATCH, opt_flag, FLAG_SNAPSHOT, "the table first, then events"},
 {0, "strict", NULL, WORD_WATCH | WORD_EXPECT, opt_flag, FLAG_STRICT, "end with 5 at a gap"},
 {0, "no-reconnect", NULL, WORD_WATCH | WORD_EXPECT, opt_flag, FLAG_NO_RECONNECT, "end with 3 when the daemon goes"},

@@ -19,24 +19,25 @@ enum {
 		VERB_COUNT
 };
 
-#define FILTER WORD_FILTER
-#define OUTPUT WORD_OUTPUT
-#define LIST   WORD_LIST
-#define GET    WORD_GET
-#define COUNT  WORD_COUNT
-#define WATCH  WORD_WATCH
-#define UPDATE WORD_UPDATE
-#define FLUSH  WORD_FLUSH
-#define CHECK  WORD_CHECK
-#define REPLAY WORD_REPLAY
-#define ADD    WORD_ADD
-#define ZERO   WORD_ZERO
-#define STATS  WORD_STATS
-#define TOP    WORD_TOP
-#define PRINT  WORD_ID
-#define EXPECT WORD_EXPECT
-#define TRACE  WORD_TRACE
-#define TUPLE  WORD_TUPLE
+#define FILTER  WORD_FILTER
+#define OUTPUT  WORD_OUTPUT
+#define LIST    WORD_LIST
+#define GET     WORD_GET
+#define COUNT   WORD_COUNT
+#define WATCH   WORD_WATCH
+#define UPDATE  WORD_UPDATE
+#define FLUSH   WORD_FLUSH
+#define CHECK   WORD_CHECK
+#define REPLAY  WORD_REPLAY
+#define ADD     WORD_ADD
+#define ZERO    WORD_ZERO
+#define STATS   WORD_STATS
+#define TOP     WORD_TOP
+#define PRINT   WORD_ID
+#define EXPECT  WORD_EXPECT
+#define TRACE   WORD_TRACE
+#define TUPLE   WORD_TUPLE
+#define HISTORY WORD_HISTORY
 
 const struct word_verb word_verbs[VERB_COUNT + 1] = {
 #define X(name, letter, long_name, groups, args, what)                  \

@@ -24,7 +24,8 @@ enum word_group {
 	WORD_ID = 1 << 15, /* prints connections */
 	WORD_EXPECT = 1 << 16,
 	WORD_TRACE = 1 << 17,
-	WORD_TUPLE = 1 << 18 /* what a trace may ask for */
+	WORD_TUPLE = 1 << 18, /* what a trace may ask for */
+	WORD_HISTORY = 1 << 24
 };
 
 struct word_verb {

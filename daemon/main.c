@@ -146,8 +146,8 @@ static void policy_defaults(struct policy *p)
 }
 
 static const struct role *const roles[] = {
-	&role_supervisor, &role_probe, &role_worker,
-	&role_reaper,     &role_api,   &role_recorder, NULL,
+	&role_supervisor, &role_probe,    &role_worker, &role_reaper,
+	&role_api,        &role_recorder, NULL,
 };
 
 /* the api reads it, the reaper writes the table */

@@ -439,6 +439,13 @@ struct ctshard_trace_opts {
 	int until_end;
 };
 
+struct ctshard_history_opts {
+	const struct ctshard_filter *filter; /* NULL: all */
+	uint64_t since_ns;                   /* 0: as far back as it goes */
+	uint64_t until_ns;                   /* 0: until now */
+	uint64_t limit;                      /* 0: none */
+};
+
 struct ctshard_pair {
 	const char *key;
 	const char *value;
@@ -464,6 +471,9 @@ int ctshard_list(struct ctshard *c, const struct ctshard_list_opts *o,
                  const struct ctshard_handler *h, uint64_t *id);
 int ctshard_get(struct ctshard *c, const struct ctshard_filter *f,
                 const struct ctshard_handler *h, uint64_t *id);
+/* Connections that have ended: rows to the handler's `conn`. */
+int ctshard_history(struct ctshard *c, const struct ctshard_history_opts *o,
+                    const struct ctshard_handler *h, uint64_t *id);
 int ctshard_count(struct ctshard *c, const struct ctshard_count_opts *o,
                   const struct ctshard_handler *h, uint64_t *id);
 int ctshard_watch(struct ctshard *c, const struct ctshard_watch_opts *o,

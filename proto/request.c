@@ -453,6 +453,25 @@ int ctshard_restore(struct ctshard *c, const void *message, size_t len,
 	return rc;
 }
 
+int ctshard_history(struct ctshard *c, const struct ctshard_history_opts *o,
+                    const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__History m = CTSHARD__HISTORY__INIT;
+	struct request_filter f;
+
+	m.filter = request_filter(&f, o->filter);
+	m.has_since_ns = o->since_ns != 0;
+	m.since_ns = o->since_ns;
+	m.has_until_ns = o->until_ns != 0;
+	m.until_ns = o->until_ns;
+	m.has_limit = o->limit != 0;
+	m.limit = o->limit;
+	r.body_case = CTSHARD__REQUEST__BODY_HISTORY;
+	r.history = &m;
+	return client_submit(c, &r, h, id);
+}
+
 int ctshard_check(struct ctshard *c, int deep, const struct ctshard_handler *h,
                   uint64_t *id)
 {

@@ -33,14 +33,14 @@
 #define LAYOUT_MAJOR 2u                  /* earlier ones: migrate.h */
 #define LAYOUT_MINOR 0u
 
-#define NSHARD      256u
-#define NWORKER_MAX 64u
-#define SLOT_REAPER 64u
-#define SLOT_API    65u
-#define SLOT_SUPER  66u
+#define NSHARD        256u
+#define NWORKER_MAX   64u
+#define SLOT_REAPER   64u
+#define SLOT_API      65u
+#define SLOT_SUPER    66u
 #define SLOT_RECORDER 67u
-#define NSLOT       68u
-#define NRING       65u /* workers and the reaper */
+#define NSLOT         68u
+#define NRING         65u /* workers and the reaper */
 
 #define PAGE 4096u
 

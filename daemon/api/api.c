@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "daemon/api/client.h"
+#include "daemon/api/cmd_history.h"
 #include "daemon/api/http.h"
 #include "daemon/base/log.h"
 #include "shm/clock.h"
@@ -60,6 +61,7 @@ static int api_setup(struct role_env *e)
 	r->api.t = e->t;
 	r->api.uid = geteuid(); /* the daemon's: privileges are dropped later */
 	/* while a port below 1024 may still be had */
+	history_setup(&r->api, e);
 	r->http_fd = http_listen(conf_text(e->conf, "metrics"));
 	/* from a capture no event may be lost */
 	shm_store_release(&e->t->mlog->lossless, e->live ? 0 : 1);

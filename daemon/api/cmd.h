@@ -76,8 +76,11 @@ struct set_queue {
 	struct request *owner[SETS_MAX];
 };
 
+struct history;
+
 struct api {
 	struct role_env *env;
+	struct history *history; /* NULL: none is kept */
 	struct table *t;
 	struct policy policy; /* a copy of what is in force */
 	struct merge merge;

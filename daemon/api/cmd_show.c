@@ -174,6 +174,38 @@ static void show_workers(struct sheet *s)
 	show_proc(s, SLOT_API, "api");
 }
 
+static void show_recorder(struct sheet *s)
+{
+	static const char *const key[RECORD_COUNT] = {"flow_log", "history"};
+	const struct api *a = s->q->api;
+	const struct proc_page *p = table_proc(a->t, SLOT_RECORDER);
+	const char *value;
+	int i;
+
+	sheet_begin(
+		s, "recorder",
+		"what setting state starts written bytes errors lost behind");
+	for (i = 0; i < RECORD_COUNT; i++) {
+		const struct record_figures *f = &p->record[i];
+
+		value = conf_text(a->env->conf, key[i]);
+		if (!*value || !strcmp(value, "0"))
+			continue;
+		sheet_row(s);
+		sheet_cell(s, "%s", key[i]);
+		sheet_cell(s, "%s", value);
+		sheet_cell(s, "%s",
+		           proc_alive(a->t, SLOT_RECORDER) ? "running"
+		                                           : "dead");
+		sheet_cell(s, "%u", p->incarnation);
+		sheet_cell(s, "%" PRIu64, shm_load(&f->written));
+		sheet_cell(s, "%" PRIu64, shm_load(&f->bytes));
+		sheet_cell(s, "%" PRIu64, shm_load(&f->errors));
+		sheet_cell(s, "%" PRIu64, shm_load(&f->lost));
+		sheet_cell(s, "%" PRIu64, a->merge.gseq - shm_load(&f->gseq));
+	}
+}
+
 static void show_shards(struct sheet *s)
 {
 	const struct table *t = s->q->api->t;
@@ -474,6 +506,7 @@ static void show_protocols(struct sheet *s)
 	X(config)      \
 	X(memory)      \
 	X(mirror)      \
+	X(recorder)    \
 	X(version)     \
 	X(protocols)
 

@@ -211,7 +211,9 @@ static void process_name(const struct api *a, uint32_t slot, char *to,
 		snprintf(to, size, "worker %u", slot);
 	else
 		snprintf(to, size, "%s",
-		         slot == SLOT_REAPER ? "reaper" : "api");
+		         slot == SLOT_REAPER     ? "reaper"
+		         : slot == SLOT_RECORDER ? "recorder"
+		                                 : "api");
 }
 
 enum process_figure { UP, STARTS, BEHIND };
@@ -247,6 +249,40 @@ static void processes(struct metrics *m, enum process_figure what)
 		process(m, i, what);
 	process(m, SLOT_REAPER, what);
 	process(m, SLOT_API, what);
+}
+
+static void recorded(struct metrics *m)
+{
+	static const char *const file[RECORD_COUNT] = {"flow_log", "history"};
+	static const struct {
+		const char *name, *help;
+		size_t at;
+	} family_of[] = {
+		{"recorded", "connections that ended, written to a file",
+	         offsetof(struct record_figures, written)},
+		{"recorded_bytes", "bytes of them",
+	         offsetof(struct record_figures, bytes)},
+		{"record_errors", "writes that failed, and were tried again",
+	         offsetof(struct record_figures, errors)},
+		{"record_lost", "events overwritten before they were recorded",
+	         offsetof(struct record_figures, lost)},
+	};
+	const struct proc_page *p = table_proc(m->a->t, SLOT_RECORDER);
+	uint64_t v;
+	size_t i;
+	int k;
+
+	for (i = 0; i < ARRAY_SIZE(family_of); i++) {
+		family(m, family_of[i].name, "counter", family_of[i].help);
+		for (k = 0; k < RECORD_COUNT; k++) {
+			memcpy(&v,
+			       (const char *)&p->record[k] + family_of[i].at,
+			       sizeof(v));
+			fprintf(m->f,
+			        "ctshard_%s_total{file=\"%s\"} %" PRIu64 "\n",
+			        family_of[i].name, file[k], v);
+		}
+	}
 }
 
 static void memory(struct metrics *m)
@@ -298,6 +334,7 @@ static void print(struct metrics *m)
 	family(m, "ring_behind", "gauge",
 	       "cells that the merged log has not taken yet");
 	processes(m, BEHIND);
+	recorded(m);
 	memory(m);
 	fputs("# EOF\n", m->f);
 }

@@ -591,6 +591,19 @@ static void event_conn(struct pb *b, struct pb_row *r,
 	}
 }
 
+void pb_ended(struct pb *b, const struct event_slot *s, uint64_t start_ns)
+{
+	struct pb_row *r = row_new(b);
+
+	event_conn(b, r, s);
+	r->conn.has_start_ns = 1;
+	r->conn.start_ns = start_ns;
+	/* of a table that may be another one by now */
+	r->conn.has_version = r->conn.has_shard_seq = 0;
+	r->conn.has_use = 0;
+	b->conn[b->resp.n_conn++] = &r->conn;
+}
+
 void pb_event(struct pb *b, const struct event_slot *s)
 {
 	static const Ctshard__EventType types[] = {

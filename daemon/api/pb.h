@@ -55,6 +55,8 @@ void pb_list(struct pb *b, const struct conn_view *v, uint64_t shard_seq);
 void pb_list_end(struct pb *b, uint64_t seq);
 /* NEW, UPDATE, DESTROY, or the log's GAP */
 void pb_event(struct pb *b, const struct event_slot *s);
+/* A connection that has ended, as a row; its tick may be of older segments. */
+void pb_ended(struct pb *b, const struct event_slot *s, uint64_t start_ns);
 void pb_gap(struct pb *b, uint64_t from, uint64_t to, const char *source);
 
 /* The batch as an answer; valid until the next pb_begin(). */

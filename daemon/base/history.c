@@ -126,8 +126,8 @@ static int file_make(struct history *h, const char *path, uint64_t room,
 	int bad;
 
 	snprintf(tmp, sizeof(tmp), "%s.new", path);
-	fresh.fd = open(tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-	                0640);
+	fresh.fd = open(
+		tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fresh.fd < 0)
 		return refuse(err, "%.400s: %s", tmp, strerror(errno));
 	bad = flock(fresh.fd, LOCK_EX | LOCK_NB) ||
@@ -158,8 +158,7 @@ static int file_aside(struct history *h, const char *path, char *err)
 	return 0;
 }
 
-int history_open(struct history *h, const char *path, uint64_t bytes,
-                 char *err)
+int history_open(struct history *h, const char *path, uint64_t bytes, char *err)
 {
 	uint64_t room = bytes > HISTORY_MIN ? bytes : HISTORY_MIN;
 	struct stat st;
@@ -270,7 +269,8 @@ size_t history_read(const struct history *h, uint64_t from,
 	if (len < (ssize_t)sizeof(*r))
 		return n; /* cut short: nothing is there */
 	for (i = 0; i < (size_t)len / sizeof(*r); i++)
-		if (r[i].number == from + i + 1 && r[i].sum == record_sum(&r[i]))
+		if (r[i].number == from + i + 1 &&
+		    r[i].sum == record_sum(&r[i]))
 			r[(*got)++] = r[i];
 	return n;
 }

@@ -223,9 +223,10 @@ static void renamed_cut(const char *path, const struct mark *m)
 	int fd = inode_open(path, m);
 
 	if (fd < 0)
-		log_warnx("record", "%s: the file written before is not in its "
-		                    "directory; its last lines may be in the "
-		                    "new one, too",
+		log_warnx("record",
+		          "%s: the file written before is not in its "
+		          "directory; its last lines may be in the "
+		          "new one, too",
 		          path);
 	else if (tail_cut(fd, m))
 		log_warn("record", "%s: the file written before", path);
@@ -292,7 +293,8 @@ int flowlog_open(struct flowlog *f, struct table *t, const struct conf *c,
 	f->fd = f->state = -1;
 	f->sink.t = t;
 	f->sink.mark = &f->mark;
-	while (i < ARRAY_SIZE(formats) - 1 && strcmp(word, formats[i].word) != 0)
+	while (i < ARRAY_SIZE(formats) - 1 &&
+	       strcmp(word, formats[i].word) != 0)
 		i++;
 	arena_init(&f->arena, ARENA_LIMIT);
 	if (pb_init(&f->pb, t, NULL))

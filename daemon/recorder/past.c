@@ -63,8 +63,7 @@ static int past_commit(struct sink *s, uint64_t gseq, uint64_t pos)
 	if (!r) {
 		p->h.mark.gseq = gseq;
 		p->h.mark.pos = pos;
-		memcpy(p->h.mark.uuid, s->t->hdr->uuid,
-		       sizeof(p->h.mark.uuid));
+		memcpy(p->h.mark.uuid, s->t->hdr->uuid, sizeof(p->h.mark.uuid));
 		r = history_commit(&p->h, p->h.mark.at + p->behind);
 	}
 	if (r) /* what the mark in the file says, again */
@@ -87,8 +86,8 @@ static const struct sink_kind past_kind = {
 	.close = past_close,
 };
 
-int past_open(struct past *p, struct table *t, const char *path,
-              uint64_t bytes, char *err)
+int past_open(struct past *p, struct table *t, const char *path, uint64_t bytes,
+              char *err)
 {
 	memset(p, 0, sizeof(*p));
 	p->sink.t = t;

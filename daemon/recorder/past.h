@@ -15,8 +15,8 @@ struct past {
 	struct history_record r[PAST_BATCH];
 };
 
-int past_open(struct past *p, struct table *t, const char *path,
-              uint64_t bytes, char *err);
+int past_open(struct past *p, struct table *t, const char *path, uint64_t bytes,
+              char *err);
 void past_begin(struct past *p, const struct policy *pol,
                 struct record_figures *figures);
 

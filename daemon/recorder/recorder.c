@@ -20,10 +20,10 @@
 #include "shm/clock.h"
 #include "shm/rcu.h"
 
-#define NAP_MS      20
-#define BATCH       1024u
-#define STOP_NS     NS_PER_S
-#define OPEN_AGAIN  (10 * NS_PER_S)
+#define NAP_MS     20
+#define BATCH      1024u
+#define STOP_NS    NS_PER_S
+#define OPEN_AGAIN (10 * NS_PER_S)
 
 struct recorder {
 	struct flowlog log;

@@ -90,8 +90,9 @@ static void sink_failed(struct sink *s, int error)
 	s->retry_ns = clock_mono_ns() + RETRY_NS;
 	sink_begin(s);
 	if (log_allow(&limit, "record", s->kind->name))
-		log_warnx("record", "%s: %s; tried again, the event log waits "
-		                    "as long as it can",
+		log_warnx("record",
+		          "%s: %s; tried again, the event log waits "
+		          "as long as it can",
 		          s->kind->name, strerror(-error));
 }
 

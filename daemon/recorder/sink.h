@@ -31,9 +31,9 @@ struct sink {
 	struct table *t;
 	struct record_figures *figures;
 	const struct policy *pol;
-	uint64_t pos, gseq; /* taken, perhaps not yet committed */
-	uint64_t lost;      /* of those */
-	uint64_t retry_ns;  /* an error: not before */
+	uint64_t pos, gseq;   /* taken, perhaps not yet committed */
+	uint64_t lost;        /* of those */
+	uint64_t retry_ns;    /* an error: not before */
 	uint64_t rows, bytes; /* taken since the commit */
 	const struct mark *mark;
 };

@@ -183,12 +183,12 @@ static void said_reopen(struct child *c, char *arg)
 
 /* MESSAGE(word, who may say it, has an argument) */
 #define FROM(access) (1u << (access))
-#define FROM_ALL     \
+#define FROM_ALL                                                        \
 	(FROM(REGION_WORKER) | FROM(REGION_REAPER) | FROM(REGION_API) | \
 	 FROM(REGION_RECORDER))
-#define MESSAGES(M)                    \
-	M(ready, FROM_ALL, false)      \
-	M(set, FROM(REGION_API), true) \
+#define MESSAGES(M)                      \
+	M(ready, FROM_ALL, false)        \
+	M(set, FROM(REGION_API), true)   \
 	M(stop, FROM(REGION_API), false) \
 	M(reopen, FROM(REGION_RECORDER), false)
 

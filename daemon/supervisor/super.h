@@ -34,7 +34,7 @@ enum phase {
 	PHASE_READY,   /* sockets have their names */
 	PHASE_STOP_WORKERS,
 	PHASE_STOP_REAPER,
-	PHASE_STOP_API, /* so that it tells what the others did */
+	PHASE_STOP_API,      /* so that it tells what the others did */
 	PHASE_STOP_RECORDER, /* and this writes it down */
 	PHASE_OVER
 };
