@@ -11,6 +11,8 @@ SBINDIR ?= $(PREFIX)/sbin
 BINDIR  ?= $(PREFIX)/bin
 LIBDIR  ?= $(PREFIX)/lib
 MANDIR  ?= $(PREFIX)/share/man
+SYSTEMD ?= $(PREFIX)/lib
+DOCDIR  ?= $(PREFIX)/share/doc/ctshardd
 VERSION ?= 0.1.0
 SONAME  := libctshard.so.0
 JOBS    ?= 2
@@ -235,6 +237,13 @@ install: all
 	for m in docs/*.[1-8]; do \
 		$I 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/} || exit; \
 	done
+
+	mkdir -p $(DESTDIR)$(SYSTEMD)/systemd/system
+	sed 's|@SBINDIR@|$(SBINDIR)|g' docs/systemd/ctshardd.service.in \
+		>$(DESTDIR)$(SYSTEMD)/systemd/system/ctshardd.service
+	$I 644 docs/systemd/sysusers.conf $(DESTDIR)$(SYSTEMD)/sysusers.d/ctshardd.conf
+	$I 644 docs/systemd/tmpfiles.conf $(DESTDIR)$(SYSTEMD)/tmpfiles.d/ctshardd.conf
+	$I 644 docs/ctshardd.conf $(DESTDIR)$(DOCDIR)/ctshardd.conf
 
 clean:
 	rm -rf build

@@ -7,6 +7,7 @@
  *	older.c       a table of an earlier layout
  *	taps.c        the capture sockets
  *	recording.c    when there is a recorder
+ *	watchdog.c    the service manager's
  *	upgrade.c     another program in the same process
  *	supervisor.c  the order of starting and stopping, and the loop
  */
@@ -58,6 +59,12 @@ struct child {
 	struct event *again; /* the wait before a restart is over */
 };
 
+struct watchdog {
+	uint64_t every_ns; /* 0: nobody watches */
+	uint64_t fed_ns;
+	uint32_t beat[2]; /* reaper and api, then */
+};
+
 struct super {
 	struct role_env *env;
 	struct event_base *base;
@@ -66,6 +73,7 @@ struct super {
 	struct region_params params;
 	struct table t;
 	struct watch watch;
+	struct watchdog watchdog;
 	struct child child[NSLOT];
 	enum phase phase;
 	bool created; /* segments made by this start, and never ready */
@@ -117,6 +125,10 @@ void taps_watch(struct super *s);
 /* older.c: what stands there is of today's layout afterwards, or was none that
  * can be migrated; 0, or -errno and why */
 int older_migrate(const struct region_params *p, struct region_error *err);
+
+/* watchdog.c */
+void watchdog_init(struct super *s);
+void watchdog_turn(struct super *s);
 
 /* recording.c */
 bool recording_wanted(const struct super *s);

@@ -292,6 +292,7 @@ static void turn(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	child_reap(s);
 	snapshot_turn(s);
+	watchdog_turn(s);
 	if (s->phase == PHASE_READY)
 		taps_watch(s);
 	if (s->phase <= PHASE_READY)
@@ -520,6 +521,7 @@ static int super_setup(struct super *s)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR2, SIG_IGN);
 	upgrade_init(s);
+	watchdog_init(s);
 	r = rundir_reopen(&s->run, s->env->opt->rundir,
 	                  s->env->fd[ROLE_FD_lock], err);
 	if (r) {
