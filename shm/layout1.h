@@ -28,6 +28,7 @@
 #define L1_COUNTERS 28u
 #define L1_DECODE   24u
 #define L1_HELPERS  96u
+#define L1_HELPS    6u
 #define L1_MIRROR   10u
 #define L1_SLOTS    158u
 #define L1_RING     (3 * L1_PAGE + 256 * 448u)

@@ -30,8 +30,7 @@
 	F(priv) F(state) F(start) F(ext) F(mark)
 #define DETAIL(F) \
 	F(start_ns) F(last_ns) F(rtt_us) F(rate) F(retrans) F(disorder) \
-	F(zero_window) F(resets) F(repairs) F(dup) F(vlan) F(zone2) \
-	F(iface) F(policy) F(marks) F(dups)
+	F(zero_window) F(resets) F(repairs) F(dup) F(vlan) F(iface) F(dups)
 #define INFO(F) \
 	F(src) F(master) F(master_port) F(sport) F(src_len) F(class) \
 	F(flags) F(helper) F(assign) F(master_proto) F(serial)
@@ -336,7 +335,8 @@ _Static_assert(EXPECT_ROOM == L1_EXPECT_ROOM && EXPECT_LINE == L1_EXPECT_LINE,
 
 /* ---- rings and log ---- */
 
-/* places of the statistics: counters were added at the end of each list */
+/* Places of the statistics: counters were added at the end of each list.
+ * STATS_SLOTS: of a helper that there never was. */
 static uint32_t place_of(uint32_t old)
 {
 	if (old < L1_COUNTERS)
@@ -346,11 +346,13 @@ static uint32_t place_of(uint32_t old)
 		return CTR_COUNT + old;
 	old -= L1_DECODE;
 	if (old < L1_HELPERS)
-		return STATS_HELP(0, 0) + old;
+		return old / L1_HELPS < STATS_HELPERS
+		               ? STATS_HELP(old / L1_HELPS, old % L1_HELPS)
+		               : STATS_SLOTS;
 	return STATS_MIRROR + old - L1_HELPERS;
 }
 _Static_assert(CTR_COUNT >= L1_COUNTERS && STATS_DECODE >= L1_DECODE &&
-                       STATS_HELPERS * STATS_HELPS >= L1_HELPERS &&
+                       STATS_HELPS >= L1_HELPS &&
                        STATS_SLOTS - STATS_MIRROR >= L1_MIRROR,
                "statistics of version 1 have a place");
 
@@ -396,7 +398,8 @@ static void pend_convert(struct ring_header *to, const struct ring1 *from)
 		                              : STATS_SLOTS;
 	}
 	for (i = 0; i < L1_SLOTS; i++)
-		to->counter[place_of(i)] = from->counter[i];
+		if (place_of(i) < STATS_SLOTS)
+			to->counter[place_of(i)] = from->counter[i];
 }
 
 static void ring_convert(struct migration *m, uint32_t i)

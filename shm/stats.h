@@ -10,6 +10,7 @@
 
 #include "shm/base.h"
 
+/* A new one comes last: those of a table that is migrated keep their places. */
 #define COUNTERS(C)                                                            \
 	C(FRAMES, "frames", "frames taken from the source")                    \
 	C(NEW_PKT, "packets.new", "class NEW (F062)")                          \
@@ -32,8 +33,6 @@
 	C(EXPECT_NEW, "expect_new", "expectations that matched (F267)")        \
 	C(EXPECT_CREATE, "expect_create", "expectations made (F267)")          \
 	C(EXPECT_DELETE, "expect_delete", "expectations unlinked (F267)")      \
-	C(EXPECT_SOURCE, "expect_source_limit",                                \
-	  "expectations refused: too many of one source (F191)")               \
 	C(EVENT_NEW, "events.new", "NEW events")                               \
 	C(EVENT_UPDATE, "events.update", "UPDATE events")                      \
 	C(EVENT_DESTROY, "events.destroy", "DESTROY events")                   \
@@ -41,7 +40,9 @@
 	C(FRAG_REASSEMBLED, "fragments.reassembled", "datagrams completed")    \
 	C(FRAG_TIMEOUT, "fragments.timeout", "datagrams given up (F009)")      \
 	C(FRAG_DROPPED, "fragments.dropped", "fragments refused (F007, F008)") \
-	C(TABLE_FULL, "drops.table_full", "packets without room (F234)")
+	C(TABLE_FULL, "drops.table_full", "packets without room (F234)")       \
+	C(EXPECT_SOURCE, "expect_source_limit",                                \
+	  "expectations refused: too many of one source (F191)")
 
 enum counter {
 #define C(name, str, meaning) CTR_##name,
