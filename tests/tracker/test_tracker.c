@@ -7,7 +7,13 @@
 
 #include <cmocka.h>
 
-#define NTRACKERS 9u
+/* counted, so that one more needs no word here */
+enum {
+#define TRACKER(name) ROW_##name##_HERE,
+#include "daemon/tracker/trackers.h"
+#undef TRACKER
+	NTRACKERS
+};
 
 static const struct policy all_on;
 
