@@ -157,6 +157,31 @@ static struct frag_answer say(enum frag_verdict v, uint32_t lost,
 	return (struct frag_answer){v, lost, why};
 }
 
+/* what the first fragment has told, if it was there */
+static uint8_t queue_l4(struct frag *f, const struct frag_queue *q, uint8_t *to)
+{
+	const struct frag_run *r;
+	uint32_t n;
+
+	if (!(q->seen & FRAG_HAS_FIRST))
+		return 0;
+	r = frag_run_at(f, q->run);
+	n = r->stored < FRAG_L4 ? r->stored : FRAG_L4;
+	memcpy(to, r->byte, n);
+	return (uint8_t)n;
+}
+
+/* The queue ends; returns how many fragments it had. */
+static uint32_t queue_gone(struct frag *f, uint32_t i)
+{
+	const struct frag_queue *q = frag_queue_at(f, i);
+
+	f->gone.nfrags = q->nfrags;
+	f->gone.l4proto = (uint8_t)q->upper;
+	f->gone.nl4 = queue_l4(f, q, f->gone.l4);
+	return frag_queue_end(f, i);
+}
+
 static struct frag_answer refuse(enum frag_why why)
 {
 	return say(FRAG_REFUSED, 1, why);
@@ -164,7 +189,7 @@ static struct frag_answer refuse(enum frag_why why)
 
 static struct frag_answer discard(struct frag *f, uint32_t i, enum frag_why why)
 {
-	return say(FRAG_REFUSED, frag_queue_end(f, i) + 1, why);
+	return say(FRAG_REFUSED, queue_gone(f, i) + 1, why);
 }
 
 /* the fragment is in its queue: is that all? */
@@ -178,7 +203,7 @@ static struct frag_answer settle(struct frag *f, uint32_t i, bool v6)
 		return say(FRAG_HELD, 0, FRAG_WHY_NONE);
 	why = queue_wrong(q, v6);
 	if (why)
-		return say(FRAG_REFUSED, frag_queue_end(f, i), why);
+		return say(FRAG_REFUSED, queue_gone(f, i), why);
 	f->done = i;
 	return say(FRAG_DONE, 0, FRAG_WHY_NONE);
 }
@@ -359,6 +384,7 @@ struct frag_answer frag_add(struct frag *f, const struct pkt *p,
 		if (f->done)
 			frag_queue_end(f, f->done);
 		f->done = 0;
+		memset(&f->gone, 0, sizeof(f->gone));
 		a = judge(f, p, now_ns, tag);
 		f->frame = p->frame;
 		f->answer = a.verdict;
@@ -406,25 +432,29 @@ static void look_frames(const struct frag_queue *q, struct frag_seen *seen)
 		seen->frame[seen->nframes++] = q->frame + q->behind[i - 1];
 }
 
+static void look_gone(const struct frag_gone *gone, struct frag_seen *seen)
+{
+	seen->nfrags = gone->nfrags;
+	seen->l4proto = gone->l4proto;
+	seen->nl4 = gone->nl4;
+	memcpy(seen->l4, gone->l4, gone->nl4);
+}
+
 void frag_look(struct frag *f, const struct pkt *p, struct frag_seen *seen)
 {
 	uint32_t i = p ? frag_queue_find(f, p) : f->done;
 	const struct frag_queue *q;
-	const struct frag_run *r;
 
 	memset(seen, 0, sizeof(*seen));
+	if (!i && f->answer == FRAG_REFUSED && p && p->frame == f->frame)
+		look_gone(&f->gone, seen);
 	if (!i)
 		return;
 	q = frag_queue_at(f, i);
 	seen->nfrags = q->nfrags;
-	look_frames(q, seen);
-	if (!(q->seen & FRAG_HAS_FIRST))
-		return;
-	r = frag_run_at(f, q->run);
 	seen->l4proto = (uint8_t)q->upper;
-	seen->nl4 = (uint8_t)(r->stored < sizeof(seen->l4) ? r->stored
-	                                                   : sizeof(seen->l4));
-	memcpy(seen->l4, r->byte, seen->nl4);
+	seen->nl4 = queue_l4(f, q, seen->l4);
+	look_frames(q, seen);
 }
 
 struct frag_use frag_use(const struct frag *f)

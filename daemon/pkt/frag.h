@@ -88,15 +88,17 @@ bool frag_expire(struct frag *f, uint64_t now_ns, uint64_t timeout_ns,
 
 /* What has come of a datagram, for who tells of it. */
 #define FRAG_FRAMES 9u
+#define FRAG_L4     8u
 struct frag_seen {
 	uint32_t nfrags;             /* 0: nothing */
 	uint32_t nframes;            /* of the first ones */
 	uint64_t frame[FRAG_FRAMES]; /* their cursors */
 	uint8_t l4proto;             /* as its first fragment says ... */
 	uint8_t nl4;                 /* 0: that has not come */
-	uint8_t l4[8];               /* ... whose layer 4 begins so */
+	uint8_t l4[FRAG_L4];         /* ... whose layer 4 begins so */
 };
-/* of the datagram that the fragment `p` is of; NULL: of the last FRAG_DONE */
+/* Of the datagram that the fragment `p` is of, which was added last and may
+ * have ended it; NULL: of the last FRAG_DONE. */
 void frag_look(struct frag *f, const struct pkt *p, struct frag_seen *seen);
 
 /* Datagrams that wait, and the bytes that they take. */

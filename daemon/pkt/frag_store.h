@@ -78,6 +78,14 @@ union frag_cell {
 };
 _Static_assert(sizeof(union frag_cell) == FRAG_CELL, "cell");
 
+/* what a discarded datagram was, for who tells of it */
+struct frag_gone {
+	uint32_t nfrags;
+	uint8_t l4proto;
+	uint8_t nl4;
+	uint8_t l4[10];
+};
+
 struct frag {
 	uint64_t magic, size, secret;
 	uint32_t busy;     /* odd: a change is under way */
@@ -91,6 +99,7 @@ struct frag {
 	uint32_t answer; /* to the frame below */
 	uint32_t answer_lost;
 	uint32_t answer_why;
+	struct frag_gone gone; /* by the frame below */
 	uint64_t frame;
 	uint32_t bucket[]; /* of queues, then of sources */
 };

@@ -131,7 +131,6 @@ static uint64_t live_order(const struct pipeline *p, const struct lane *l)
 	return (sum + 1) << 4 | l->pkt->source;
 }
 
-/* A refused one took its datagram along: what there was stays in sight. */
 static void fragment_look(struct pipeline *p, const struct lane *l,
                           const struct frag_answer *a)
 {
@@ -139,9 +138,7 @@ static void fragment_look(struct pipeline *p, const struct lane *l,
 	struct frag *f = fs->store[l->pkt->l3proto == 6];
 
 	fs->answer = *a;
-	if (a->verdict != FRAG_REFUSED)
-		frag_look(f, a->verdict == FRAG_DONE ? NULL : l->pkt,
-		          &fs->seen);
+	frag_look(f, a->verdict == FRAG_DONE ? NULL : l->pkt, &fs->seen);
 	/* live, cursors say nothing to anybody */
 	if (!p->capture)
 		fs->seen.nframes = 0;
@@ -160,8 +157,6 @@ bool fragment_take(struct pipeline *p, const struct lane *l,
 		store_expire(p, i, l->now_ns);
 		if (!p->capture)
 			l->pkt->frame = fs->inherited ? live_order(p, l) : 0;
-		if (unlikely(p->trace.on))
-			frag_look(fs->store[i], l->pkt, &fs->seen);
 		a = frag_add(fs->store[i], l->pkt, l->now_ns, l->look.shard,
 		             fs->bytes, &fs->pkt);
 		if (unlikely(p->trace.on))

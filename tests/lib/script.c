@@ -163,6 +163,23 @@ uint32_t script_number(struct script *s, const char *text)
 	return number(s, text, NULL);
 }
 
+uint64_t script_ms(struct script *s, const char *text)
+{
+	char *end;
+	uint64_t ms = number(s, text, &end) * 1000ull;
+	uint32_t unit = 1000;
+
+	if (*end != '.' && *end)
+		script_bad(s, "`%s` is no time", text);
+	for (end += *end == '.'; *end; end++) {
+		unit /= 10;
+		if (*end < '0' || *end > '9' || !unit)
+			script_bad(s, "`%s` is no time", text);
+		ms += (uint64_t)(*end - '0') * unit;
+	}
+	return ms;
+}
+
 void script_pair(struct script *s, const char *text, uint32_t v[2])
 {
 	char *end;

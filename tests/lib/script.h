@@ -56,6 +56,8 @@ char *script_first(struct script *s);
 char *script_word(struct script *s);
 char *script_word_must(struct script *s, const char *after);
 uint32_t script_number(struct script *s, const char *text);
+/* "2.25" seconds, in milliseconds */
+uint64_t script_ms(struct script *s, const char *text);
 /* "N/M", or "N" for N/0 */
 void script_pair(struct script *s, const char *text, uint32_t v[2]);
 

@@ -254,11 +254,11 @@ static uint8_t dccp_type(struct script *s, const char *name)
 	static const char *const names[] = {
 		"REQUEST",  "RESPONSE", "DATA",  "ACK",  "DATAACK",
 		"CLOSEREQ", "CLOSE",    "RESET", "SYNC", "SYNCACK"};
-	uint8_t i;
+	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++)
 		if (!strcmp(names[i], name))
-			return i;
+			return (uint8_t)i;
 	script_bad(s, "no type `%s`", name);
 }
 

@@ -312,7 +312,7 @@ static void want_ended(struct run *r, const char *w)
 #undef X
 	};
 	const char *at = more(r, w);
-	uint64_t ms = (uint64_t)(strtod(at, NULL) * 1000 + 0.5);
+	uint64_t ms = script_ms(&r->s, at);
 	const struct event_cell *c = &r->end.cell;
 
 	if (!ended(r) || (c->ts_ns - RIG_T0) / NS_PER_MS != ms)
@@ -673,7 +673,7 @@ static void sleeps(struct run *r)
 {
 	const char *w = more(r, "sleep");
 
-	r->g.now_ns += (uint64_t)(strtod(w, NULL) * 1000 + 0.5) * NS_PER_MS;
+	r->g.now_ns += script_ms(&r->s, w) * NS_PER_MS;
 }
 
 /* a packet that only one who quotes it has seen */
@@ -711,8 +711,7 @@ static void statement(struct run *r)
 	unsigned int i;
 
 	if (w && *w == '+') {
-		r->g.now_ns += (uint64_t)(strtod(w + 1, NULL) * 1000 + 0.5) *
-		               NS_PER_MS;
+		r->g.now_ns += script_ms(&r->s, w + 1) * NS_PER_MS;
 		w = script_word(&r->s);
 		if (!w) /* a packet would meet the expired one itself */
 			sweep(r);
