@@ -77,17 +77,17 @@ static PER_NUMBER(per_30_bits, 0, 1073741823);
 static PER_NUMBER(per_96_127, 96, 127);
 
 static PER_OF(h245_h261, PER_SEQ, 1, 5, 0, PER_O(per_1_4), PER_O(per_1_4), B,
-              PER_F(per_1_19200), B);
+              PER_F(per_1_19200), B, PER_SKIP);
 static PER_OF(h245_h262, PER_SEQ, 1, 17, 0, B, B, B, B, B, B, B, B, B, B, B,
               PER_O(per_30_bits), PER_O(per_18_bits), PER_O(per_14_bits),
-              PER_O(per_14_bits), PER_O(per_0_15), PER_O(per_u32));
+              PER_O(per_14_bits), PER_O(per_0_15), PER_O(per_u32), PER_SKIP);
 static PER_OF(h245_h263, PER_SEQ, 1, 13, 0, PER_O(per_1_32), PER_O(per_1_32),
               PER_O(per_1_32), PER_O(per_1_32), PER_O(per_1_32),
               PER_F(per_1_192400), B, B, B, B, B, PER_O(per_19_bits),
-              PER_O(per_u16));
+              PER_O(per_u16), PER_SKIP_8);
 static PER_OF(h245_mpeg_video, PER_SEQ, 1, 7, 0, B, PER_O(per_30_bits),
               PER_O(per_18_bits), PER_O(per_14_bits), PER_O(per_14_bits),
-              PER_O(per_0_15), PER_O(per_u32));
+              PER_O(per_0_15), PER_O(per_u32), PER_SKIP);
 static PER_OF(h245_video, PER_CHOICE, 1, 5, 0, PER_F(h245_nonstandard),
               PER_F(h245_h261), PER_F(h245_h262), PER_F(h245_h263),
               PER_F(h245_mpeg_video));
@@ -152,11 +152,11 @@ static PER_OF(h245_packetization, PER_CHOICE, 1, 1, 0, PER_F(per_null));
 static PER_OF(h245_h2250, PER_SEQ, 1, 11, 0, PER_O(h245_nonstandards),
               PER_F(per_u8), PER_O(per_1_255), PER_OM(h245_transport, OF_MEDIA),
               PER_O(per_bool), PER_OM(h245_transport, OF_MEDIA),
-              PER_O(per_bool), PER_O(per_bool), PER_O(h245_label),
-              PER_O(per_96_127), PER_O(h245_packetization));
+              PER_B(per_bool), PER_O(per_bool), PER_O(h245_label),
+              PER_O(per_96_127), PER_O(h245_packetization), PER_SKIP_3);
 static PER_OF(h245_h2250_ack, PER_SEQ, 1, 5, 0, PER_O(h245_nonstandards),
               PER_O(per_1_255), PER_OM(h245_transport, OF_MEDIA),
-              PER_OM(h245_transport, OF_MEDIA), PER_O(per_96_127));
+              PER_OM(h245_transport, OF_MEDIA), PER_O(per_96_127), PER_SKIP_2);
 
 static PER_TEXT(per_numeric_1_16, 4, 1, 16);
 static PER_OF(h245_q2931_number, PER_CHOICE, 1, 2, 0, PER_F(per_numeric_1_16),
@@ -166,7 +166,7 @@ static PER_OF(h245_q2931, PER_SEQ, 1, 2, 0, PER_F(h245_q2931_number),
 static PER_OF(h245_network, PER_CHOICE, 1, 3, 0, PER_F(h245_q2931),
               PER_F(per_digits_1_128), PER_F(h245_transport));
 static PER_OF(h245_stack, PER_SEQ, 1, 4, 0, PER_O(per_null_2),
-              PER_F(h245_network), B, PER_O(per_octets_1_255));
+              PER_F(h245_network), B, PER_O(per_octets_1_255), PER_SKIP);
 
 #undef B
 
@@ -175,22 +175,24 @@ static PER_OF(h245_stack, PER_SEQ, 1, 4, 0, PER_O(per_null_2),
 static PER_OF(h245_forward_how, PER_CHOICE, 1, 3, 0, PER_F(h245_h222),
               PER_F(h245_h223), PER_F(h245_v76), PER_F(h245_h2250));
 static PER_OF(h245_forward, PER_SEQ, 1, 3, 0, PER_O(per_u16),
-              PER_FM(h245_data_type, OF_DATA), PER_F(h245_forward_how));
+              PER_FM(h245_data_type, OF_DATA), PER_F(h245_forward_how),
+              PER_SKIP_2);
 static PER_OF(h245_reverse_how, PER_CHOICE, 1, 2, 0, PER_F(h245_h223),
               PER_F(h245_v76), PER_F(h245_h2250));
 static PER_OF(h245_reverse, PER_SEQ, 1, 2, 0, PER_F(h245_data_type),
-              PER_O(h245_reverse_how));
+              PER_O(h245_reverse_how), PER_SKIP_2);
 PER_OF(h245_channel, PER_SEQ, 1, 3, SEE_CHANNEL, PER_F(per_1_65535),
-       PER_F(h245_forward), PER_O(h245_reverse), PER_OM(h245_stack, OF_STACK));
+       PER_F(h245_forward), PER_O(h245_reverse), PER_OM(h245_stack, OF_STACK),
+       PER_STOP);
 
 static PER_OF(h245_ack_how, PER_CHOICE, 1, 1, 0, PER_F(h245_h222),
               PER_F(h245_h2250));
 static PER_OF(h245_ack_reverse, PER_SEQ, 1, 3, 0, PER_F(per_1_65535),
-              PER_O(per_u16), PER_O(h245_ack_how));
+              PER_O(per_u16), PER_O(h245_ack_how), PER_SKIP);
 static PER_OF(h245_ack_forward, PER_CHOICE, 1, 1, 0, PER_F(h245_h2250_ack));
 static PER_OF(h245_channel_ack, PER_SEQ, 1, 2, SEE_CHANNEL_ACK,
               PER_F(per_1_65535), PER_O(h245_ack_reverse),
-              PER_OM(h245_stack, OF_STACK), PER_O(h245_ack_forward));
+              PER_OM(h245_stack, OF_STACK), PER_O(h245_ack_forward), PER_STOP);
 
 static PER_OF(h245_request, PER_CHOICE, 1, 11, 0, PER_END, PER_END, PER_END,
               PER_F(h245_channel));

@@ -7,10 +7,10 @@
  *	an open type does not confine what is read within it;
  *	the length of an object identifier is one byte, lengths are never in
  *	pieces (10.9.3.8), and a number that is small (10.6) has seven bits;
- *	there are no more than 32 additions, and those for which the kernel's
- *	version of the type has no name are stepped over also where the
- *	bitmap says that they are absent;
- *	the elements that are too many to be kept are not opened;
+ *	there are no more than 32 additions; those behind the last that has a
+ *	name are stepped over also where the bitmap says that they are absent;
+ *	a bitmap that ends 32 bits behind the byte it begins in begins there;
+ *	what is open in elements that are too many to be kept stays shut;
  *	a number of up to four bytes that is kept is stepped over twice.
  */
 #include <stddef.h>
@@ -30,6 +30,7 @@ struct per {
 	uint32_t all;      /* the end of the message */
 	uint32_t work;     /* values that may still be read */
 	bool strict;
+	bool element; /* an element of a list is about to be read */
 	unsigned int depth, mute;
 	per_see see;
 	void *arg;
@@ -219,7 +220,9 @@ static enum per_result per_open(struct per *p, const struct per_field *f,
 {
 	uint32_t n, next, end = p->end;
 	enum per_result rc = PER_GOOD;
+	bool shut = p->strict && !p->element;
 
+	p->element = false;
 	if (!per_wide(p, &n))
 		return PER_WRONG;
 	if (8 * (uint64_t)n > end - p->bit)
@@ -227,7 +230,7 @@ static enum per_result per_open(struct per *p, const struct per_field *f,
 	next = p->bit + 8 * n;
 	if (!p->strict)
 		p->end = next;
-	if (f && f->type && !(p->strict && p->mute))
+	if (f && f->type && (!shut || !p->mute))
 		rc = per_field(p, f, mark);
 	p->end = end;
 	p->bit = next;
@@ -246,13 +249,16 @@ static enum per_result per_additions(struct per *p, const struct per_type *t,
 		return PER_WRONG;
 	n++;
 	map = p->bit;
+	if (p->strict && map % 8 + n == 32)
+		map &= ~7u;
 	p->bit += n;
 	for (i = 0; i < n; i++) {
 		here = p->data[(map + i) / 8] >> (7 - (map + i) % 8) & 1;
-		if (!here &&
-		    !(p->strict && t->named && i + t->root >= t->named))
-			continue;
 		f = i + t->root < t->count ? &t->fields[t->root + i] : NULL;
+		if (p->strict && f && !f->type && f->optional == PER_BLIND)
+			return PER_STOPPED;
+		if (!here && (f || !p->strict))
+			continue;
 		if (per_open(p, f, mark) == PER_WRONG)
 			return PER_WRONG;
 	}
@@ -323,6 +329,7 @@ static enum per_result per_list(struct per *p, const struct per_type *t,
 	for (i = 0; i < n && rc == PER_GOOD; i++) {
 		at = p->bit;
 		p->mute += t->keep && i >= t->keep;
+		p->element = t->fields->type->kind == PER_OPEN;
 		rc = per_field(p, t->fields, mark);
 		p->mute -= t->keep && i >= t->keep;
 		if (p->bit == at)

@@ -38,7 +38,6 @@ struct per_type {
 	uint8_t count;
 	uint8_t bits;
 	uint8_t keep;
-	uint8_t named; /* fields that the kernel knows by name, 0: all */
 	uint32_t lb, ub;
 	const struct per_field *fields;
 };
@@ -88,8 +87,19 @@ bool per_read(const struct per_type *type, const uint8_t *data, uint32_t len,
 	{               \
 		0, 0, 0 \
 	}
+/* Additions that have a name and are of no interest; strict mode treats those
+ * behind the last one otherwise, so all that the kernel knows are listed. */
+#define PER_SKIP_2  PER_SKIP, PER_SKIP
+#define PER_SKIP_3  PER_SKIP_2, PER_SKIP
+#define PER_SKIP_4  PER_SKIP_2, PER_SKIP_2
+#define PER_SKIP_8  PER_SKIP_4, PER_SKIP_4
+#define PER_SKIP_16 PER_SKIP_8, PER_SKIP_8
 /* optional; strict mode does not look whether it is there before it stops */
 #define PER_BLIND 2
+#define PER_B(t)                   \
+	{                          \
+		&(t), PER_BLIND, 0 \
+	}
 #define PER_STOP                \
 	{                       \
 		0, PER_BLIND, 0 \

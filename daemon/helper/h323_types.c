@@ -73,16 +73,19 @@ PER_MANY(h225_aliases, 0, PER_F(h225_alias));
 PER_OF(h225_vendor, PER_SEQ, 1, 3, 0, PER_F(h225_h221), PER_O(per_octets_1_256),
        PER_O(per_octets_1_256));
 
-/* H310Caps and the like, GatekeeperInfo, McuInfo, TerminalInfo */
+/* GatekeeperInfo, TerminalInfo; McuInfo; H310Caps and the like */
 static PER_OF(h225_info, PER_SEQ, 1, 1, 0, PER_O(h225_nonstandard));
+static PER_OF(h225_mcu, PER_SEQ, 1, 1, 0, PER_O(h225_nonstandard), PER_SKIP);
+static PER_OF(h225_caps, PER_SEQ, 1, 1, 0, PER_O(h225_nonstandard), PER_SKIP_2);
 static PER_OF(h225_protocol, PER_CHOICE, 1, 9, 0, PER_F(h225_nonstandard),
-              PER_F(h225_info), PER_F(h225_info), PER_F(h225_info),
-              PER_F(h225_info), PER_F(h225_info), PER_F(h225_info),
-              PER_F(h225_info), PER_F(h225_info));
+              PER_F(h225_caps), PER_F(h225_caps), PER_F(h225_caps),
+              PER_F(h225_caps), PER_F(h225_caps), PER_F(h225_caps),
+              PER_F(h225_caps), PER_F(h225_caps));
 static PER_MANY(h225_protocols, 0, PER_F(h225_protocol));
 static PER_OF(h225_gateway, PER_SEQ, 1, 2, 0, PER_O(h225_protocols),
               PER_O(h225_nonstandard));
 
 PER_OF(h225_endpoint, PER_SEQ, 1, 8, 0, PER_O(h225_nonstandard),
        PER_O(h225_vendor), PER_O(h225_info), PER_O(h225_gateway),
-       PER_O(h225_info), PER_O(h225_info), PER_F(per_bool), PER_F(per_bool));
+       PER_O(h225_mcu), PER_O(h225_info), PER_F(per_bool), PER_F(per_bool),
+       PER_SKIP_2);

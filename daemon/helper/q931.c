@@ -11,8 +11,9 @@
  * places for both ends (callforward_filter).  Who looks at a mirror has no
  * routes (F218), so q931_callforward says whether to expect them.
  *
- * Strict mode takes each element of Q.931 for one with a length, as the kernel
- * does; mirror mode knows that those above 0x80 are one byte (Q.931, 4.5.1).
+ * Mirror mode knows that elements above 0x80 are one byte (Q.931, 4.5.1);
+ * strict mode that the first may be one, and takes all others for such with a
+ * length, as the kernel does.
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -52,30 +53,35 @@ static PER_OF(h225_setup, PER_SEQ, 1, 13, 0, PER_F(per_oid),
               PER_O(h225_references), PER_F(per_bool), PER_F(per_octets_16),
               PER_F(per_null_3), PER_O(h225_qseries), PER_F(per_null_4),
               PER_SKIP, PER_SKIP, PER_SKIP, PER_SKIP, PER_SKIP, PER_SKIP,
-              PER_F(h225_fast_start));
-/* CallProceeding and Alerting */
+              PER_F(h225_fast_start), PER_SKIP_16, PER_SKIP_8, PER_SKIP);
 static PER_OF(h225_proceeding, PER_SEQ, 1, 3, 0, PER_F(per_oid),
               PER_F(h225_endpoint), PER_OM(h225_transport, OF_H245), PER_SKIP,
-              PER_SKIP, PER_SKIP, PER_SKIP, PER_F(h225_fast_start));
+              PER_SKIP, PER_SKIP, PER_SKIP, PER_F(h225_fast_start), PER_SKIP_4);
+static PER_OF(h225_alerting, PER_SEQ, 1, 3, 0, PER_F(per_oid),
+              PER_F(h225_endpoint), PER_OM(h225_transport, OF_H245), PER_SKIP,
+              PER_SKIP, PER_SKIP, PER_SKIP, PER_F(h225_fast_start), PER_SKIP_8,
+              PER_SKIP);
 static PER_OF(h225_connect, PER_SEQ, 1, 4, 0, PER_F(per_oid),
               PER_OM(h225_transport, OF_H245), PER_F(h225_endpoint),
               PER_F(per_octets_16), PER_SKIP, PER_SKIP, PER_SKIP, PER_SKIP,
-              PER_F(h225_fast_start));
-static PER_OF(h225_information, PER_SEQ, 1, 1, 0, PER_F(per_oid));
+              PER_F(h225_fast_start), PER_SKIP_8, PER_SKIP_2);
+static PER_OF(h225_information, PER_SEQ, 1, 1, 0, PER_F(per_oid), PER_SKIP_4,
+              PER_SKIP_2);
 static PER_OF(h225_release_reason, PER_CHOICE, 1, 12, 0, PER_F(per_null),
               PER_F(per_null), PER_F(per_null), PER_F(per_null),
               PER_F(per_null), PER_F(per_null), PER_F(per_null),
               PER_F(per_null), PER_F(per_null), PER_F(per_null),
               PER_F(per_null), PER_F(per_null));
 static PER_OF(h225_release, PER_SEQ, 1, 2, 0, PER_F(per_oid),
-              PER_O(h225_release_reason));
+              PER_O(h225_release_reason), PER_SKIP_8, PER_SKIP);
 static PER_OF(h225_reason, PER_CHOICE, 1, 4, SEE_REASON, PER_F(per_null),
               PER_F(per_null), PER_F(per_null), PER_F(per_null));
 static PER_OF(h225_facility, PER_SEQ, 1, 5, 0, PER_F(per_oid),
               PER_OM(h225_transport, OF_FORWARDED), PER_O(h225_aliases),
               PER_O(per_octets_16), PER_F(h225_reason), PER_SKIP, PER_SKIP,
               PER_SKIP, PER_SKIP, PER_SKIP, PER_SKIP,
-              PER_OM(h225_transport, OF_H245), PER_F(h225_fast_start));
+              PER_OM(h225_transport, OF_H245), PER_F(h225_fast_start),
+              PER_SKIP_8);
 
 static PER_OF(h225_guid, PER_SEQ, 1, 1, 0, PER_F(per_octets_16));
 static PER_OF(h225_security_mode, PER_CHOICE, 1, 3, 0, PER_F(h225_nonstandard),
@@ -90,14 +96,15 @@ static PER_OF(h225_security, PER_CHOICE, 1, 4, 0, PER_F(h225_nonstandard),
 static PER_OF(h225_progress, PER_SEQ, 1, 8, 0, PER_F(per_oid),
               PER_F(h225_endpoint), PER_OM(h225_transport, OF_H245),
               PER_F(h225_guid), PER_O(h225_security), PER_SKIP, PER_SKIP,
-              PER_O(h225_fast_start));
+              PER_O(h225_fast_start), PER_SKIP_3);
 
 static PER_OF(h225_body, PER_CHOICE, 1, 7, 0, PER_F(h225_setup),
-              PER_F(h225_proceeding), PER_F(h225_connect),
-              PER_F(h225_proceeding), PER_F(h225_information),
-              PER_F(h225_release), PER_F(h225_facility), PER_F(h225_progress));
+              PER_F(h225_proceeding), PER_F(h225_connect), PER_F(h225_alerting),
+              PER_F(h225_information), PER_F(h225_release),
+              PER_F(h225_facility), PER_F(h225_progress));
 static PER_OF(h225_pdu, PER_SEQ, 1, 2, 0, PER_F(h225_body),
-              PER_O(h225_nonstandard), PER_SKIP, PER_SKIP, PER_F(h225_tunnels));
+              PER_O(h225_nonstandard), PER_SKIP, PER_SKIP, PER_F(h225_tunnels),
+              PER_STOP);
 static PER_OF(h225_user, PER_SEQ, 1, 2, 0, PER_F(h225_pdu), PER_STOP);
 
 /* -- what follows ---------------------------------------------------------- */
@@ -190,6 +197,8 @@ static bool q931_one(struct help_ctx *h, const uint8_t *msg, uint32_t len)
 		h->count(h, HELP_MALFORMED);
 		return false;
 	}
+	if (!h->mirror && at < len && msg[at] & Q931_SINGLE)
+		at++;
 	while (len - at >= 2) {
 		if (msg[at] == Q931_USER) {
 			if (len - at < 3)

@@ -12,8 +12,9 @@
  * Calls come from the gatekeeper alone, as long as ras_gkrouted_only is set.
  * The registration keeps its connection for as long as it is good for.
  *
- * The kernel takes no RRQ and no RCF that names a time: it stumbles over the
- * number.  Strict mode does as it does; mirror mode reads it.
+ * The kernel stumbles over the time that an RRQ or RCF names, and takes no such
+ * message unless enough bytes follow.  Strict mode does as it does
+ * (h323_per.c); mirror mode reads it.
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -45,26 +46,26 @@ static const struct per_type ras_seconds = {
 
 static PER_OF(ras_gcf, PER_SEQ, 1, 5, 0, PER_F(per_1_65535), PER_F(per_oid),
               PER_O(h225_nonstandard), PER_O(per_bmp_1_128),
-              PER_FM(h225_transport, OF_RAS));
+              PER_FM(h225_transport, OF_RAS), PER_STOP);
 static PER_OF(ras_rrq, PER_SEQ, 1, 10, 0, PER_F(per_1_65535), PER_F(per_oid),
               PER_O(h225_nonstandard), PER_F(per_bool),
               PER_FM(h225_transports, OF_SIGNAL),
               PER_FM(h225_transports, OF_OTHER), PER_F(h225_endpoint),
               PER_O(h225_aliases), PER_O(per_bmp_1_128), PER_F(h225_vendor),
-              PER_SKIP, PER_F(ras_seconds));
+              PER_SKIP, PER_F(ras_seconds), PER_STOP);
 static PER_OF(ras_rcf, PER_SEQ, 1, 7, 0, PER_F(per_1_65535), PER_F(per_oid),
               PER_O(h225_nonstandard), PER_FM(h225_transports, OF_OTHER),
               PER_O(h225_aliases), PER_O(per_bmp_1_128), PER_F(per_bmp_1_128),
-              PER_SKIP, PER_F(ras_seconds));
+              PER_SKIP, PER_F(ras_seconds), PER_STOP);
 static PER_OF(ras_urq, PER_SEQ, 1, 5, 0, PER_F(per_1_65535),
-              PER_FM(h225_transports, OF_OTHER), PER_O(h225_aliases),
-              PER_O(h225_nonstandard), PER_STOP);
+              PER_FM(h225_transports, OF_OTHER), PER_B(h225_aliases),
+              PER_O(h225_nonstandard), PER_O(per_bmp_1_128));
 static PER_OF(ras_acf, PER_SEQ, 1, 6, 0, PER_F(per_1_65535), PER_F(per_u32),
-              PER_F(per_null_2), PER_FM(h225_transport, OF_CALLED), PER_STOP,
-              PER_SKIP);
+              PER_F(per_null_2), PER_FM(h225_transport, OF_CALLED),
+              PER_B(per_1_65535), PER_O(h225_nonstandard));
 static PER_OF(ras_lcf, PER_SEQ, 1, 4, 0, PER_F(per_1_65535),
               PER_FM(h225_transport, OF_SIGNAL),
-              PER_FM(h225_transport, OF_OTHER), PER_STOP);
+              PER_FM(h225_transport, OF_OTHER), PER_B(h225_nonstandard));
 
 static PER_OF(ras_message, PER_CHOICE, 1, 25, SEE_RAS, PER_END, PER_F(ras_gcf),
               PER_END, PER_F(ras_rrq), PER_F(ras_rcf), PER_END, PER_F(ras_urq),

@@ -82,7 +82,7 @@ static void test_forward_off(void **state)
 	fake_close(&f);
 }
 
-/* An element of one byte: only mirror mode knows that it has no length. */
+/* Elements of one byte: strict mode knows them in the first place alone. */
 static void test_single(void **state)
 {
 	struct fake f;
@@ -90,9 +90,13 @@ static void test_single(void **state)
 	(void)state;
 	q931(&f);
 	say(&f, A, HEX_SETUP_SINGLE);
+	says(&f, H245_A);
+	say(&f, A, HEX_SETUP_SECOND);
 	says(&f, "");
 	f.h.mirror = true;
 	say(&f, A, HEX_SETUP_SINGLE);
+	says(&f, H245_A);
+	say(&f, A, HEX_SETUP_SECOND);
 	says(&f, H245_A);
 	fake_close(&f);
 }
