@@ -370,9 +370,9 @@ static void claim_write(struct table *t, uint32_t idx, uint64_t pkt,
 	if (by)
 		when = (struct moment){by->ts_ns, by->now, by->tell};
 	op_update_begin(t->expect, 0, idx);
-	memcpy(c->priv, &when, sizeof(when));
 	c->bytes[0] = pkt;
 	c->bytes[1] = who;
+	memcpy(c->priv, &when, sizeof(when));
 	op_update_commit(t->expect, 0, idx, NULL, (struct op_cursor){0, 0});
 }
 

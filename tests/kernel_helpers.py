@@ -9,12 +9,14 @@ conversations of each helper's protocol (tests/lib/helper_sequences.py) go
 through a kernel with all helpers (tests/lib/helper_kernel.py) and through our
 replay.  Compared are the events of expectations, conversation by conversation
 in their order, the expectations that are left, the table and the connections'
-events.  Messages that are a bit wrong are among them (q931-bad, ras-bad).
+events.  Messages that are a bit wrong are among them (q931-bad, ras-bad),
+and requests to a whole network from a socket of the kernel itself (-local).
 """
 import argparse
 import collections
 import difflib
 import ipaddress
+import json
 import os
 import re
 import subprocess
@@ -24,7 +26,8 @@ import tempfile
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
-from frames import write_pcap  # noqa: E402
+from broadcast_kernel import PORTS, ask  # noqa: E402
+from frames import write_frames, write_pcap  # noqa: E402
 from helper_kernel import record  # noqa: E402
 from helper_sequences import KINDS, conversations  # noqa: E402
 from kernel import Kernel, LostError, remove  # noqa: E402
@@ -41,14 +44,14 @@ FILES = ("table", "events", "expect", "expect-events")
 SETTINGS = {"q931_callforward": 0, "timestamp": 0}
 
 
-def replay(capture, workers):
-    """{file: its lines} of our own."""
+def replay(capture, workers, settings=()):
+    """{file: its lines} of our own; and the statistics."""
     out = {}
     with tempfile.TemporaryDirectory(prefix="ctshardd-helpers.") as d:
         cmd = [CTCTL, "replay", "--workers", str(workers), "-o", "extended"]
-        for k, v in SETTINGS.items():
+        for k, v in dict(SETTINGS, **dict(settings)).items():
             cmd += ["-s", "%s=%s" % (k, v)]
-        for f in FILES:
+        for f in FILES + ("stats",):
             cmd += ["--" + f, os.path.join(d, f)]
         r = subprocess.run(cmd + [capture], capture_output=True, text=True,
                            check=False)
@@ -59,6 +62,8 @@ def replay(capture, workers):
             with open(os.path.join(d, f), encoding="ascii") as x:
                 out[f] = [line for line in x.read().splitlines()
                           if line.strip()]
+        with open(os.path.join(d, "stats"), encoding="ascii") as x:
+            out["stats"] = json.load(x)
     return out
 
 
@@ -145,11 +150,43 @@ def judge(kind, seed, sequences, workers):
                  len(kernel.table), len(kernel.events))
 
 
+def judge_local(kind, seed, sequences, workers):
+    """The same of a host that asks all of its network (broadcast_kernel.py):
+    mirror mode expects what that host's kernel does, once it knows how large
+    the network is; strict mode, which no capture tells who is local, nothing.
+    """
+    plan, kernel, frames, times = ask(kind, seed, sequences, PREFIX)
+    with tempfile.NamedTemporaryFile(suffix=".pcap") as f:
+        write_frames(f.name, frames, times)
+        ours = replay(f.name, workers, {
+            "tcp.mode": "mirror", "netbios_ns_prefix": plan.prefix,
+            "snmp_prefix": plan.prefix})
+        strict = replay(f.name, workers)
+    bad = compare_expect(kernel, ours)
+    bad += compare_lines("table", kernel.table, ours["table"])
+    # The copy that comes back to the host itself is confirmed before the
+    # helper sees the request, so that the kernel tells the time before.
+    bad += [x for x in compare_lines("event", kernel.events, ours["events"])
+            if not x.startswith("event, seconds: ") or "[NEW]" not in x]
+    if ours["stats"]["packets"]["related"] != kernel.classes["related"]:
+        bad.append("answers that were expected: kernel %d, ours %d" % (
+            kernel.classes["related"], ours["stats"]["packets"]["related"]))
+    bad += ["strict expects: " + x for x in strict["expect-events"]]
+    helped = [sum(" helper=" in x for x in t)
+              for t in (kernel.table, strict["table"])]
+    if helped[0] != helped[1]:
+        bad.append("strict: helper= of %d connections, kernel %d" % (
+            helped[1], helped[0]))
+    return bad, (len(frames), len(kernel.expect_events), len(kernel.expect),
+                 len(kernel.table), len(kernel.events))
+
+
 def arguments():
     a = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     a.add_argument("--seeds", default="1")
     a.add_argument("--sequences", type=int, default=100)
-    a.add_argument("--kinds", default=",".join(KINDS))
+    a.add_argument("--kinds", default=",".join(
+        list(KINDS) + list(PORTS)))
     a.add_argument("--workers", type=int, default=2)
     a.add_argument("-v", action="store_true")
     return a.parse_args()
@@ -171,7 +208,8 @@ def main():
         for seed in args.seeds.split(","):
             for kind in args.kinds.split(","):
                 try:
-                    bad, n = judge(kind, seed, args.sequences, args.workers)
+                    bad, n = (judge_local if kind in PORTS else judge)(
+                        kind, seed, args.sequences, args.workers)
                 except (OSError, LostError) as e:
                     print("FAIL %s:%s: %s" % (kind, seed, e))
                     failed += 1

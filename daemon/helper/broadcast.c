@@ -26,8 +26,7 @@
  * names no network anybody may answer.
  *
  * The expectation is permanent: many may answer.  It ends with the connection
- * of the request, whose own timeout stays what it is: Linux 6.18 leaves it
- * alone, though F223 says that it becomes the expectation's.
+ * of the request, whose own timeout becomes the expectation's (F223).
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -124,4 +123,5 @@ void broadcast_request(struct help_ctx *h, bool told)
 	s.dport = h->port[0];
 	s.seconds = h->option[BROADCAST_TIMEOUT];
 	ask(h, &s);
+	h->refresh(h, s.seconds);
 }

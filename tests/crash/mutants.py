@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Are the tests blind anywhere?  One mutant for every ordered store and
 barrier of the shared-memory core: deleted, or moved before the statement in
-front of it; commits also behind the next.  Every mutant must fail a test, or stand with a reason in
-survivors.txt.
+front of it; commits also behind the next.  Expectations are changed by the
+operations of ops.h, so with them each call of one is such a statement, too.
+Every mutant must fail a test, or stand with a reason in survivors.txt.
 
     tests/crash/mutants.py                   all (long)
     tests/crash/mutants.py --pick HASH N     N of them, drawn by HASH
@@ -25,7 +26,9 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 TREE = ROOT  # later a copy, so that nobody's edit gets in between
-FILES = ["ops.c", "update.h", "repair.c", "proc.c", "proc.h", "read.c"]
+FILES = ["ops.c", "update.h", "repair.c", "proc.c", "proc.h", "read.c",
+         "trace.c", "expect.c", "expect_end.c", "expect_source.c",
+         "expect_in.h"]
 # fast ones first; the first that fails ends it
 TESTS = [
     ("tests/shm/test_ops.c", []),
@@ -37,10 +40,24 @@ TESTS = [
     ("tests/crash/test_step.c", ["11", "40", "260"]),
     ("tests/crash/test_nested.c", ["7", "20", "240", "83"]),
 ]
+# and those of what is built upon it: packets, with all that works on them
+PACKETS = [
+    ("tests/shm/test_expect.c", []),
+    ("tests/crash/test_trace.c", []),
+    ("tests/crash/test_step_expect.c", []),
+]
+BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
+ROOMS = ["daemon/%s.a" % r for r in ("worker", "helper", "tracker", "source",
+                                     "pkt", "base")] + ["tests/lib.a"]
+LINK = "-lpcap -lconfuse -lseccomp -lcap-ng -lz -lzstd -lcmocka".split()
 LIB = ["keys", "image", "traffic"]
 # on an idle machine the slowest test takes a tenth of it
 HANG = 150
 STORE = re.compile(r"shm_(store|store_release|wmb|rmb|mb|barrier)\(")
+PACKETS_OF = re.compile(r"expect|trace")
+STEP = re.compile(r"(op_update_(begin|commit)|op_cursor_set|claim_write|"
+                  r"expect_(action_close|entry_end|claim|release|use|lock|"
+                  r"unlock)|counters_(prepare|commit))\(")
 FUNCTION = re.compile(r"^[a-z].*?\b((?!__attribute__)[a-z_0-9]+)\(")
 NOT_SIMPLE = re.compile(r"^\s*(return|goto|break|continue|else|if|for|while|"
                         r"case|default|do|const|struct|u?int\w*|unsigned|bool)\b")
@@ -87,7 +104,8 @@ def mutants_of(name):
         made.append((key, name, "\n".join(text)))
 
     for n, s in enumerate(all_of):
-        if not STORE.match(s[2]):
+        if not STORE.match(s[2]) and not (
+                PACKETS_OF.match(name) and STEP.match(s[2])):
             continue
         first, last = s[0], s[1]
         add("without", s, lines[:first] + ["\t;"] + lines[last + 1:])
@@ -137,7 +155,7 @@ def compile_c(src, out):
 def prepare(work):
     """Objects of the tests and of everything that is not mutated."""
     global TREE
-    for d in ("shm", "tests/lib", "tests/shm", "tests/crash"):
+    for d in ("shm", "daemon", "tests/lib", "tests/shm", "tests/crash"):
         shutil.copytree(os.path.join(ROOT, d), os.path.join(work, "tree", d))
     TREE = os.path.join(work, "tree")
     shm = sorted(f[:-2] for f in os.listdir(os.path.join(ROOT, "shm"))
@@ -146,8 +164,11 @@ def prepare(work):
         compile_c("shm/%s.c" % n, "%s/shm_%s.o" % (work, n))
     for n in LIB:
         compile_c("tests/lib/%s.c" % n, "%s/lib_%s.o" % (work, n))
-    for t, _ in TESTS:
+    for t, _ in TESTS + PACKETS:
         compile_c(t, "%s/%s.o" % (work, os.path.basename(t)[:-2]))
+    for r in ROOMS:
+        to = os.path.join(work, os.path.basename(r))
+        shutil.copy(os.path.join(BUILD, r), to)
     return shm
 
 
@@ -157,7 +178,7 @@ def including(header):
             for f in os.listdir(os.path.join(TREE, "shm"))
             if f.endswith(".c")}
     made.update(("lib_" + n, "tests/lib/%s.c" % n) for n in LIB)
-    made.update((os.path.basename(t)[:-2], t) for t, _ in TESTS)
+    made.update((os.path.basename(t)[:-2], t) for t, _ in TESTS + PACKETS)
     found = {}
     for name, src in made.items():
         with open(os.path.join(TREE, src)) as text:
@@ -190,7 +211,12 @@ def run_one(work, shm, mutant):
             return "%s/%s.o" % (d if obj in again else work, obj)
         objs = [where("shm_" + n) for n in shm]
         objs += [where("lib_" + n) for n in LIB]
-        for t, args in TESTS:
+        packets = PACKETS_OF.match(name)
+        if packets:
+            objs += ["-Wl,--start-group"] + [
+                os.path.join(work, os.path.basename(r)) for r in ROOMS] + [
+                    "-Wl,--end-group", "-Wl,--as-needed"] + LINK
+        for t, args in PACKETS if packets else TESTS:
             base = os.path.basename(t)[:-2]
             prog = "%s/%s" % (d, base)
             if not os.path.exists(prog):
@@ -255,11 +281,12 @@ def main():
     work = tempfile.mkdtemp(prefix="ctshardd-mutants.")
     try:
         shm = prepare(work)
-        whole = run_one(work, shm, ("", "ops.c", open(
-            os.path.join(ROOT, "shm/ops.c")).read()))
-        if whole:
-            print("the tests fail without a mutant: " + whole)
-            return 1
+        for n in ("ops.c", "expect.c"):
+            with open(os.path.join(ROOT, "shm", n)) as f:
+                whole = run_one(work, shm, ("", n, f.read()))
+            if whole:
+                print("the tests fail without a mutant: " + whole)
+                return 1
         with concurrent.futures.ThreadPoolExecutor(a.jobs) as ex:
             for m, by in zip(picked, ex.map(
                     lambda m: run_one(work, shm, m), picked)):

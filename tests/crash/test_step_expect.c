@@ -36,7 +36,7 @@
 #define PAGES   4096u
 #define RECORDS 256u
 
-/* two expectations and two keys of PPTP, one of FTP and one of TFTP */
+/* as many as PPTP needs beside those of FTP and TFTP */
 #define SOURCE_MAX 6u
 
 /* ---- a capture in memory ---- */
@@ -198,9 +198,9 @@ static void source_frames(void)
 	static const char rrq[] = "\0\1file\0octet";
 	uint16_t port;
 
-	for (port = 2101; port < 2101 + SOURCE_MAX - 1; port++)
+	for (port = 2101; port < 2101 + SOURCE_MAX; port++)
 		udp(false, port, 69, rrq, sizeof(rrq));
-	for (port = 2101; port < 2101 + SOURCE_MAX - 1; port++)
+	for (port = 2101; port < 2101 + SOURCE_MAX; port++)
 		udp(true, 3001, port, "data", 4);
 }
 

@@ -263,10 +263,34 @@ static void test_fates(void **state)
 	table_drop(t);
 }
 
+/* The tail moves with the cursor of the packet's own source, no other. */
+static void test_sources(void **state)
+{
+	struct table *t = table_open();
+	struct ring_header *h = t->ring[0].hdr;
+	struct trace_rec rec = {0};
+	uint32_t src;
+
+	(void)state;
+	for (src = 0; src < 3; src++) {
+		struct op_cursor cur = {5, src};
+
+		trace_put(t, &rec, &cur);
+		trace_settle(h);
+		assert_int_equal(h->trace_tail, src);
+		trace_put(t, &rec, &cur);
+		h->cursor[src] = 5;
+		trace_settle(h);
+		assert_int_equal(h->trace_tail, src + 1);
+	}
+	table_drop(t);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fates),
+		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_kill),
 	};
 

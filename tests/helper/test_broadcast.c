@@ -24,8 +24,9 @@ static void ask_to(struct fake *f, const char *dst)
 	f->h.mirror = true;
 }
 
-#define FROM(who) \
-	"expect udp " who ":137 -> 192.168.1.7:4000 flags=1 seconds=9\n"
+#define FROM(who)                                                        \
+	"expect udp " who ":137 -> 192.168.1.7:4000 flags=1 seconds=9\n" \
+	"refresh 9\n"
 
 /* a frame to a group address, or whatever `head` says */
 static void frame(struct fake *f, uint16_t linktype, const char *head,

@@ -5,7 +5,7 @@ extern const struct helper helper_netbios_ns;
 
 #define ANSWERS                                                          \
 	"expect udp 192.168.2.255/255.255.255.0:137 -> 192.168.2.7:137 " \
-	"flags=1 seconds=3\n"
+	"flags=1 seconds=3\nrefresh 3\n"
 
 static void nbns(struct fake *f, bool mirror)
 {

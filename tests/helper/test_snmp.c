@@ -3,7 +3,9 @@
 
 extern const struct helper helper_snmp;
 
-#define ANSWERS "expect udp *:161 -> 10.0.0.1:4000 flags=1 seconds=30\n"
+#define ANSWERS                                                  \
+	"expect udp *:161 -> 10.0.0.1:4000 flags=1 seconds=30\n" \
+	"refresh 30\n"
 
 static void snmp(struct fake *f, const char *dst, bool mirror)
 {
@@ -42,7 +44,7 @@ static void test_none(void **state)
 	f.option[2] = 24;
 	fake_bytes(&f, A, "\x30\x00", 2);
 	says(&f, "expect udp 10.0.0.255/255.255.255.0:161 -> 10.0.0.1:4000 "
-	         "flags=1 seconds=30\n");
+	         "flags=1 seconds=30\nrefresh 30\n");
 	fake_close(&f);
 	snmp(&f, "255.255.255.255", false);
 	fake_bytes(&f, A, "\x30\x00", 2);

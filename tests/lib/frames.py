@@ -177,12 +177,16 @@ def frame_of(packet):
 
 # -- captures, and packets in words ----------------------------------------------
 def write_pcap(path, packets, times):
-    """A capture of Ethernet frames; times in seconds, to the microsecond."""
+    """A capture of Ethernet frames with these packets."""
+    write_frames(path, map(frame_of, packets), times)
+
+
+def write_frames(path, frames, times):
+    """Times in seconds, to the microsecond."""
     with open(path, "wb") as f:
         f.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535 + 14, 1))
-        for p, t in zip(packets, times):
+        for frame, t in zip(frames, times):
             us = round(t * 1000000)
-            frame = frame_of(p)
             f.write(struct.pack("=IIII", us // 1000000, us % 1000000,
                                 len(frame), len(frame)) + frame)
 

@@ -261,21 +261,28 @@ class Kernel:
             out[name] = out.get(name, 0) + int(n)
         return out
 
-    def socket(self):
-        """A packet socket on `tap`, made inside the other namespace."""
+    @staticmethod
+    def within(netns, make):
+        """What make() makes inside a namespace."""
         libc = ctypes.CDLL(None, use_errno=True)
         here = os.open("/proc/self/ns/net", os.O_RDONLY)
-        there = os.open("/run/netns/" + self.inject, os.O_RDONLY)
+        there = os.open("/run/netns/" + netns, os.O_RDONLY)
         try:
             if libc.setns(there, 0):
                 raise OSError("setns")
-            s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-            s.bind(("tap", 0))
+            return make()
         finally:
             libc.setns(here, 0)
             os.close(here)
             os.close(there)
-        return s
+
+    def socket(self):
+        """A packet socket on `tap`, made inside the other namespace."""
+        def make():
+            s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            s.bind(("tap", 0))
+            return s
+        return self.within(self.inject, make)
 
     def send(self, packets, when):
         """Send; when: seconds from now of each, or None.  Times it took."""

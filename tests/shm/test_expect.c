@@ -487,14 +487,95 @@ static void test_again(void **state)
 	close_bed(&b);
 }
 
+/* An action that was refused stays so when its packet runs again, whatever has
+ * become of the reason; the next packet's action of that number does not. */
+static void test_refused_again(void **state)
+{
+	struct expect e;
+	struct bed b;
+
+	(void)state;
+	open_bed(&b);
+	b.by.max = 1;
+	e = make(&b, NULL, "10.0.1.1", 100);
+	assert_int_equal(add(&b, &e, 0), 0);
+	e.dport = 101;
+	assert_int_equal(add(&b, &e, 0), -ENOSPC);
+	b.by.max = 10;
+	b.by.act = 0;
+	e.dport = 100;
+	assert_int_equal(add(&b, &e, 0), 0);
+	e.dport = 101;
+	assert_int_equal(add(&b, &e, 0), -ENOSPC);
+	assert_int_equal(count(&b), 1);
+	b.by.pkt = 2;
+	b.by.act = 1;
+	assert_int_equal(add(&b, &e, 0), 0);
+	b.by.act = 1;
+	assert_int_equal(add(&b, &e, 0), 0);
+	assert_int_equal(count(&b), 2);
+	/* what a removal came to, also when there is nothing left to remove */
+	b.by.pkt = 3;
+	b.by.act = 0;
+	assert_int_equal(expect_remove(b.t,
+	                               &(struct expect_pick){.master = b.id,
+	                                                     .any_class = true},
+	                               &b.by),
+	                 2);
+	assert_int_equal(add(&b, &e, 0), 0);
+	b.by.act = 0;
+	assert_int_equal(expect_remove(b.t,
+	                               &(struct expect_pick){.master = b.id,
+	                                                     .any_class = true},
+	                               &b.by),
+	                 2);
+	assert_int_equal(add(&b, &e, 0), 0);
+	assert_int_equal(count(&b), 1);
+	assert_int_equal(told(&b, EVENT_EXP_NEW), 3);
+	assert_int_equal(b.t->ring[0].hdr->counter[CTR_EXPECT_DELETE], 2);
+	assert_int_equal(b.t->ring[0].hdr->counter[CTR_EXPECT_CREATE], 3);
+	close_bed(&b);
+}
+
+/* The first action finds nothing, and makes no number of the second its own */
+static void test_again_empty(void **state)
+{
+	struct expect_pick all = {.any_class = true};
+	struct expect e;
+	struct bed b;
+	unsigned int i;
+
+	(void)state;
+	open_bed(&b);
+	all.master = b.id;
+	e = make(&b, NULL, "10.0.1.1", 100);
+	for (i = 0; i < 2; i++) {
+		b.by.act = 0;
+		assert_int_equal(expect_remove(b.t, &all, &b.by), 0);
+		assert_int_equal(
+			expect_revise(b.t, &all, true, false, 0, &b.by), 0);
+		expect_key_flush(b.t, b.id, &b.by);
+		assert_int_equal(add(&b, &e, 0), 0);
+	}
+	assert_int_equal(told(&b, EVENT_EXP_NEW), 1);
+	assert_int_equal(told(&b, EVENT_EXP_DESTROY), 0);
+	close_bed(&b);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_matching), cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_limits),   cmocka_unit_test(test_use),
-		cmocka_unit_test(test_settle),   cmocka_unit_test(test_sweep),
-		cmocka_unit_test(test_source),   cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_matching),
+		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_use),
+		cmocka_unit_test(test_settle),
+		cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_source),
+		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_refused_again),
+		cmocka_unit_test(test_again_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
