@@ -47,7 +47,7 @@ check_fault(struct check *c, const char *fmt, ...)
 static void check_word(struct check *c, uint32_t bucket, uint32_t word)
 {
 	const struct table *t = c->t;
-	uint32_t idx = word & SLOT_IDX, chk;
+	uint32_t idx = word & SLOT_IDX, chk, ext;
 	const struct conn *e;
 	const struct addr6 *a6;
 	uint64_t h;
@@ -72,8 +72,9 @@ static void check_word(struct check *c, uint32_t bucket, uint32_t word)
 	if (c->home && c->home(t, &e->key, a6) != c->sh)
 		check_fault(c, "I2 entry %u belongs to shard %u", idx,
 		            c->home(t, &e->key, a6));
-	if (e->ext && (e->ext >= c->q->ext_bump || c->ext[e->ext]++))
-		check_fault(c, "I10 entry %u: extension %u", idx, e->ext);
+	ext = shm_load(&e->ext);
+	if (ext && (ext >= c->q->ext_bump || ext >= t->cap || c->ext[ext]++))
+		check_fault(c, "I10 entry %u: extension %u", idx, ext);
 	chk = *table_chk(t, c->sh, idx);
 	if (!chk || tick_left(e->deadline ? e->deadline : 1, chk) < 0)
 		check_fault(c, "I8 entry %u: chk %u behind deadline %u", idx,
@@ -100,7 +101,7 @@ static void check_twins(struct check *c, uint32_t a, uint32_t b)
 
 static void check_chain(struct check *c, uint32_t bucket)
 {
-	uint32_t words[256], n = 0, li = bucket, i, j;
+	uint32_t words[256], n = 0, li = bucket, i, j, next;
 
 	for (;;) {
 		const struct line *l = table_line(c->t, c->sh, li);
@@ -116,15 +117,16 @@ static void check_chain(struct check *c, uint32_t bucket)
 			if (n < ARRAY_SIZE(words))
 				words[n++] = l->slot[i];
 		}
-		if (!l->next)
+		next = shm_load(&l->next);
+		if (!next)
 			return;
-		if (l->next < c->t->nbucket || l->next >= c->q->ovf_bump ||
-		    l->next >= c->t->nline || c->line[l->next]) {
+		if (next < c->t->nbucket || next >= c->q->ovf_bump ||
+		    next >= c->t->nline || c->line[next]) {
 			check_fault(c, "I7 bucket %u: line %u follows %u",
-			            bucket, l->next, li);
+			            bucket, next, li);
 			return;
 		}
-		li = l->next;
+		li = next;
 		c->line[li] = 1;
 	}
 }
@@ -132,7 +134,7 @@ static void check_chain(struct check *c, uint32_t bucket)
 static uint32_t check_free_list(struct check *c, unsigned int f)
 {
 	const struct shard *q = c->q;
-	uint32_t idx = q->free_head[f], n = 0, last = 0;
+	uint32_t idx = shm_load(&q->free_head[f]), n = 0, last = 0;
 
 	while (idx) {
 		const struct conn *e;
@@ -149,7 +151,7 @@ static uint32_t check_free_list(struct check *c, unsigned int f)
 		c->entry[idx] |= MARK_FREE;
 		last = idx;
 		n++;
-		idx = e->ext;
+		idx = shm_load(&e->ext);
 	}
 	if (q->free_head[f] && last != q->free_tail[f])
 		check_fault(c, "I5 free list %u ends in %u, tail says %u", f,
@@ -159,18 +161,21 @@ static uint32_t check_free_list(struct check *c, unsigned int f)
 
 static void check_lines(struct check *c)
 {
-	uint32_t li = c->q->ovf_free, n = 0;
+	uint32_t bump = shm_load(&c->q->ovf_bump), n = 0;
+	uint32_t li = shm_load(&c->q->ovf_free);
+
+	if (bump > c->t->nline)
+		bump = c->t->nline;
 
 	while (li) {
-		if (li < c->t->nbucket || li >= c->q->ovf_bump ||
-		    li >= c->t->nline || c->line[li]) {
+		if (li < c->t->nbucket || li >= bump || c->line[li]) {
 			check_fault(c, "I7 free line %u", li);
 			return;
 		}
 		c->line[li] = 1;
-		li = table_line(c->t, c->sh, li)->next;
+		li = shm_load(&table_line(c->t, c->sh, li)->next);
 	}
-	for (li = c->t->nbucket; li < c->q->ovf_bump; li++)
+	for (li = c->t->nbucket; li < bump; li++)
 		n += !c->line[li];
 	if (n)
 		check_fault(c, "I7 %u lines belong to nobody", n);
@@ -178,16 +183,20 @@ static void check_lines(struct check *c)
 
 static void check_ext(struct check *c)
 {
-	uint32_t i = c->q->ext_free, n = 0;
+	uint32_t bump = shm_load(&c->q->ext_bump), n = 0;
+	uint32_t i = shm_load(&c->q->ext_free);
+
+	if (bump > c->t->cap)
+		bump = c->t->cap;
 
 	while (i) {
-		if (i >= c->q->ext_bump || c->ext[i]++) {
+		if (i >= bump || c->ext[i]++) {
 			check_fault(c, "I10 free extension %u", i);
 			return;
 		}
-		i = table_ext(c->t, c->sh, i)->next;
+		i = shm_load(&table_ext(c->t, c->sh, i)->next);
 	}
-	for (i = 1; i < c->q->ext_bump; i++)
+	for (i = 1; i < bump; i++)
 		n += !c->ext[i];
 	if (n)
 		check_fault(c, "I10 %u extensions belong to nobody", n);

@@ -130,11 +130,12 @@ uint32_t expect_master_next(const struct table *t, uint64_t master,
                             uint32_t idx)
 {
 	const struct shard *q = t->expect->shard;
-	uint32_t hint = expect_master_hint(master);
+	uint32_t hint = expect_master_hint(master), gap;
 
 	while (++idx < t->expect->cap) {
-		if (idx >= q->bump[0] && idx <= q->bump[1]) {
-			idx = q->bump[1];
+		gap = shard_gap(t->expect, q, idx);
+		if (gap) {
+			idx = gap;
 			continue;
 		}
 		if ((t->expect_tag[idx] & EXPECT_HINT_MASTER) == hint &&
@@ -150,6 +151,9 @@ uint32_t expect_master_older(const struct table *t, uint64_t master,
 {
 	uint32_t idx = 0, best = 0;
 
+	/* numbers that somebody made up may go round in a circle */
+	if (++a->turns > t->expect->cap)
+		return 0;
 	while ((idx = expect_master_next(t, master, idx))) {
 		uint32_t serial = info_at(t, idx)->serial;
 
@@ -316,7 +320,8 @@ bool expect_src_fits(const struct expect_info *info, const uint64_t src[2])
 {
 	const uint8_t *a = (const uint8_t *)info->src,
 		      *b = (const uint8_t *)src;
-	unsigned int n = info->src_len / 8, rest = info->src_len % 8;
+	unsigned int len = info->src_len < 128 ? info->src_len : 128;
+	unsigned int n = len / 8, rest = len % 8;
 
 	return !memcmp(a, b, n) &&
 	       (!rest || !((a[n] ^ b[n]) & (0xff00 >> rest) & 0xff));

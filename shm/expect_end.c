@@ -269,11 +269,12 @@ static void sweep_entry(struct table *t, uint32_t idx, uint64_t now_ns,
 void expect_sweep(struct table *t, uint64_t now_ns, uint32_t max, bool tell)
 {
 	const struct shard *q = t->expect->shard;
-	uint32_t idx;
+	uint32_t idx, gap;
 
 	for (idx = 1; expect_some(t) && idx < t->expect->cap; idx++) {
-		if (idx >= q->bump[0] && idx <= q->bump[1]) {
-			idx = q->bump[1];
+		gap = shard_gap(t->expect, q, idx);
+		if (gap) {
+			idx = gap;
 			continue;
 		}
 		if (entry_live(t, idx))

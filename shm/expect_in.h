@@ -46,6 +46,7 @@ struct chain {
 struct age {
 	bool begun;
 	uint32_t serial;
+	uint32_t turns;
 };
 
 /* so that whoever finishes what another began tells of it with its time */

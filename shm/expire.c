@@ -117,12 +117,13 @@ uint32_t shard_expire(struct table *t, uint32_t sh, uint64_t now_ns,
 {
 	uint32_t now = table_tick_of(t, now_ns);
 	const struct shard *q = &t->shard[sh];
-	uint32_t idx, held = 0, n = 0, chk;
+	uint32_t idx, gap, held = 0, n = 0, chk;
 	bool locked = false;
 
 	for (idx = 1; idx < t->cap; idx++) {
-		if (idx >= q->bump[0] && idx <= q->bump[1]) {
-			idx = q->bump[1];
+		gap = shard_gap(t, q, idx);
+		if (gap) {
+			idx = gap;
 			continue;
 		}
 		chk = *table_chk(t, sh, idx);

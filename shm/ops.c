@@ -17,6 +17,42 @@
 #define ADDR6_STEP 2048u
 #define EXT_STEP   512u
 
+/*
+ * What an operation notes in the record it reads again there, and so does
+ * whoever finishes it.  A process that has run wild may have written over it
+ * meanwhile; so no number is used as a place without a look at it, and what has
+ * no place goes here.  Entry 0 of a shard is nobody's.
+ */
+static struct line nowhere_line;
+static struct conn_ext nowhere_ext;
+
+static inline struct line *line_at(const struct table *t, uint32_t sh,
+                                   uint32_t li)
+{
+	return likely(li < t->nline) ? table_line(t, sh, li) : &nowhere_line;
+}
+
+static inline uint32_t *slot_at(const struct table *t, uint32_t sh,
+                                uint32_t slot)
+{
+	uint32_t i = slot & 15;
+
+	return &line_at(t, sh, slot >> 4)->slot[likely(i < LINE_SLOTS) ? i : 0];
+}
+
+static inline struct conn_ext *ext_at(const struct table *t, uint32_t sh,
+                                      uint32_t ext)
+{
+	struct conn_ext *x = table_ext(t, sh, ext);
+
+	return likely(x != NULL) ? x : &nowhere_ext;
+}
+
+static inline uint32_t index_at(const struct table *t, uint32_t idx)
+{
+	return likely(idx < t->cap) ? idx : 0;
+}
+
 uint32_t conn_find(struct table *t, const struct conn_lookup *k, uint32_t *slot,
                    uint64_t *searched)
 {
@@ -28,7 +64,7 @@ uint32_t conn_find(struct table *t, const struct conn_lookup *k, uint32_t *slot,
 
 		for (m = line_match(l, tag); m; m &= m - 1) {
 			uint32_t i = (uint32_t)__builtin_ctz(m);
-			uint32_t idx = l->slot[i] & SLOT_IDX;
+			uint32_t idx = shm_load(&l->slot[i]) & SLOT_IDX;
 
 			if (!idx || idx >= t->cap)
 				continue;
@@ -40,7 +76,7 @@ uint32_t conn_find(struct table *t, const struct conn_lookup *k, uint32_t *slot,
 			if (searched)
 				++*searched;
 		}
-		li = l->next;
+		li = shm_load(&l->next);
 		if (!li || li >= t->nline)
 			break;
 	}
@@ -175,14 +211,15 @@ static void index_push(struct table *t, uint32_t sh, uint32_t idx)
 	struct shard *q = &t->shard[sh];
 	struct conn *c = table_conn(t, sh, idx);
 	unsigned int f = c->key.flags & KEY_V6 ? 1 : 0;
+	uint32_t tail = index_at(t, shm_load(&q->free_tail[f]));
 
 	if (!q->free_head[f]) {
 		shm_store(&c->ext, 0);
 		shm_store(&q->free_tail[f], idx);
 		shm_store(&q->free_head[f], idx);
-	} else if (q->free_tail[f] != idx) {
+	} else if (tail != idx) {
 		shm_store(&c->ext, 0);
-		shm_store(&table_conn(t, sh, q->free_tail[f])->ext, idx);
+		shm_store(&table_conn(t, sh, tail)->ext, idx);
 		shm_store(&q->free_tail[f], idx);
 	}
 }
@@ -190,21 +227,21 @@ static void index_push(struct table *t, uint32_t sh, uint32_t idx)
 static void delete_finish(struct table *t, uint32_t sh)
 {
 	struct shard *q = &t->shard[sh];
-	uint32_t idx = q->op_idx;
+	uint32_t idx = index_at(t, shm_load(&q->op_idx));
+	uint32_t ext = shm_load(&q->op_ext);
 
-	shm_store_release(
-		&table_line(t, sh, q->op_slot >> 4)->slot[q->op_slot & 15], 0);
+	shm_store_release(slot_at(t, sh, shm_load(&q->op_slot)), 0);
 	if (q->op_line) {
-		struct line *l = table_line(t, sh, q->op_line);
+		struct line *l = line_at(t, sh, shm_load(&q->op_line));
+		struct line *prev = line_at(t, sh, shm_load(&q->op_prev));
 
-		shm_store_release(&table_line(t, sh, q->op_prev)->next, 0);
+		shm_store_release(&prev->next, 0);
 		shm_store_release(&l->next, q->op_lnext);
 		shm_store(&q->ovf_free, q->op_line);
 	}
-	if (q->op_ext) {
-		shm_store_release(&table_ext(t, sh, q->op_ext)->next,
-		                  q->op_enext);
-		shm_store(&q->ext_free, q->op_ext);
+	if (ext) {
+		shm_store_release(&ext_at(t, sh, ext)->next, q->op_enext);
+		shm_store(&q->ext_free, ext);
 	}
 	shm_store(table_chk(t, sh, idx), 0);
 	index_push(t, sh, idx);
@@ -214,9 +251,10 @@ static void delete_finish(struct table *t, uint32_t sh)
 void op_finish(struct table *t, uint32_t sh)
 {
 	struct shard *q = &t->shard[sh];
-	struct ring_header *h = t->ring[q->op_owner].hdr;
+	uint32_t owner = shm_load(&q->op_owner), src = shm_load(&q->op_src);
+	struct ring_header *h = owner < NRING ? t->ring[owner].hdr : NULL;
 
-	if (q->op_tail) {
+	if (q->op_tail && likely(h != NULL)) {
 		shm_store_release(&h->tail, q->op_tail);
 		shm_store(&h->ordinal, q->op_ordinal);
 		shm_store_release(&q->ev_seq, q->op_ev);
@@ -225,8 +263,8 @@ void op_finish(struct table *t, uint32_t sh)
 		shm_store(&q->count, q->op_cnt + 1);
 	else if (q->op == OP_DELETE)
 		delete_finish(t, sh);
-	if (q->op_pkt)
-		shm_store(&h->cursor[q->op_src], q->op_pkt);
+	if (q->op_pkt && likely(h && src < NSOURCE))
+		shm_store(&h->cursor[src], q->op_pkt);
 	shm_store_release(&q->op, OP_IDLE);
 }
 
@@ -235,7 +273,7 @@ void op_finish(struct table *t, uint32_t sh)
 static void insert_undo_index(struct table *t, uint32_t sh)
 {
 	struct shard *q = &t->shard[sh];
-	uint32_t idx = q->op_idx;
+	uint32_t idx = index_at(t, shm_load(&q->op_idx));
 	unsigned int f = q->op_from & 1;
 	bool taken;
 
@@ -264,21 +302,22 @@ static void ext_undo(struct table *t, uint32_t sh)
 		shm_store(&q->ext_bump, q->op_ext);
 		return;
 	}
-	shm_store(&table_ext(t, sh, q->op_ext)->next, q->op_enext);
+	shm_store(&ext_at(t, sh, shm_load(&q->op_ext))->next, q->op_enext);
 	shm_store(&q->ext_free, q->op_ext);
 }
 
 static void insert_undo(struct table *t, uint32_t sh)
 {
 	struct shard *q = &t->shard[sh];
-	struct conn *c = table_conn(t, sh, q->op_idx);
+	uint32_t idx = index_at(t, shm_load(&q->op_idx));
+	struct conn *c = table_conn(t, sh, idx);
 
-	shm_store_release(
-		&table_line(t, sh, q->op_slot >> 4)->slot[q->op_slot & 15], 0);
+	shm_store_release(slot_at(t, sh, shm_load(&q->op_slot)), 0);
 	if (q->op_line) {
-		struct line *l = table_line(t, sh, q->op_line);
+		struct line *l = line_at(t, sh, shm_load(&q->op_line));
+		struct line *prev = line_at(t, sh, shm_load(&q->op_prev));
 
-		shm_store_release(&table_line(t, sh, q->op_prev)->next, 0);
+		shm_store_release(&prev->next, 0);
 		if (q->op_lnext == LINE_FROM_BUMP) {
 			shm_store(&q->ovf_bump, q->op_line);
 		} else {
@@ -287,7 +326,7 @@ static void insert_undo(struct table *t, uint32_t sh)
 		}
 	}
 	ext_undo(t, sh);
-	shm_store(table_chk(t, sh, q->op_idx), 0);
+	shm_store(table_chk(t, sh, idx), 0);
 	if (c->seq == q->op_seq + 1) {
 		/* the same packet, run again, makes the same id */
 		shm_store(&c->gen, q->op_gen);
@@ -299,14 +338,15 @@ static void insert_undo(struct table *t, uint32_t sh)
 void op_undo(struct table *t, uint32_t sh)
 {
 	struct shard *q = &t->shard[sh];
-	struct conn *c = table_conn(t, sh, q->op_idx);
+	uint32_t idx = index_at(t, shm_load(&q->op_idx));
+	struct conn *c = table_conn(t, sh, idx);
 
 	if (q->op == OP_INSERT) {
 		insert_undo(t, sh);
 	} else if (c->seq == q->op_seq + 1) {
 		if (q->op == OP_UPDATE)
 			ext_undo(t, sh);
-		undo_entry(t, sh, q->op_idx, undo_of(t, q));
+		undo_entry(t, sh, idx, undo_of(t, q));
 	}
 	if (c->seq == q->op_seq + 1)
 		shm_store_release(&c->seq, q->op_seq + 4);
@@ -316,12 +356,11 @@ void op_undo(struct table *t, uint32_t sh)
 bool op_sane(const struct table *t, uint32_t sh)
 {
 	const struct shard *q = &t->shard[sh];
-	const struct ring_header *h;
+	uint32_t owner = shm_load(&q->op_owner);
+	const struct ring_header *h = owner < NRING ? t->ring[owner].hdr : NULL;
 
-	if (q->op > OP_DELETE || q->op_owner >= NRING ||
-	    !t->ring[q->op_owner].hdr)
+	if (q->op > OP_DELETE || !h)
 		return false;
-	h = t->ring[q->op_owner].hdr;
 	if (!q->op_idx || q->op_idx >= t->cap || q->op_src >= NSOURCE)
 		return false;
 	if (q->op_tail && (q->op_tail < h->tail || q->op_tail > h->tail + 3))
@@ -348,7 +387,7 @@ bool op_sane(const struct table *t, uint32_t sh)
 static bool slot_plan(struct table *t, uint32_t sh, uint32_t bucket)
 {
 	struct shard *q = &t->shard[sh];
-	uint32_t li = bucket, hop, n;
+	uint32_t li = bucket, hop, n, next;
 
 	for (hop = 0;; hop++) {
 		const struct line *l = table_line(t, sh, li);
@@ -362,15 +401,16 @@ static bool slot_plan(struct table *t, uint32_t sh, uint32_t bucket)
 			}
 		if (hop == CHAIN_MAX)
 			return false;
-		if (!l->next || l->next >= t->nline)
+		next = shm_load(&l->next);
+		if (!next || next >= t->nline)
 			break;
-		li = l->next;
+		li = next;
 	}
-	n = q->ovf_free;
+	n = shm_load(&q->ovf_free);
 	if (n >= t->nbucket && n < t->nline) {
 		q->op_lnext = table_line(t, sh, n)->next;
 	} else {
-		n = q->ovf_bump;
+		n = shm_load(&q->ovf_bump);
 		q->op_lnext = LINE_FROM_BUMP;
 		if (n < t->nbucket || n >= t->nline)
 			return false;
@@ -386,13 +426,16 @@ static void trim_plan(struct table *t, uint32_t sh, uint32_t bucket,
                       uint32_t slot)
 {
 	struct shard *q = &t->shard[sh];
-	uint32_t li = bucket, prev = bucket, hop, i;
+	uint32_t li = bucket, prev = bucket, hop, i, next;
 	const struct line *l = table_line(t, sh, li);
 
 	q->op_line = 0;
-	for (hop = 0; hop < CHAIN_MAX && l->next && l->next < t->nline; hop++) {
+	for (hop = 0; hop < CHAIN_MAX; hop++) {
+		next = shm_load(&l->next);
+		if (!next || next >= t->nline)
+			break;
 		prev = li;
-		li = l->next;
+		li = next;
 		l = table_line(t, sh, li);
 	}
 	if (li == bucket)
@@ -450,12 +493,12 @@ bool shard_room(struct table *t, uint32_t sh, uint32_t addr6, uint32_t ext)
 static bool ext_plan(struct table *t, uint32_t sh)
 {
 	struct shard *q = &t->shard[sh];
-	uint32_t n = q->ext_free;
+	uint32_t n = shm_load(&q->ext_free);
 
 	if (n && n < t->cap) {
 		q->op_enext = table_ext(t, sh, n)->next;
 	} else {
-		n = q->ext_bump;
+		n = shm_load(&q->ext_bump);
 		q->op_enext = LINE_FROM_BUMP;
 		if (!n || n >= t->cap ||
 		    !array_room(t, sh, t->ext_off, sizeof(struct conn_ext),
@@ -472,14 +515,14 @@ static uint32_t index_plan(struct table *t, uint32_t sh, unsigned int f)
 	struct shard *q = &t->shard[sh];
 	uint32_t idx;
 
-	if (q->free_head[f]) {
-		idx = q->free_head[f];
+	idx = shm_load(&q->free_head[f]);
+	if (idx) {
 		q->op_from = (uint16_t)(FROM_LIST4 + f);
 	} else if (q->bump[0] <= q->bump[1]) {
-		idx = q->bump[f];
+		idx = shm_load(&q->bump[f]);
 		q->op_from = (uint16_t)(FROM_BUMP4 + f);
 	} else {
-		idx = q->free_head[!f];
+		idx = shm_load(&q->free_head[!f]);
 		q->op_from = (uint16_t)(FROM_LIST4 + !f);
 	}
 	if (!idx || idx >= t->cap)
@@ -532,13 +575,14 @@ static void line_link(struct table *t, uint32_t sh)
 {
 	struct shard *q = &t->shard[sh];
 
-	memset(table_line(t, sh, q->op_line), 0, sizeof(struct line));
+	memset(line_at(t, sh, shm_load(&q->op_line)), 0, sizeof(struct line));
 	shm_wmb();
 	if (q->op_lnext == LINE_FROM_BUMP)
 		shm_store(&q->ovf_bump, q->op_line + 1);
 	else
 		shm_store(&q->ovf_free, q->op_lnext);
-	shm_store_release(&table_line(t, sh, q->op_prev)->next, q->op_line);
+	shm_store_release(&line_at(t, sh, shm_load(&q->op_prev))->next,
+	                  q->op_line);
 }
 
 uint32_t op_insert(struct table *t, const struct conn_lookup *k,
@@ -565,7 +609,7 @@ uint32_t op_insert(struct table *t, const struct conn_lookup *k,
 	}
 	*why = OP_DONE;
 	if (unlikely(ext))
-		xi = q->op_ext;
+		xi = shm_load(&q->op_ext);
 	c = table_conn(t, sh, idx);
 	insert_begin(t, sh, idx, xi);
 	index_take(t, sh, idx);
@@ -580,7 +624,7 @@ uint32_t op_insert(struct table *t, const struct conn_lookup *k,
 	c->ext = xi;
 	if (unlikely(ext)) {
 		ext_take(t, sh);
-		*table_ext(t, sh, xi) = *ext;
+		*ext_at(t, sh, xi) = *ext;
 	}
 	if (t->detail && x)
 		*table_detail(t, sh, idx) = *x;
@@ -589,9 +633,8 @@ uint32_t op_insert(struct table *t, const struct conn_lookup *k,
 	shm_store(table_chk(t, sh, idx), c->deadline ? c->deadline : 1);
 	if (q->op_line)
 		line_link(t, sh);
-	shm_store_release(
-		&table_line(t, sh, q->op_slot >> 4)->slot[q->op_slot & 15],
-		hash_tag(k->hash) | idx);
+	shm_store_release(slot_at(t, sh, shm_load(&q->op_slot)),
+	                  hash_tag(k->hash) | idx);
 	if (ev && ev->type)
 		event_prepare(t, sh, idx, ev);
 	op_cursor_note(q, cur);
@@ -616,7 +659,7 @@ struct conn_ext *op_update_ext(struct table *t, uint32_t sh, uint32_t idx)
 		return x;
 	if (!ext_plan(t, sh))
 		return NULL;
-	x = table_ext(t, sh, t->shard[sh].op_ext);
+	x = ext_at(t, sh, shm_load(&t->shard[sh].op_ext));
 	ext_take(t, sh);
 	memset(x, 0, sizeof(*x));
 	shm_store_release(&c->ext, t->shard[sh].op_ext);
@@ -647,9 +690,8 @@ void op_delete_commit(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
 {
 	struct shard *q = &t->shard[sh];
 	struct conn *c = table_conn(t, sh, idx);
-	uint64_t h = hash_key(t->key.hash, &c->key,
-	                      c->key.flags & KEY_V6 ? table_addr6(t, sh, idx)
-	                                            : NULL);
+	uint64_t h = hash_key(t->key.hash, &c->key, table_addr6(t, sh, idx));
+	uint32_t ext;
 
 	/* plan, then turn the update under way into a delete: both are taken
 	 * back by the same undo image */
@@ -665,9 +707,10 @@ void op_delete_commit(struct table *t, uint32_t sh, uint32_t idx, uint32_t slot,
 	}
 	shm_store_release(&q->op, OP_DELETE);
 	/* only now: an update that is taken back gives op_ext back too */
-	if (unlikely(table_ext(t, sh, c->ext))) {
+	ext = shm_load(&c->ext);
+	if (unlikely(table_ext(t, sh, ext))) {
 		q->op_enext = q->ext_free;
-		shm_store(&q->op_ext, c->ext);
+		shm_store(&q->op_ext, ext);
 	}
 	if (ev && ev->type)
 		event_prepare(t, sh, idx, ev);

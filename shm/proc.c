@@ -61,14 +61,22 @@ static int token_take(uint32_t *token)
 	return 0;
 }
 
+static uint32_t pend_number(const struct ring_header *h)
+{
+	uint32_t n = shm_load(&h->npend);
+
+	return n < NPEND ? n : NPEND;
+}
+
 static void pend_apply(struct ring_header *h)
 {
-	uint32_t i, n = h->npend < NPEND ? h->npend : NPEND;
+	uint32_t i, c, n = pend_number(h);
 
-	for (i = 0; i < n; i++)
-		if (h->pend[i].counter < STATS_SLOTS)
-			shm_store(&h->counter[h->pend[i].counter],
-			          h->pend[i].value);
+	for (i = 0; i < n; i++) {
+		c = shm_load(&h->pend[i].counter);
+		if (c < STATS_SLOTS)
+			shm_store(&h->counter[c], h->pend[i].value);
+	}
 	/* before anything new is prepared: or it would be taken for this */
 	if (h->pend_cursor == PEND_FOLD)
 		shm_store(&h->count_last, 0);
@@ -137,9 +145,9 @@ static void count_fold(struct ring_header *h)
 static void pend_settle(struct ring_header *h)
 {
 	uint64_t pkt = h->pend_cursor;
+	uint32_t src = shm_load(&h->pend_src);
 
-	if (pkt == PEND_FOLD ||
-	    (pkt && h->pend_src < NSOURCE && h->cursor[h->pend_src] == pkt))
+	if (pkt == PEND_FOLD || (pkt && src < NSOURCE && h->cursor[src] == pkt))
 		pend_apply(h);
 	else
 		shm_store(&h->pend_cursor, 0);
@@ -277,17 +285,18 @@ void counters_more(struct counters *cs, uint32_t counter, uint32_t add)
 
 static void pend_add(struct ring_header *h, uint32_t counter, uint32_t add)
 {
-	uint32_t i;
+	uint32_t i, n = pend_number(h);
 
-	for (i = 0; i < h->npend; i++)
+	for (i = 0; i < n; i++)
 		if (h->pend[i].counter == counter) {
 			h->pend[i].value += add;
 			return;
 		}
-	if (h->npend == NPEND)
+	if (n == NPEND)
 		return;
-	h->pend[h->npend].counter = counter;
-	h->pend[h->npend++].value = h->counter[counter] + add;
+	h->pend[n].counter = counter;
+	h->pend[n].value = h->counter[counter] + add;
+	h->npend = n + 1;
 }
 
 void counters_prepare_values(struct table *t, const struct counters *cs,

@@ -58,6 +58,8 @@ int conn_read(const struct table *t, uint32_t sh, uint32_t idx,
 	const struct conn *c = table_conn(t, sh, idx);
 	uint32_t spins;
 
+	if (unlikely(sh >= t->nshard || !idx || idx >= t->cap))
+		return 0;
 	v->shard = sh;
 	v->idx = idx;
 	for (spins = 0; spins < READ_SPINS; spins++) {

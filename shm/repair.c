@@ -11,13 +11,15 @@
 void shard_repair(struct table *t, uint32_t sh)
 {
 	struct shard *q = &t->shard[sh];
+	uint32_t idx;
 
 	if (q->op == OP_IDLE)
 		return;
+	idx = shm_load(&q->op_idx);
 	q->repairs++;
-	if (!op_sane(t, sh))
+	if (!op_sane(t, sh) || idx >= t->cap)
 		shard_rebuild(t, sh);
-	else if (table_conn(t, sh, q->op_idx)->seq == q->op_seq + 2)
+	else if (table_conn(t, sh, idx)->seq == q->op_seq + 2)
 		op_finish(t, sh);
 	else
 		op_undo(t, sh);
@@ -39,34 +41,45 @@ static bool rebuild_link(struct table *t, uint32_t sh, uint32_t idx)
 	struct shard *q = &t->shard[sh];
 	struct conn *c = table_conn(t, sh, idx);
 	uint64_t h = hash_key(t->key.hash, &c->key, table_addr6(t, sh, idx));
-	uint32_t li = hash_bucket(t, h), i;
+	uint32_t li = hash_bucket(t, h), hop, i, next, other;
 
-	for (;;) {
+	/* whoever damaged it may still do so: no number is trusted twice */
+	for (hop = 0; hop < t->nline; hop++) {
 		struct line *l = table_line(t, sh, li);
 
 		for (i = 0; i < LINE_SLOTS; i++) {
-			uint32_t w = l->slot[i];
+			uint32_t w = shm_load(&l->slot[i]);
 
+			other = w & SLOT_IDX;
 			if (!w) {
 				l->slot[i] = hash_tag(h) | idx;
 				return true;
 			}
-			if (!t->twins && (w & SLOT_TAG) == hash_tag(h) &&
-			    key_equal(&table_conn(t, sh, w & SLOT_IDX)->key,
+			if (other < t->cap && !t->twins &&
+			    (w & SLOT_TAG) == hash_tag(h) &&
+			    key_equal(&table_conn(t, sh, other)->key,
 			              &c->key) &&
 			    (!(c->key.flags & KEY_V6) ||
-			     !memcmp(table_addr6(t, sh, w & SLOT_IDX),
+			     !memcmp(table_addr6(t, sh, other),
 			             table_addr6(t, sh, idx),
 			             sizeof(struct addr6))))
 				return false;
 		}
-		if (!l->next) {
-			if (q->ovf_bump >= t->nline)
-				return false;
-			l->next = q->ovf_bump++;
+		next = shm_load(&l->next);
+		if (!next) {
+			next = shm_load(&q->ovf_bump);
+			shm_store(&q->ovf_bump, next + 1);
+			shm_store(&l->next, next);
 		}
-		li = l->next;
+		if (next < t->nbucket || next >= t->nline) {
+			/* no room: or it would be taken for a line */
+			shm_store(&l->next, 0);
+			shm_store(&q->ovf_bump, t->nline);
+			return false;
+		}
+		li = next;
 	}
+	return false;
 }
 
 static void rebuild_free(struct table *t, uint32_t sh, uint32_t idx)
@@ -90,28 +103,33 @@ static void rebuild_free(struct table *t, uint32_t sh, uint32_t idx)
 static void rebuild_ext(struct table *t, uint32_t sh)
 {
 	struct shard *q = &t->shard[sh];
-	uint32_t i;
+	uint32_t i, bump;
 
 	if (q->ext_ready > t->cap)
 		q->ext_ready = 0;
 	if (!q->ext_bump || q->ext_bump > t->cap)
 		q->ext_bump = q->ext_ready ? q->ext_ready : 1;
-	for (i = 1; i < q->ext_bump; i++)
+	bump = shm_load(&q->ext_bump);
+	if (bump > t->cap)
+		bump = t->cap;
+	for (i = 1; i < bump; i++)
 		table_ext(t, sh, i)->next = EXT_NOBODY;
 	for (i = 1; i < t->cap; i++) {
 		struct conn *c = table_conn(t, sh, i);
 		struct conn_ext *x;
+		uint32_t ext;
 
 		if (!shard_used(t, q, i) || !(c->status & CONN_LIVE))
 			continue;
-		x = table_ext(t, sh, c->ext);
-		if (x && c->ext < q->ext_bump && x->next == EXT_NOBODY)
+		ext = shm_load(&c->ext);
+		x = table_ext(t, sh, ext);
+		if (x && ext < bump && x->next == EXT_NOBODY)
 			x->next = 0;
 		else
 			c->ext = 0;
 	}
 	q->ext_free = 0;
-	for (i = 1; i < q->ext_bump; i++)
+	for (i = 1; i < bump; i++)
 		if (table_ext(t, sh, i)->next == EXT_NOBODY) {
 			table_ext(t, sh, i)->next = q->ext_free;
 			q->ext_free = i;
@@ -135,6 +153,7 @@ uint32_t shard_rebuild(struct table *t, uint32_t sh)
 {
 	struct shard *q = &t->shard[sh];
 	uint32_t idx, dropped = 0, n = 0;
+	uint32_t torn = shm_load(&q->op_idx);
 
 	q->damaged++;
 	if (q->bump[0] < 1 || q->bump[0] > t->cap || q->bump[1] >= t->cap ||
@@ -147,12 +166,11 @@ uint32_t shard_rebuild(struct table *t, uint32_t sh)
 		q->addr6_ready = 0;
 	/* a torn update or delete has its pre-image; a torn insert was never
 	 * there */
-	if ((q->op == OP_UPDATE || q->op == OP_DELETE) && q->op_idx &&
-	    q->op_idx < t->cap && undo_of(t, q) &&
-	    table_conn(t, sh, q->op_idx)->seq == q->op_seq + 1) {
-		undo_entry(t, sh, q->op_idx, undo_of(t, q));
-		shm_store_release(&table_conn(t, sh, q->op_idx)->seq,
-		                  q->op_seq + 4);
+	if ((q->op == OP_UPDATE || q->op == OP_DELETE) && torn &&
+	    torn < t->cap && undo_of(t, q) &&
+	    table_conn(t, sh, torn)->seq == q->op_seq + 1) {
+		undo_entry(t, sh, torn, undo_of(t, q));
+		shm_store_release(&table_conn(t, sh, torn)->seq, q->op_seq + 4);
 	}
 	/* from here on a second repair starts the rebuild over */
 	shm_store_release(&q->op, OP_REBUILD);

@@ -144,6 +144,18 @@ static inline bool shard_full(const struct shard *q)
 	return q->bump[0] > q->bump[1] && !q->free_head[0] && !q->free_head[1];
 }
 
+/* Is idx one of those between, that nobody has used?  Then the last of them (or
+ * what is behind all), so that a walk goes on there; else 0. */
+static inline uint32_t shard_gap(const struct table *t, const struct shard *q,
+                                 uint32_t idx)
+{
+	uint32_t lo = shm_load(&q->bump[0]), hi = shm_load(&q->bump[1]);
+
+	if (idx < lo || idx > hi)
+		return 0;
+	return hi < t->cap ? hi : t->cap;
+}
+
 /*
  * The slots of a line whose tag is `tag`, a bit each; that of a free slot is 0
  * and may be among them.  Also used where others may write the line: a word is

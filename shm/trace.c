@@ -23,12 +23,12 @@ void trace_put(struct table *t, struct trace_rec *rec,
 
 void trace_settle(struct ring_header *h)
 {
-	uint64_t pkt = h->trace_cursor;
+	uint64_t pkt = h->trace_cursor, src = shm_load(&h->trace_src);
 
 	if (!pkt)
 		return;
 	/* a value and no sum: this may be done twice */
-	if (h->trace_src < NSOURCE && h->cursor[h->trace_src] == pkt)
+	if (src < NSOURCE && h->cursor[src] == pkt)
 		shm_store_release(&h->trace_tail, h->trace_next);
 	/* or the next packet of this number would be taken for it */
 	shm_store(&h->trace_cursor, 0);

@@ -49,6 +49,7 @@ static inline void update_open(struct table *t, const struct spot *s,
 {
 	struct undo *u = &t->ring[t->me].hdr->undo[t->undo];
 	const struct conn *c = s->c;
+	const struct conn_ext *x = table_ext(t, s->sh, shm_load(&c->ext));
 	struct shard *q = s->q;
 
 	q->op_idx = s->idx;
@@ -64,8 +65,8 @@ static inline void update_open(struct table *t, const struct spot *s,
 		if (whole)
 			u->detail = *s->x;
 	}
-	if (unlikely(table_ext(t, s->sh, c->ext)))
-		u->ext = *table_ext(t, s->sh, c->ext);
+	if (unlikely(x))
+		u->ext = *x;
 	shm_store_release(&q->op, OP_UPDATE);
 	window_open(s->c);
 }
@@ -147,7 +148,7 @@ static inline void undo_entry(struct table *t, uint32_t sh, uint32_t idx,
 	if (t->detail)
 		undo_detail(u, table_detail(t, sh, idx),
 		            table_detail(t, sh, idx));
-	x = table_ext(t, sh, c->ext);
+	x = table_ext(t, sh, shm_load(&c->ext));
 	if (x)
 		*x = u->ext;
 }

@@ -65,8 +65,10 @@ struct peer {
 
 /* commands at the reaper: by slot of the ring, who wants the answer */
 struct command_queue {
-	uint64_t collected; /* answers taken */
+	uint64_t posted;    /* commands written */
+	uint64_t collected; /* answers taken, or waited for in vain */
 	struct request *owner[NCOMMAND];
+	uint64_t since_ns; /* the oldest one waits since then, or later */
 };
 
 /* settings at the supervisor, which answers in order */

@@ -7,6 +7,9 @@
  * n % NCOMMAND and carries n + 1, and so does its answer.  A place is written
  * again only when its answer has been taken.  Commands that a predecessor of
  * this process has left are answered to nobody.
+ *
+ * Answers stand where workers may write too.  One that is not there when a
+ * later one is, or for ANSWER_NS, will not come: whoever asked is told so.
  */
 #include "daemon/api/change.h"
 
@@ -16,6 +19,9 @@
 
 #include "daemon/base/log.h"
 #include "shm/atomic.h"
+#include "shm/clock.h"
+
+#define ANSWER_NS (10 * NS_PER_S)
 
 /* ---- the ring of commands ---- */
 
@@ -35,6 +41,7 @@ void commands_open(struct api *a)
 	if (shm_load(&a->t->mlog->command[n % NCOMMAND].number) == n + 1)
 		shm_store_release(&a->t->mlog->ncommand, ++n);
 	memset(&a->commands, 0, sizeof(a->commands));
+	a->commands.posted = n;
 	a->commands.collected = n > NCOMMAND ? n - NCOMMAND : 0;
 }
 
@@ -44,11 +51,13 @@ static bool command_post(struct request *q, const struct command *c,
 {
 	struct api *a = q->api;
 	struct mlog_header *h = a->t->mlog;
-	uint64_t n = h->ncommand;
+	uint64_t n = a->commands.posted;
 	struct command *to = &h->command[n % NCOMMAND];
 
 	if (n - a->commands.collected >= NCOMMAND)
 		return false;
+	if (n == a->commands.collected)
+		a->commands.since_ns = clock_mono_ns();
 	shm_store(&to->number, 0);
 	shm_wmb();
 	memcpy((char *)to + sizeof(to->number),
@@ -61,6 +70,7 @@ static bool command_post(struct request *q, const struct command *c,
 	a->commands.owner[n % NCOMMAND] = q;
 	shm_store_release(&to->number, n + 1);
 	shm_store_release(&h->ncommand, n + 1);
+	a->commands.posted = n + 1;
 	return true;
 }
 
@@ -101,22 +111,45 @@ static void change_answer(struct request *q, const struct command_answer *ans)
 	}
 }
 
-void commands_collect(struct api *a)
+static void command_take(struct api *a, bool there)
 {
 	struct command_queue *cq = &a->commands;
+	uint32_t place = cq->collected % NCOMMAND;
+	struct command_answer ans = {.error = -ETIMEDOUT};
+	struct request *q = cq->owner[place];
 
-	while (cq->collected < a->t->mlog->ncommand &&
-	       answered(a, cq->collected)) {
-		uint32_t place = cq->collected % NCOMMAND;
-		struct request *q = cq->owner[place];
-		struct command_answer ans =
-			a->t->ring[SLOT_REAPER].hdr->answer[place];
+	if (there)
+		ans = a->t->ring[SLOT_REAPER].hdr->answer[place];
+	ans.text[sizeof(ans.text) - 1] = '\0';
+	cq->owner[place] = NULL;
+	cq->collected++;
+	cq->since_ns = clock_mono_ns();
+	if (q)
+		change_answer(q, &ans);
+}
 
-		ans.text[sizeof(ans.text) - 1] = '\0';
-		cq->owner[place] = NULL;
-		cq->collected++;
-		if (q)
-			change_answer(q, &ans);
+/* The oldest one's answer will not come.  The reaper answers in order. */
+static bool answer_lost(const struct api *a)
+{
+	const struct command_queue *cq = &a->commands;
+	uint64_t n;
+
+	for (n = cq->collected + 1; n < cq->posted; n++)
+		if (answered(a, n))
+			return !answered(a, cq->collected);
+	return clock_mono_ns() - cq->since_ns > ANSWER_NS;
+}
+
+void commands_collect(struct api *a)
+{
+	const struct command_queue *cq = &a->commands;
+	bool there;
+
+	while (cq->collected < cq->posted) {
+		there = answered(a, cq->collected);
+		if (!there && !answer_lost(a))
+			return;
+		command_take(a, there);
 	}
 }
 
@@ -159,8 +192,7 @@ bool change_room(const struct request *q)
 	const struct change *c = q->state;
 
 	return c->under_way < CHANGE_WINDOW &&
-	       q->api->t->mlog->ncommand - q->api->commands.collected <
-	               NCOMMAND;
+	       q->api->commands.posted - q->api->commands.collected < NCOMMAND;
 }
 
 void change_post(struct request *q, const struct command *k,

@@ -217,6 +217,35 @@ static void command_run(struct table *t, const struct policy *pol,
 	a->affected = a->error ? 0 : 1;
 }
 
+/*
+ * The command that comes next.  Both numbers stand where others may write, so
+ * a place that does not hold what it must is passed over: the api tells its
+ * client that there was no answer.
+ */
+static const struct command *command_next(struct table *t, uint32_t *number)
+{
+	struct ring_header *h = t->ring[t->me].hdr;
+	uint32_t posted = (uint32_t)shm_load_acquire(&t->mlog->ncommand);
+	const struct command *c;
+
+	*number = h->commands_done;
+	/* it may be written before it is counted */
+	c = &t->mlog->command[*number % NCOMMAND];
+	if ((uint32_t)shm_load_acquire(&c->number) == *number + 1)
+		return c;
+	if (posted - *number > NCOMMAND)
+		*number = posted - NCOMMAND;
+	for (; *number != posted; ++*number) {
+		c = &t->mlog->command[*number % NCOMMAND];
+		if ((uint32_t)shm_load_acquire(&c->number) == *number + 1 &&
+		    (uint32_t)h->answer[*number % NCOMMAND].number !=
+		            *number + 1)
+			return c;
+	}
+	shm_store(&h->commands_done, *number);
+	return NULL;
+}
+
 unsigned int commands_run(struct table *t, const struct policy *pol,
                           unsigned int most)
 {
@@ -224,20 +253,19 @@ unsigned int commands_run(struct table *t, const struct policy *pol,
 	unsigned int n;
 
 	for (n = 0; n < most; n++) {
-		uint32_t number = h->commands_done;
-		const struct command *slot =
-			&t->mlog->command[number % NCOMMAND];
+		uint32_t number;
+		const struct command *slot = command_next(t, &number);
 		struct command_answer *a = &h->answer[number % NCOMMAND];
 		struct command_conn add;
 		struct command c;
 
-		if ((uint32_t)shm_load_acquire(&slot->number) != number + 1)
+		if (!slot)
 			break;
 		c = *slot;
 		if (c.kind == COMMAND_ADD)
 			add = t->mlog->add[number % NCOMMAND];
 		command_run(t, pol, &c, &add, a);
-		shm_store_release(&a->number, (uint64_t)number + 1);
+		shm_store_release(&a->number, c.number);
 		shm_store_release(&h->commands_done, number + 1);
 	}
 	return n;

@@ -25,9 +25,10 @@
 #include "shm/rcu.h"
 #include "shm/read.h"
 
-#define TURN_MS      250u
-#define TURN_SHARDS  (NSHARD / 4)
-#define EXPIRE_SHARD 20000u /* ended in one shard before the others come */
+#define TURN_MS       250u
+#define TURN_SHARDS   (NSHARD / 4)
+#define COMMAND_TURNS 64u
+#define EXPIRE_SHARD  20000u /* ended in one shard before the others come */
 
 /* huge pages are asked for in the background, so many bytes a turn */
 #define COLLAPSE_STEPS 16u
@@ -223,8 +224,11 @@ static void reaper_turn(struct role_env *e, const struct policy *pol,
 	uint64_t now = clock_mono_ns();
 	uint64_t tail = e->t->ring[e->slot].hdr->tail;
 	bool again = false, ran = false;
+	unsigned int n;
 
-	while (commands_run(e->t, pol, NCOMMAND)) {
+	/* expiry has its turn, however many commands there are */
+	for (n = 0; n < COMMAND_TURNS && commands_run(e->t, pol, NCOMMAND);
+	     n++) {
 		ran = true;
 		role_beat(e);
 	}

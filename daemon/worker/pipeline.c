@@ -198,13 +198,13 @@ static void lane_locate(const struct pipeline *p, const struct lane *l)
 static void batch_times_live(struct pipeline *p, unsigned int n)
 {
 	uint64_t now = table_clock_ns(p->t);
-	int64_t shift = (int64_t)(clock_real_ns() - now);
+	uint64_t shift = clock_real_ns() - now;
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
 		struct lane *l = &p->lane[i];
 
-		l->now_ns = (uint64_t)((int64_t)l->pkt->ts_ns - shift);
+		l->now_ns = l->pkt->ts_ns - shift;
 		if (l->now_ns > now || l->now_ns + 2 * NS_PER_S < now)
 			l->now_ns = now;
 	}
