@@ -5,8 +5,10 @@
  * and writing only move bytes; everything else is done by clients_turn(), so
  * that each client gets its turn and none is served from inside another.
  * What a client can make this process keep is bounded: input by one frame,
- * output by OUT_PAUSE and the answer of one step, requests by number.  A
- * client that does not read stops being worked for, and being read from.
+ * output by OUT_PAUSE and the answer of one step, requests by number, for a
+ * client and for a user.  A client that does not read stops being worked for,
+ * and being read from.  One that says nothing, or stops within a frame, keeps
+ * its place for FRAME_NS.
  *
  * A client that breaks the protocol is told why, once, and closed.
  */
@@ -20,6 +22,7 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "shm/clock.h"
 
 /* pending output above which nothing more is made or read */
 #define OUT_PAUSE (256u << 10)
@@ -39,6 +42,23 @@ static void client_broken(struct client *c, const char *why)
 	c->closing = true;
 }
 
+/* There is no whole frame: is one overdue? */
+static void client_late(struct client *c)
+{
+	uint64_t now;
+
+	if (c->greeted && !c->in.len) {
+		c->half_ns = 0;
+		return;
+	}
+	now = clock_mono_ns();
+	if (!c->half_ns)
+		c->half_ns = now;
+	else if (now - c->half_ns > FRAME_NS)
+		client_broken(c, c->greeted ? "the request does not end"
+		                            : "there was no Hello");
+}
+
 /* True: there is another frame, for the next turn. */
 static bool client_frames(struct client *c, struct frame_arena *arena)
 {
@@ -53,8 +73,11 @@ static bool client_frames(struct client *c, struct frame_arena *arena)
 		if (c->closing || c->dead || c->out.len > OUT_PAUSE)
 			return false;
 		got = frame_next(&c->in, &body, &len);
-		if (!got)
+		if (!got) {
+			client_late(c);
 			return false;
+		}
+		c->half_ns = 0;
 		if (got < 0) {
 			client_broken(c, "the request is too long");
 			return false;
@@ -279,6 +302,17 @@ void requests_each(struct api *a,
 		for (q = c->requests; q; q = q->next)
 			if (!fn(arg, q))
 				return;
+}
+
+unsigned int clients_requests(const struct api *a, uint32_t uid)
+{
+	const struct client *c;
+	unsigned int n = 0;
+
+	for (c = a->clients; c; c = c->next)
+		if (c->peer.uid == uid)
+			n += c->nrequests;
+	return n;
 }
 
 uint64_t clients_limit(const struct api *a)

@@ -8,9 +8,12 @@
 #include "proto/frame.h"
 
 #define CLIENTS_MAX     256u
-#define CLIENTS_CONTROL 8u  /* of them kept for control.sock */
-#define CLIENTS_UID     64u /* for one user who is not root */
-#define REQUESTS_MAX    32u /* under way, a client */
+#define CLIENTS_CONTROL 8u   /* of them kept for control.sock */
+#define CLIENTS_UID     64u  /* for one user who is not root */
+#define REQUESTS_MAX    32u  /* under way, a client */
+#define REQUESTS_UID    128u /* and one user who is not root */
+/* who has connected says Hello, and who has begun a frame ends it, within */
+#define FRAME_NS (10 * NS_PER_S)
 
 struct event;
 
@@ -23,6 +26,7 @@ struct client {
 	struct peer peer;
 	struct request *requests;
 	unsigned int nrequests;
+	uint64_t half_ns; /* since when it owes the rest of a frame, or Hello */
 	bool greeted;
 	bool reading;
 	bool closing; /* when all is written */
@@ -33,6 +37,9 @@ struct client {
  * memory) and when the client goes.  False: refused. */
 bool client_new(struct api *a, int fd, bool control);
 void clients_free(struct api *a);
+
+/* Requests under way of one user. */
+unsigned int clients_requests(const struct api *a, uint32_t uid);
 
 /* Works on what all clients have asked for.  True: call again at once. */
 bool clients_turn(struct api *a);

@@ -287,7 +287,9 @@ static void request_begin(struct client *c, const Ctshard__Request *r)
 	}
 	if (!request_allowed(c, cmd, r))
 		return;
-	if (c->nrequests >= REQUESTS_MAX) {
+	if (c->nrequests >= REQUESTS_MAX ||
+	    (c->peer.uid &&
+	     clients_requests(c->api, c->peer.uid) >= REQUESTS_UID)) {
 		client_refuse(c, r->id, CTSHARD__ERROR_CODE__BUSY,
 		              "too many requests under way");
 		return;

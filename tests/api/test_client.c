@@ -503,6 +503,71 @@ static void test_half_a_frame(void **state)
 	frame_free(&out);
 }
 
+/* Who says nothing, or not all of it, loses the place; who reads and writes
+ * whole frames, however late, keeps it. */
+static void test_overdue(void **state)
+{
+	struct rig *r = *state;
+	struct peer_end mute = peer_new(r, false), half = peer_new(r, false),
+			calm = peer_new(r, false);
+	struct client *c;
+	struct heard h;
+
+	hello(r, &calm);
+	hello(r, &half);
+	assert_int_equal(send(half.fd, "\0\0\0", 3, MSG_NOSIGNAL), 3);
+	turns(r, 5);
+	assert_int_equal(r->api.nclients, 3);
+	for (c = r->api.clients; c; c = c->next)
+		if (c->half_ns)
+			c->half_ns -= FRAME_NS + NS_PER_S;
+	h = listen_to(r, &mute, 0);
+	assert_int_equal(h.code, CTSHARD__ERROR_CODE__BAD_REQUEST);
+	h = listen_to(r, &half, 0);
+	assert_int_equal(h.code, CTSHARD__ERROR_CODE__BAD_REQUEST);
+	turns(r, 3);
+	assert_int_equal(r->api.nclients, 1);
+	say_list(&calm, 2);
+	assert_true(listen_to(r, &calm, 2).end);
+	peer_free(&mute);
+	peer_free(&half);
+	peer_free(&calm);
+}
+
+/* Many connections do not make many requests. */
+static void test_user(void **state)
+{
+	struct rig *r = *state;
+	struct peer_end p[2 * REQUESTS_UID / REQUESTS_MAX];
+	unsigned int i, j, busy = 0;
+	struct client *c;
+	Ctshard__Response *m;
+	bool over;
+
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		p[i] = peer_new(r, false);
+		hello(r, &p[i]);
+	}
+	for (c = r->api.clients; c; c = c->next)
+		c->peer.uid = 77;
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		for (j = 0; j < REQUESTS_MAX; j++)
+			say_watch(&p[i], 10 + j, false);
+	turns(r, 50);
+	assert_int_equal(clients_requests(&r->api, 77), REQUESTS_UID);
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		while ((m = hear(&p[i], &over))) {
+			busy += m->error &&
+			        m->error->code == CTSHARD__ERROR_CODE__BUSY;
+			ctshard__response__free_unpacked(m, NULL);
+		}
+	assert_int_equal(busy, ARRAY_SIZE(p) * REQUESTS_MAX - REQUESTS_UID);
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		peer_free(&p[i]);
+	turns(r, 5);
+	assert_int_equal(clients_requests(&r->api, 77), 0);
+}
+
 static void test_flood(void **state)
 {
 	struct rig *r = *state;
@@ -592,7 +657,8 @@ int main(void)
 		T(test_list_and_count), T(test_watch),        T(test_unknown),
 		T(test_denied),         T(test_flush),        T(test_no_hello),
 		T(test_lies),           T(test_half_a_frame), T(test_flood),
-		T(test_slow),           T(test_too_many),
+		T(test_overdue),        T(test_user),         T(test_slow),
+		T(test_too_many),
 	};
 
 	log_init("", LOG_LEVEL_WARN);

@@ -174,17 +174,40 @@ static int spared(const struct seg *s, size_t at)
 	return 0;
 }
 
+/* a lock word that names a slot in which somebody may live */
+static int names_holder(const struct seg *s, size_t at, uint64_t v)
+{
+	const struct tbl_header *h = (const void *)s->at;
+	static uint64_t shards, expect;
+	uint32_t slot = (uint32_t)(v & 0xff) - 1;
+
+	if (s->kind != TBL)
+		return 0;
+	if (!shards) {
+		shards = h->off[AREA_SHARD];
+		expect = h->off[AREA_EXPECT];
+	}
+	return (at == expect ||
+	        (at >= shards && at < shards + NSHARD * sizeof(struct shard) &&
+	         (at - shards) % sizeof(struct shard) == 0)) &&
+	       (slot < 2 || slot == SLOT_REAPER);
+}
+
 static void scribble(void)
 {
 	const struct seg *s = &seg[noise() % (unsigned int)nseg];
 	size_t at = place(s) & ~7ull, n = 1u << noise() % 4;
-	uint64_t v;
+	uint64_t v, word;
+	uint8_t *to = s->at + at, in;
 
 	if (at + 8 > s->len || spared(s, at))
 		return;
-	at += noise() % (8 / n) * n;
-	v = value(s, s->at + (at & ~7ull));
-	memcpy(s->at + at, &v, n);
+	in = (uint8_t)(noise() % (8 / n) * n);
+	v = value(s, to);
+	memcpy(&word, to, sizeof(word));
+	memcpy((uint8_t *)&word + in, &v, n);
+	if (!names_holder(s, at, word))
+		memcpy(to + in, (uint8_t *)&word + in, n);
 }
 
 int main(int argc, char *argv[])
