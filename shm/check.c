@@ -36,7 +36,10 @@ check_fault(struct check *c, const char *fmt, ...)
 	c->faults++;
 	if (!c->fault || c->faults > 100)
 		return;
-	n = snprintf(text, sizeof(text), "shard %u: ", c->sh);
+	if (c->t->twins)
+		n = snprintf(text, sizeof(text), "expectations: ");
+	else
+		n = snprintf(text, sizeof(text), "shard %u: ", c->sh);
 	va_start(ap, fmt);
 	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
 	va_end(ap);
@@ -207,6 +210,10 @@ static void check_run(struct check *c)
 	const struct shard *q = c->q;
 	uint32_t b, nfree, used;
 
+	if (q->isolated) {
+		check_fault(c, "isolated, its connections are not tracked");
+		return;
+	}
 	if (q->op != OP_IDLE)
 		check_fault(c, "I9 operation %u under way", q->op);
 	if (q->bump[0] < 1 || q->bump[0] > c->t->cap ||

@@ -268,7 +268,7 @@ enum command_kind {
 	COMMAND_NONE,
 	COMMAND_DELETE, /* id; value = enum conn_reason */
 	COMMAND_UPDATE, /* id; bits = COMMAND_F_*, value/mask, seconds, ... */
-	COMMAND_CHECK,  /* shard `value`, under its lock */
+	COMMAND_CHECK,  /* shard `value`, NSHARD: expectations */
 	COMMAND_ADD,    /* what stands in the command's place of `add` */
 	COMMAND_ZERO    /* id; labels = packets and bytes to be taken off */
 };

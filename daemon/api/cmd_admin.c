@@ -363,14 +363,15 @@ static enum cmd_step check_step(struct request *q)
 	const struct table *t = q->api->t;
 	bool rang = false;
 
-	while (c->shard < t->nshard && change_room(q)) {
+	/* the last is that of the expectations */
+	while (c->shard <= t->nshard && change_room(q)) {
 		c->command.value = c->shard++;
 		change_post_id(q, 0);
 		rang = true;
 	}
 	if (rang)
 		role_ring(q->api->env->fd[ROLE_FD_bell_reaper]);
-	if (c->shard < t->nshard || c->under_way)
+	if (c->shard <= t->nshard || c->under_way)
 		return CMD_WAIT;
 	if (c->error)
 		return request_fail(q, CTSHARD__ERROR_CODE__FAILED, "check: %s",

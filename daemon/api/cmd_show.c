@@ -357,6 +357,39 @@ static void show_mirror(struct sheet *s)
 	}
 }
 
+static void sheet_number(struct sheet *s, const char *name, uint64_t v)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRIu64, v);
+	sheet_pair(s, name, text);
+}
+
+/* what the reaper has made of the shards after an unclean end */
+static void show_check(struct sheet *s)
+{
+	const struct table *t = s->q->api->t;
+	const struct check_state *c = &t->hdr->check;
+	uint32_t next = shm_load(&c->next), over = shm_load(&c->over);
+	uint64_t end = over ? c->end_ns : clock_mono_ns();
+	bool due = next || !over;
+
+	sheet_begin(s, "check", "what value");
+	sheet_pair(s, "state",
+	           !due   ? "not needed"
+	           : over ? "over"
+	                  : "under way");
+	sheet_number(s, "shards", next);
+	sheet_number(s, "faulty", c->faulty);
+	sheet_number(s, "rebuilt", c->rebuilt);
+	sheet_number(s, "emptied", c->emptied);
+	sheet_number(s, "isolated", c->isolated);
+	sheet_number(s, "connections_lost", c->lost);
+	sheet_number(s, "ms",
+	             due && end > c->begin_ns ? (end - c->begin_ns) / NS_PER_MS
+	                                      : 0);
+}
+
 static void show_version(struct sheet *s)
 {
 	const struct api *a = s->q->api;
@@ -508,7 +541,8 @@ static void show_protocols(struct sheet *s)
 	X(mirror)      \
 	X(recorder)    \
 	X(version)     \
-	X(protocols)
+	X(protocols)   \
+	X(check)
 
 static const struct {
 	const char *word;

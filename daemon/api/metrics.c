@@ -202,6 +202,14 @@ static void shards(struct metrics *m)
 	        "repaired");
 	counter(m, "shard_rebuilds", damaged,
 	        "shards that were rebuilt from their entries");
+	gauge(m, "check_running", !shm_load(&t->hdr->check.over),
+	      "1 while the check after an unclean end is under way");
+	gauge(m, "check_faulty", shm_load(&t->hdr->check.faulty),
+	      "shards in which that check found something wrong");
+	gauge(m, "check_isolated", shm_load(&t->hdr->check.isolated),
+	      "shards that it took out of use");
+	gauge(m, "check_lost", shm_load(&t->hdr->check.lost),
+	      "connections that it could not keep");
 }
 
 static void process_name(const struct api *a, uint32_t slot, char *to,

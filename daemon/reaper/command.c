@@ -19,6 +19,7 @@
 #include "shm/atomic.h"
 #include "shm/check.h"
 #include "shm/clock.h"
+#include "shm/expect.h"
 #include "shm/expire.h"
 #include "shm/hash.h"
 #include "shm/proc.h"
@@ -153,11 +154,17 @@ static int command_check(struct table *t, const struct command *c,
 {
 	int n;
 
-	if (c->value >= t->nshard)
+	if (c->value > t->nshard)
 		return -EINVAL;
-	shard_lock(t, c->value);
-	n = shard_check(t, c->value, key_home, first_fault, a);
-	shard_unlock(t, c->value);
+	if (c->value == t->nshard) {
+		expect_lock(t);
+		n = shard_check(t->expect, 0, NULL, first_fault, a);
+		expect_unlock(t);
+	} else {
+		shard_lock(t, c->value);
+		n = shard_check(t, c->value, key_home, first_fault, a);
+		shard_unlock(t, c->value);
+	}
 	if (n < 0)
 		return n;
 	a->faults = (uint32_t)n;

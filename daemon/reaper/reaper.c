@@ -14,6 +14,7 @@
 #include <poll.h>
 
 #include "daemon/base/log.h"
+#include "daemon/reaper/background.h"
 #include "daemon/reaper/command.h"
 #include "daemon/tracker/tracker.h"
 #include "shm/budget.h"
@@ -28,7 +29,10 @@
 #define TURN_MS       250u
 #define TURN_SHARDS   (NSHARD / 4)
 #define COMMAND_TURNS 64u
-#define EXPIRE_SHARD  20000u /* ended in one shard before the others come */
+/* of its time, at most, one part in so many is for the check in the background
+ */
+#define CHECK_SHARE  5u
+#define EXPIRE_SHARD 20000u /* ended in one shard before the others come */
 
 /* huge pages are asked for in the background, so many bytes a turn */
 #define COLLAPSE_STEPS 16u
@@ -38,6 +42,8 @@ struct turn {
 	uint64_t next_ns;
 	uint64_t collapse_at, huge;
 	bool collapsed;
+	bool checking;
+	int pause; /* ms behind a shard that was checked */
 };
 
 /* ---- healing ---- */
@@ -80,6 +86,7 @@ static int reaper_begin(struct role_env *e)
 		if (!proc_alive(e->t, i))
 			expect_settle(e->t, i);
 	}
+	background_begin(e);
 	/* a worker that runs holds a part of the budget */
 	if (!worker)
 		budget_recount(e->t);
@@ -213,6 +220,8 @@ static void reaper_sleep(struct role_env *e, const struct turn *turn)
 	                 ? 0
 	                 : (int)((turn->next_ns - now) / NS_PER_MS) + 1;
 
+	if (turn->checking && ms > turn->pause)
+		ms = turn->pause;
 	poll(p, 2, ms > (int)TURN_MS ? (int)TURN_MS : ms);
 	if (p[1].revents)
 		role_bell_clear(e->fd[ROLE_FD_bell_reaper]);
@@ -246,17 +255,33 @@ static void reaper_turn(struct role_env *e, const struct policy *pol,
 		role_ring(e->fd[ROLE_FD_bell_api]);
 }
 
+static void reaper_check(struct role_env *e, const struct policy *pol,
+                         struct turn *turn)
+{
+	uint64_t begin = clock_mono_ns(), took;
+
+	turn->checking = background_turn(e, pol);
+	took = (clock_mono_ns() - begin) / NS_PER_MS * (CHECK_SHARE - 1);
+	turn->pause = took < TURN_MS ? (int)took + 1 : (int)TURN_MS;
+}
+
 static int reaper_loop(struct role_env *e)
 {
-	struct turn turn = {0};
+	struct turn turn = {.checking = true};
+	const struct policy *pol;
 
 	while (!role_stopping()) {
 		role_beat(e);
-		reaper_turn(e, rcud_enter(e->t), &turn);
+		pol = rcud_enter(e->t);
+		reaper_turn(e, pol, &turn);
+		if (turn.checking)
+			reaper_check(e, pol, &turn);
 		rcud_leave(e->t);
 		reaper_collapse(e, &turn);
 		reaper_sleep(e, &turn);
 	}
+	heal_shards(e->t);
+	background_clean(e);
 	return 0;
 }
 

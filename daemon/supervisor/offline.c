@@ -55,6 +55,8 @@ static int table_check(struct table *t, bool deep)
 	for (sh = 0; deep && sh < t->nshard; sh++)
 		faults += shard_check(t, sh, rt ? rt->home : NULL, print_fault,
 		                      NULL);
+	if (deep)
+		faults += shard_check(t->expect, 0, NULL, print_fault, NULL);
 	faults += rings_check(t, print_fault, NULL);
 	log_info(NULL,
 	         "%llu connections, %u shards half done (repaired at the next "

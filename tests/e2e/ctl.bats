@@ -199,7 +199,7 @@ code() {
 @test "show: every table has something to say" {
 	start_demo -w 2
 	for what in workers shards subscribers config memory mirror version \
-		protocols; do
+		protocols check; do
 		code 0 show $what
 	done
 	[ "$(ctl show workers | grep -c .)" -ge 2 ]

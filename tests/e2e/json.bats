@@ -31,7 +31,7 @@ teardown() { e2e_teardown; }
 	stats
 	stats --delta 1ms
 	stats --top dport
-	show workers shards subscribers config memory mirror version protocols
+	show workers shards subscribers config memory mirror version protocols check
 	show udp_timeout
 	update -p udp -m 1
 	delete -s 192.0.2.1

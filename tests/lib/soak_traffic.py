@@ -87,7 +87,7 @@ class Flow:
                 self.again = [self.tcp(0, PSH | ACK, b'x' * 40),
                               self.tcp(1, ACK)]
             else:
-                self.again = [self.udp(1), self.udp(0)]
+                self.again = [self.udp(0), self.udp(1)]
         return self.again
 
     def close(self):

@@ -330,6 +330,50 @@ static void test_dropped(void **state)
 	fix_close(state);
 }
 
+static uint8_t home_1(const struct table *t, const struct conn_key *k,
+                      const struct addr6 *a6)
+{
+	(void)t;
+	(void)a6;
+	return k->port[0] % 2 ? 0 : 1;
+}
+
+/* what is at home elsewhere goes, then all; and then there is no room */
+static void test_isolated(void **state)
+{
+	enum op_refusal why;
+	struct conn init;
+	struct fix *f;
+	uint32_t n;
+
+	assert_int_equal(fix_open(state), 0);
+	f = *state;
+	memset(&init, 0, sizeof(init));
+	table_conn(f->t, 0, f->idx[3])->key.port[0] = 2;
+	shard_salvage(f->t, 0, home_1);
+	assert_int_equal(shard_check(f->t, 0, home_1, NULL, NULL), 0);
+	n = f->t->shard[0].count;
+	assert_true(n < NCONN);
+	shard_empty(f->t, 0);
+	fix_clean(f, 0);
+	f->idx[2] = conn_put(f->t, &f->k[2]);
+	assert_true(f->idx[2] > 0);
+	shard_isolate(f->t, 0);
+	assert_int_equal(shard_check(f->t, 0, NULL, NULL, NULL), 1);
+	assert_int_equal(conn_find(f->t, &f->k[2], NULL, NULL), 0);
+	assert_true(shard_full(&f->t->shard[0]));
+	assert_int_equal(op_insert(f->t, &f->k[2], &init, NULL, NULL, NULL,
+	                           (struct op_cursor){0, 0}, &why),
+	                 0);
+	assert_int_equal(why, OP_NO_INDEX);
+	/* a start makes it anew */
+	shard_empty(f->t, 0);
+	fix_clean(f, 0);
+	assert_true(conn_put(f->t, &f->k[2]) > 0);
+	fix_clean(f, 1);
+	fix_close(state);
+}
+
 /* damage beside an operation under way: its connection is not lost */
 static void torn(void **state, bool end)
 {
@@ -379,6 +423,7 @@ int main(void)
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_insane),
 		cmocka_unit_test(test_dropped),
+		cmocka_unit_test(test_isolated),
 		cmocka_unit_test(test_torn_update),
 		cmocka_unit_test(test_torn_delete),
 	};
