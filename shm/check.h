@@ -10,7 +10,7 @@
  *	I7 an overflow line belongs to one chain or to the free list
  *	I8 chk is set and not behind the deadline
  *	I9 no operation under way, lock free (or the caller's)
- * A shard that was isolated (repair.h) is one fault.
+ * A shard that was isolated (mend.h) is one fault.
  *	I10 an extension record belongs to one entry or to the free list
  */
 #ifndef SHM_CHECK_H

@@ -121,7 +121,7 @@ struct shard {
 	uint32_t repairs;
 	uint32_t damaged;  /* times rebuilt from the entries */
 	uint32_t serial;   /* expectations: number of the next */
-	uint32_t isolated; /* out of use: see check.h */
+	uint32_t isolated; /* out of use: see mend.h */
 	uint32_t spare[7];
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct shard) == 192, "shard");

@@ -12,8 +12,8 @@
 #include "shm/check.h"
 #include "shm/clock.h"
 #include "shm/expect.h"
+#include "shm/mend.h"
 #include "shm/proc.h"
-#include "shm/repair.h"
 
 static struct check_state *state_of(const struct role_env *e)
 {

@@ -11,6 +11,7 @@
 #include "shm/ops.h"
 #include "shm/proc.h"
 #include "shm/read.h"
+#include "shm/mend.h"
 #include "shm/repair.h"
 #include "tests/lib/keys.h"
 
