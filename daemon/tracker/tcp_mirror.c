@@ -88,6 +88,14 @@ uint8_t tcp_origin(const struct pkt *p, bool *answer)
 	return CONN_DIR_PORT;
 }
 
+/* What was noted of a segment that nothing was learnt from is this one. */
+static bool noted_same(const struct tcp_priv *t, const struct tcp_seg *s,
+                       uint8_t dir)
+{
+	return t->last_dir == dir && t->last_seq == s->seq &&
+	       t->last_ack == s->ack && t->last_end == s->end;
+}
+
 bool tcp_news(const struct pkt *p, const struct conn *conn, uint8_t dir)
 {
 	const struct tcp_priv *t = (const void *)conn->priv;
@@ -95,6 +103,10 @@ bool tcp_news(const struct pkt *p, const struct conn *conn, uint8_t dir)
 	struct tcp_seg s;
 
 	if (!tcp_seg_read(p, &s))
+		return false;
+	/* behind an RST numbers are not learnt any more */
+	if ((s.flags & TH_RST && conn->state == CL) ||
+	    (t->last_index == STRAY && noted_same(t, &s, dir)))
 		return false;
 	return after(s.end, snd->end) ||
 	       (s.flags & TH_ACK &&
@@ -244,8 +256,10 @@ static bool cell_synack(const struct tcp_step *st)
 
 	if (syn_noted(st, !st->dir))
 		return st->dir == DIR_ORIGINAL && st->s.ack == st->t->last_end;
+	/* a late one of what has ended answers the SYN that we know */
 	if (st->from >= TW && st->from != S2)
-		return after(st->s.seq, st->snd->end);
+		return after(st->s.seq, st->snd->end) &&
+		       st->s.ack != st->rcv->end;
 	return st->dir == DIR_ORIGINAL && st->from == ES &&
 	       known >= (uint32_t)CONN_DIR_PORT << CONN_DIR_SHIFT;
 }
@@ -468,12 +482,13 @@ static bool near_to(uint32_t a, uint32_t b)
 	return a - b < NEAR || b - a < NEAR;
 }
 
-/* Does it go on from the one that was called a stray before? */
+/* Does it go on from the one that was called a stray before?  The same again
+ * may be that one's double, and says no more than it. */
 static bool stray_again(const struct tcp_step *st)
 {
 	const struct tcp_priv *t = st->t;
 
-	if (t->last_index != STRAY)
+	if (t->last_index != STRAY || noted_same(t, &st->s, st->dir))
 		return false;
 	if (t->last_dir == st->dir)
 		return st->s.seq - t->last_end < NEAR &&

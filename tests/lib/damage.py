@@ -48,11 +48,14 @@ def double(frames, share, seed, late=0.00003):
         if rnd.random() >= share:
             continue
         d = bytearray(f.data)
-        kind = d[12:14]
-        if kind == b"\x08\x00" and len(d) > 22:
-            d[22] = (d[22] - 1) & 0xff
-        elif kind == b"\x86\xdd" and len(d) > 21:
-            d[21] = (d[21] - 1) & 0xff
+        at = 12
+        while d[at:at + 2] == b"\x81\0":
+            at += 4
+        kind = d[at:at + 2]
+        if kind == b"\x08\x00" and len(d) > at + 10:
+            d[at + 10] = (d[at + 10] - 1) & 0xff
+        elif kind == b"\x86\xdd" and len(d) > at + 9:
+            d[at + 9] = (d[at + 9] - 1) & 0xff
         more = 0
         if rnd.random() < 0.5:
             d[12:12] = b"\x81\0\0\x0c"
@@ -123,8 +126,8 @@ def write(path, frames):
 
 
 def key_of(data):
-    """(protocol, ((address, port), (address, port)) as sent, TCP flags) of an
-    Ethernet frame, or None."""
+    """(protocol, ((address, port), (address, port)) as sent, TCP flags, bytes
+    of layer 4) of an Ethernet frame, or None."""
     at = 12
     while data[at:at + 2] in (b"\x81\0", b"\x88\xa8"):
         at += 4
@@ -145,7 +148,7 @@ def key_of(data):
         return None
     p = struct.unpack_from("!HH", l4)
     flags = l4[13] if proto == TCP and len(l4) > 13 else 0
-    return proto, ((a[0], p[0]), (a[1], p[1])), flags
+    return proto, ((a[0], p[0]), (a[1], p[1])), flags, len(l4)
 
 
 def read(path):
@@ -161,13 +164,30 @@ def read(path):
     at, out = 24, []
     while at + 16 <= len(data):
         s, sub, n, wire = struct.unpack_from("=IIII", data, at)
-        one = data[at + 16:at + 16 + n]
-        got = key_of(one)
-        f = Frame(s + sub * unit, one, wire)
-        if got and got[0] == TCP:
-            f.talk = frozenset(got[1])
-            f.flags = got[2]
-            f.dir = 0 if got[1][0] == min(got[1]) else 1
-        out.append(f)
+        out.append(Frame(s + sub * unit, data[at + 16:at + 16 + n], wire))
         at += 16 + n
+    return out
+
+
+def merged(paths, gap=0.01):
+    """Captures one behind the other, each in a VLAN of its own, so that they
+    have nothing to do with each other where zones come from VLANs."""
+    out, now = [], 1000.0
+    for k, path in enumerate(paths):
+        frames = read(path) or []
+        late = now - frames[0].t if frames else 0
+        for f in frames:
+            got = key_of(f.data)
+            f.t += late
+            f.data = f.data[:12] + struct.pack("!HH", 0x8100, k + 1) + \
+                f.data[12:]
+            f.len += 4
+            if got and got[0] == TCP:
+                f.talk = (k + 1, frozenset(got[1]))
+                f.flags = got[2]
+                f.dir = 0 if got[1][0] == min(got[1]) else 1
+                f.need = len(f.data) - got[3] + 20
+            out.append(f)
+        if frames:
+            now = out[-1].t + gap
     return out

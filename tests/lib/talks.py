@@ -84,8 +84,8 @@ class Talk:
         low = rnd.random() < 0.1
         self.port = [rnd.randrange(1024, 5000) if low else
                      rnd.randrange(32768, 61000), rnd.choice(PORTS)]
-        self.key = frozenset(((net.name[0], self.port[0]),
-                              (net.name[1], self.port[1])))
+        self.key = (0, frozenset(((net.name[0], self.port[0]),
+                                  (net.name[1], self.port[1]))))
         self.seq = [rnd.randrange(1 << 32) for _ in "ab"]
         self.ack = [0, 0]
         self.scale = [rnd.choice((7, 7, 8, 9, 2, None)) for _ in "ab"]

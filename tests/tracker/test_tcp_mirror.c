@@ -124,11 +124,58 @@ static void test_news(void **state)
 	assert_false(tcp_news(&p, &conn, 0));
 }
 
+/* What was refused teaches nothing, and yet its double is no news: a segment
+ * that fits nowhere, and a second RST. */
+static void test_old_news(void **state)
+{
+	static const struct {
+		uint8_t dir;
+		uint32_t seq, ack;
+		uint8_t flags;
+		bool taken;
+	} talk[] = {{0, 1000, 0, TH_SYN, true},
+	            {1, 5000, 1001, TH_SYN | TH_ACK, true},
+	            {0, 1001, 5001, TH_ACK, true},
+	            {0, 2000001001, 3000005001u, TH_ACK, false},
+	            {0, 1001, 0, TH_RST, true}};
+	const struct tracker *tcp;
+	struct policy pol;
+	struct conn conn = {0};
+	struct trk_ctx c;
+	struct pkt p;
+	uint8_t id;
+	size_t i;
+
+	(void)state;
+	tracker_defaults(&pol);
+	tcp = tracker_find(&pol, PROTO_TCP, &id);
+	for (i = 0; i < ARRAY_SIZE(talk); i++) {
+		p = segment(40000, 80, talk[i].seq, talk[i].ack, talk[i].flags,
+		            0);
+		c = (struct trk_ctx){.pkt = &p,
+		                     .pol = &pol,
+		                     .dir = talk[i].dir,
+		                     .first = !i,
+		                     .mirror = true};
+		if (!talk[i].taken)
+			assert_true(tcp_news(&p, &conn, talk[i].dir));
+		assert_int_equal(tcp->packet(&c, &conn) == TRK_ACCEPT,
+		                 talk[i].taken);
+		if (talk[i].dir)
+			conn.status |= CONN_SEEN_REPLY;
+		assert_false(tcp_news(&p, &conn, talk[i].dir));
+	}
+	/* behind an RST no number is news */
+	p = segment(40000, 80, 9000, 0, TH_RST, 0);
+	assert_false(tcp_news(&p, &conn, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_origin),
 		cmocka_unit_test(test_news),
+		cmocka_unit_test(test_old_news),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
