@@ -15,6 +15,8 @@ SYSTEMD ?= $(PREFIX)/lib
 DOCDIR  ?= $(PREFIX)/share/doc/ctshardd
 VERSION ?= 0.1.0
 SONAME  := libctshard.so.0
+# how ctctl finds a library that is not installed where the system looks
+RPATH   ?= -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib'
 JOBS    ?= 2
 VARIANT ?=
 B       := build$(addprefix /,$(VARIANT))
@@ -133,7 +135,7 @@ $(B)/libctshard.a: $(call lib,proto)
 $(B)/ctctl: $(call lib,cli) $(B)/libctshard.so
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $(B)/cli/main.o $< -L$(B) -lctshard \
-		-Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' $(LIBS_ctctl)
+		$(RPATH) $(LIBS_ctctl)
 
 # The same object files as the daemon's.
 BENCH := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.c))
@@ -245,9 +247,20 @@ install: all
 	$I 644 docs/systemd/tmpfiles.conf $(DESTDIR)$(SYSTEMD)/tmpfiles.d/ctshardd.conf
 	$I 644 docs/ctshardd.conf $(DESTDIR)$(DOCDIR)/ctshardd.conf
 
+# Debian packages, in build/deb; what is built is what git has, or would add.
+deb:
+	@rm -rf build/deb && mkdir -p build/deb/src
+	@{ git ls-files -co --exclude-standard 2>/dev/null || \
+		find . -path ./build -prune -o -type f -print; } | \
+		tar -cf - -T - | tar -xf - -C build/deb/src
+	cd build/deb/src && DEB_BUILD_OPTIONS="nocheck parallel=$(JOBS)" \
+		dpkg-buildpackage -b -us -uc >../log 2>&1 || \
+		{ tail -n 40 ../log; exit 1; }
+	@ls build/deb/*.deb
+
 clean:
 	rm -rf build
 
 .PHONY: all tests fuzzers deps run test bench check-kernel check-mirror \
-	soak fuzz format format-check install clean
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+	soak fuzz format format-check install deb clean
+-include $(shell find $(B) -path build/deb -prune -o -type f -name '*.d' -print 2>/dev/null)

@@ -26,10 +26,10 @@ void child_exec(const char *const *argv)
 {
 	char path[PATH_MAX];
 	char *const *args;
-	static const char name[] = "ctshardd";
+	static const char name[] = "ctshardd", sbin[] = "../sbin/ctshardd";
 	ssize_t n =
-		readlink("/proc/self/exe", path, sizeof(path) - sizeof(name));
-	char *slash;
+		readlink("/proc/self/exe", path, sizeof(path) - sizeof(sbin));
+	char *slash = NULL;
 
 	memcpy(&args, &argv, sizeof(args)); /* exec's prototype lacks a const */
 	if (n > 0) {
@@ -41,6 +41,11 @@ void child_exec(const char *const *argv)
 		}
 	}
 	execvp(name, args);
+	/* installed, and the user's PATH has no sbin */
+	if (slash) {
+		memcpy(slash + 1, sbin, sizeof(sbin));
+		execv(path, args);
+	}
 }
 
 static void child_become(const struct child *c, const char *const *argv,
