@@ -110,6 +110,8 @@ struct cmd {
 	  "captures through a private daemon")                                \
 	X(completion, 0, NULL, 0, "bash|zsh|fish",                            \
 	  "a script that completes command lines")                            \
+	X(compare, 0, NULL, TUPLE | OUTPUT | COMPARE, "",                     \
+	  "this table against the kernel's own")                              \
 	X(reopen, 0, NULL, 0, "", "open the flow log anew, after a rotation") \
 	X(upgrade, 0, NULL, 0, "", "go on as the program now on disk")        \
 	X(help, 0, NULL, 0, "[VERB]", "this, or a verb's options")

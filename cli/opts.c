@@ -481,7 +481,7 @@ static int opt_set(struct cmd *c, const char *v, int arg)
 
 /* clang-format off */
 const struct word_opt word_opts[] = {
-{'s', "src|orig-src", "NET", F | WORD_TRACE, opt_net, NET_orig_src, "original source"},
+{'s', "src|orig-src", "NET", F | WORD_TRACE | WORD_COMPARE, opt_net, NET_orig_src, "original source"},
 {0, "src|orig-src", "NET", WORD_REPLAY, opt_net, NET_orig_src, "original source"},
 {'d', "dst|orig-dst", "NET", F | T, opt_net, NET_orig_dst, "original destination"},
 {'r', "reply-src", "NET", F, opt_net, NET_reply_src, "reply source"},
@@ -534,6 +534,7 @@ const struct word_opt word_opts[] = {
 {'n', "limit", "COUNT", WORD_TOP, opt_limit, 0, "rows of --once"},
 {0, "sort", "rate|bytes|age", WORD_TOP, opt_text, TEXT_SORT, "the greatest first"},
 {0, "delta", "TIME", WORD_STATS, opt_delta, 0, "what is counted within it: 1s, 500ms"},
+{0, "settle", "TIME", WORD_COMPARE, opt_delta, 0, "a difference counts if it lasts so long"},
 {0, "top", "src|dst|dport|zone", WORD_STATS, opt_text, TEXT_TOP, "who has most connections"},
 {'n', "limit", "COUNT", WORD_STATS, opt_limit, 0, "so many of --top"},
 {0, "bpf", NULL, WORD_GET, opt_flag, FLAG_BPF, "print a tcpdump filter for it"},

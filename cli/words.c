@@ -38,6 +38,7 @@ enum {
 #define TRACE   WORD_TRACE
 #define TUPLE   WORD_TUPLE
 #define HISTORY WORD_HISTORY
+#define COMPARE WORD_COMPARE
 
 const struct word_verb word_verbs[VERB_COUNT + 1] = {
 #define X(name, letter, long_name, groups, args, what)                  \

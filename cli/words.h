@@ -25,7 +25,8 @@ enum word_group {
 	WORD_EXPECT = 1 << 16,
 	WORD_TRACE = 1 << 17,
 	WORD_TUPLE = 1 << 18, /* what a trace may ask for */
-	WORD_HISTORY = 1 << 24
+	WORD_HISTORY = 1 << 24,
+	WORD_COMPARE = 1 << 25
 };
 
 struct word_verb {

@@ -11,7 +11,7 @@ build="gcc make liburcu-dev libpcap-dev libprotobuf-c-dev
 	protobuf-c-compiler libevent-dev libconfuse-dev libsmartcols-dev
 	libseccomp-dev libcap-ng-dev libncurses-dev zlib1g-dev libzstd-dev"
 test="libcmocka-dev bats jq iproute2 procps python3 protobuf-compiler
-	python3-protobuf tcpdump"
+	python3-protobuf tcpdump libnetfilter-conntrack-dev"
 kernel="conntrack nftables tcpreplay procps"
 fuzz="clang libclang-rt-14-dev"
 ci="$kernel $fuzz python3-scapy clang-tidy clang-format cppcheck mandoc valgrind
