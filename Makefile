@@ -245,7 +245,9 @@ install: all
 		>$(DESTDIR)$(SYSTEMD)/systemd/system/ctshardd.service
 	$I 644 docs/systemd/sysusers.conf $(DESTDIR)$(SYSTEMD)/sysusers.d/ctshardd.conf
 	$I 644 docs/systemd/tmpfiles.conf $(DESTDIR)$(SYSTEMD)/tmpfiles.d/ctshardd.conf
-	$I 644 docs/ctshardd.conf $(DESTDIR)$(DOCDIR)/ctshardd.conf
+	mkdir -p $(DESTDIR)$(DOCDIR)
+	docs/sample.py $(B)/ctshardd docs/ctshardd.conf.5 \
+		>$(DESTDIR)$(DOCDIR)/ctshardd.conf
 
 # Debian packages, in build/deb; what is built is what git has, or would add.
 deb:
