@@ -79,6 +79,12 @@ static void cell_counter(struct cell *t, int dir, int bytes)
 		cell_u64(t, bytes ? p->bytes : p->packets);
 }
 
+static void cell_delta(struct cell *t, int dir, uint64_t v)
+{
+	if (t->c->dir[dir].has & CTSHARD_TUPLE_DELTA)
+		cell_u64(t, v);
+}
+
 static void cell_status(struct cell *t)
 {
 	uint32_t s = t->c->status;
@@ -270,6 +276,18 @@ static void cell_put(struct cell *t, unsigned id)
 		COLUMNS_NAMED(X)
 #undef X
 		cell_named(t, id);
+		break;
+	case COLUMN_dpackets:
+		cell_delta(t, 0, c->dir[0].delta_packets);
+		break;
+	case COLUMN_dbytes:
+		cell_delta(t, 0, c->dir[0].delta_bytes);
+		break;
+	case COLUMN_rdpackets:
+		cell_delta(t, 1, c->dir[1].delta_packets);
+		break;
+	case COLUMN_rdbytes:
+		cell_delta(t, 1, c->dir[1].delta_bytes);
 		break;
 	case COLUMN_reason:
 		cell_str(t, c->reason);

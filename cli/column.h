@@ -21,41 +21,45 @@
 	X(rresets, 1, 0)
 
 /* X(name, right-aligned, default of `table`) */
-#define COLUMNS(X)        \
-	X(event, 0, 0)    \
-	X(seq, 1, 0)      \
-	X(time, 0, 0)     \
-	X(id, 1, 0)       \
-	X(l3, 0, 0)       \
-	X(proto, 0, 1)    \
-	X(protonum, 1, 0) \
-	X(state, 0, 1)    \
-	X(timeout, 1, 1)  \
-	X(src, 0, 1)      \
-	X(sport, 1, 1)    \
-	X(dst, 0, 1)      \
-	X(dport, 1, 1)    \
-	X(packets, 1, 1)  \
-	X(bytes, 1, 1)    \
-	X(rsrc, 0, 0)     \
-	X(rsport, 1, 0)   \
-	X(rdst, 0, 0)     \
-	X(rdport, 1, 0)   \
-	X(rpackets, 1, 1) \
-	X(rbytes, 1, 1)   \
-	X(status, 0, 1)   \
-	X(mark, 1, 0)     \
-	X(zone, 1, 0)     \
-	X(helper, 0, 1)   \
-	X(master, 1, 0)   \
-	X(labels, 0, 0)   \
-	X(start, 1, 0)    \
-	X(last, 1, 0)     \
-	X(reason, 0, 0)   \
-	X(shard, 1, 0)    \
-	X(detail, 0, 0)   \
-	X(duration, 1, 0) \
-	COLUMNS_NAMED(X)  \
+#define COLUMNS(X)         \
+	X(event, 0, 0)     \
+	X(seq, 1, 0)       \
+	X(time, 0, 0)      \
+	X(id, 1, 0)        \
+	X(l3, 0, 0)        \
+	X(proto, 0, 1)     \
+	X(protonum, 1, 0)  \
+	X(state, 0, 1)     \
+	X(timeout, 1, 1)   \
+	X(src, 0, 1)       \
+	X(sport, 1, 1)     \
+	X(dst, 0, 1)       \
+	X(dport, 1, 1)     \
+	X(packets, 1, 1)   \
+	X(bytes, 1, 1)     \
+	X(rsrc, 0, 0)      \
+	X(rsport, 1, 0)    \
+	X(rdst, 0, 0)      \
+	X(rdport, 1, 0)    \
+	X(rpackets, 1, 1)  \
+	X(rbytes, 1, 1)    \
+	X(status, 0, 1)    \
+	X(mark, 1, 0)      \
+	X(zone, 1, 0)      \
+	X(helper, 0, 1)    \
+	X(master, 1, 0)    \
+	X(labels, 0, 0)    \
+	X(start, 1, 0)     \
+	X(last, 1, 0)      \
+	X(reason, 0, 0)    \
+	X(shard, 1, 0)     \
+	X(detail, 0, 0)    \
+	X(duration, 1, 0)  \
+	COLUMNS_NAMED(X)   \
+	X(dpackets, 1, 0)  \
+	X(dbytes, 1, 0)    \
+	X(rdpackets, 1, 0) \
+	X(rdbytes, 1, 0)   \
 	X(community_id, 0, 0)
 
 enum column_id {

@@ -105,6 +105,10 @@ static void json_tuple(struct out *o, const char *key, uint32_t l3,
 		json_number(o, ",\"packets\":", t->packets);
 		json_number(o, ",\"bytes\":", t->bytes);
 	}
+	if (t->has & CTSHARD_TUPLE_DELTA) {
+		json_number(o, ",\"delta_packets\":", t->delta_packets);
+		json_number(o, ",\"delta_bytes\":", t->delta_bytes);
+	}
 	out_char(o, '}');
 }
 

@@ -192,6 +192,16 @@ static void line_tail(struct out *o, const struct line *l,
 		line_pair(o, "id=", c->id & UINT32_MAX);
 }
 
+static void line_delta(struct out *o, const struct ctshard_conn *c)
+{
+	if (!(c->dir[0].has & c->dir[1].has & CTSHARD_TUPLE_DELTA))
+		return;
+	line_pair(o, "delta_packets_orig=", c->dir[0].delta_packets);
+	line_pair(o, "delta_bytes_orig=", c->dir[0].delta_bytes);
+	line_pair(o, "delta_packets_reply=", c->dir[1].delta_packets);
+	line_pair(o, "delta_bytes_reply=", c->dir[1].delta_bytes);
+}
+
 /* What conntrack does not know: behind all that it does. */
 static void line_wide(struct out *o, const struct line *l,
                       const struct ctshard_conn *c)
@@ -214,6 +224,7 @@ static void line_wide(struct out *o, const struct line *l,
 	}
 	if (l->e && l->e->restored)
 		out_str(o, "restored=1 ");
+	line_delta(o, c);
 	for (i = 0; i < c->n_detail; i++) {
 		out_word(o, c->detail[i].key);
 		out_char(o, '=');

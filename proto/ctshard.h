@@ -58,6 +58,7 @@ const char *ctshard_strerror(int error);
 #define CTSHARD_TUPLE_GRE     0x04u /* srckey, dstkey */
 #define CTSHARD_TUPLE_COUNTER 0x08u /* packets, bytes */
 #define CTSHARD_TUPLE_ZONE    0x10u
+#define CTSHARD_TUPLE_DELTA   0x20u /* delta_packets, delta_bytes */
 
 struct ctshard_tuple {
 	uint32_t has;
@@ -73,6 +74,10 @@ struct ctshard_tuple {
 	uint32_t zone;
 	uint64_t packets;
 	uint64_t bytes;
+	/* DESTROY, and UPDATE by active_timeout: what was counted since the
+	 * connection was last told of with these */
+	uint64_t delta_packets;
+	uint64_t delta_bytes;
 };
 
 struct ctshard_detail {

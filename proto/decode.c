@@ -34,6 +34,10 @@ int decode_tuple(struct ctshard_tuple *t, const Ctshard__Tuple *p, uint32_t l3)
 		t->has |= CTSHARD_TUPLE_COUNTER;
 	if (p->has_zone)
 		t->has |= CTSHARD_TUPLE_ZONE;
+	if (p->has_delta_packets && p->has_delta_bytes)
+		t->has |= CTSHARD_TUPLE_DELTA;
+	t->delta_packets = p->delta_packets;
+	t->delta_bytes = p->delta_bytes;
 	t->sport = p->sport;
 	t->dport = p->dport;
 	t->type = p->type;

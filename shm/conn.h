@@ -44,6 +44,7 @@
 #define CONN_TAIL_MASK  (3u << CONN_TAIL_SHIFT)
 #define CONN_MIRROR \
 	(CONN_DIR_MASK | CONN_ONE_WAY | CONN_DOUBLED | CONN_FIX_MASK)
+#define CONN_TOLD      (1u << 27) /* struct conn_told is valid */
 #define CONN_TIMESTAMP (1u << 28) /* made with timestamp=1 (F109) */
 #define CONN_ACCT      (1u << 29) /* made with acct=1: counters are meant (F109) */
 #define CONN_ORIG1     (1u << 30) /* endpoint 1 of the key sent first */
@@ -175,6 +176,26 @@ _Static_assert(CONN_UNDO_LEN == 104, "undo image");
 	_Static_assert(_Alignof(type) <= 4, #type " wants too much alignment")
 
 /*
+ * What a connection counted when it was last told of (active_timeout), in an
+ * array beside the entries that gets memory where there is one.  Same window,
+ * same undo image.
+ */
+struct conn_told {
+	uint64_t packets[2];
+	uint64_t bytes[2];
+	uint32_t at; /* ms tick */
+	uint32_t pad;
+};
+
+/* in an event: what was counted since; bytes have 48 bits */
+struct conn_delta {
+	uint32_t packets[2];
+	uint32_t bytes_low[2];
+	uint16_t bytes_high[2];
+};
+_Static_assert(sizeof(struct conn_delta) == 20, "conn_delta");
+
+/*
  * Detail line: times, rates and quality, in an array beside the entries
  * (`detail = off` leaves it out).  Same window, same undo image.
  */
@@ -190,12 +211,18 @@ struct conn_detail {
 	uint16_t disorder[2];
 	uint8_t zero_window[2];
 	uint8_t resets[2];
-	uint8_t repairs[4];
-	uint16_t dup[4];
-	uint16_t hole_at[2]; /* when the side's newest hole came, 0 = none */
-	uint16_t vlan;
-	uint8_t iface;
-	uint8_t dups;
+	union {
+		struct {
+			uint8_t repairs[4];
+			uint16_t dup[4];
+			/* when the side's newest hole came, 0 = none */
+			uint16_t hole_at[2];
+			uint16_t vlan;
+			uint8_t iface;
+			uint8_t dups;
+		};
+		struct conn_delta delta; /* EVENT_F_DELTA */
+	};
 };
 _Static_assert(sizeof(struct conn_detail) == 64, "conn_detail");
 

@@ -63,7 +63,9 @@ struct event_cell {
 	uint32_t left_ms; /* to the deadline; 0 = passed */
 	uint32_t mark;
 	uint32_t start; /* ms tick */
-	uint32_t len;   /* NEW in one cell: bytes of the first packet, or 0 */
+	/* NEW in one cell: bytes of the first packet, or 0; EVENT_F_DELTA: sum
+	 * of repairs | dups << 16 */
+	uint32_t len;
 	uint16_t vlan;
 	uint8_t iface;
 	uint8_t flags; /* EVENT_F_* */
@@ -80,6 +82,8 @@ static inline bool event_of_expect(uint8_t type)
 #define EVENT_F_ACCT      1u /* counters are meant */
 #define EVENT_F_TIMESTAMP 2u /* timestamp=1 when it was created */
 #define EVENT_F_RESTORED  4u /* NEW: it lived before, elsewhere or earlier */
+/* detail.delta is what was counted since the connection was last told of */
+#define EVENT_F_DELTA 8u
 
 struct event_more {
 	uint64_t seq; /* EVENT_CONT | cell number + 1 */

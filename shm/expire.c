@@ -8,6 +8,7 @@
 #include "shm/expect.h"
 #include "shm/hash.h"
 #include "shm/proc.h"
+#include "shm/told.h"
 
 #define EXPIRE_HOLD 64u
 
@@ -22,6 +23,10 @@ void conn_event(const struct table *t, uint32_t sh, uint32_t idx,
 	}
 	ev->flags = (c->status & CONN_ACCT ? EVENT_F_ACCT : 0) |
 	            (c->status & CONN_TIMESTAMP ? EVENT_F_TIMESTAMP : 0);
+	if (unlikely(c->status & CONN_TOLD) && ev->type == EVENT_DESTROY) {
+		told_delta(t, sh, idx, &ev->delta);
+		ev->flags |= EVENT_F_DELTA;
+	}
 }
 
 uint64_t conn_ending(struct table *t, uint32_t sh, uint32_t idx, uint64_t ts_ns,
@@ -97,7 +102,7 @@ static bool entry_look(struct table *t, uint32_t sh, uint32_t idx,
 		return false;
 	}
 	if (!tick_expired(c->deadline, now)) {
-		*chk = c->deadline ? c->deadline : 1;
+		*chk = told_look(t, sh, idx, now_ns, tell);
 		return false;
 	}
 	k.key = c->key;

@@ -142,12 +142,18 @@ struct undo {
 	uint8_t entry[CONN_UNDO_LEN]; /* behind its key */
 	uint64_t last_ns;             /* of the detail line */
 	uint32_t rate[2];             /* likewise */
-	uint32_t whole;               /* `detail` is valid, not these alone */
+	uint32_t whole;               /* UNDO_*: what below is valid */
 	uint32_t pad[1];
 	struct conn_detail detail;
 	struct conn_ext ext; /* if the entry has a record */
+	struct conn_told told;
+	uint8_t spare[24];
 };
-_Static_assert(sizeof(struct undo) == 320, "undo");
+_Static_assert(sizeof(struct undo) == 384, "undo");
+
+/* the whole detail line, not last_ns and rate alone; what was told */
+#define UNDO_WHOLE 1u
+#define UNDO_TOLD  2u
 
 /* areas of the table segment: AREA(name, type, count) */
 enum area {
@@ -159,6 +165,7 @@ enum area {
 	AREA_EXPECT,
 	AREA_ADDR6,
 	AREA_EXT,
+	AREA_TOLD,
 	AREA_COUNT
 };
 

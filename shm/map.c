@@ -222,6 +222,7 @@ static int map_table(const struct region *r, struct table *t,
 	t->sparse = h->sparse;
 	t->addr6_off = h->off[AREA_ADDR6];
 	t->ext_off = h->off[AREA_EXT];
+	t->told_off = h->off[AREA_TOLD];
 	t->tbl_fd = r->fd[SEG_TBL];
 	t->shard = (struct shard *)(void *)(m + h->off[AREA_SHARD]);
 	t->line = (struct line *)(void *)(m + h->off[AREA_LINE]);
@@ -232,6 +233,7 @@ static int map_table(const struct region *r, struct table *t,
 			(struct conn_detail *)(void *)(m + h->off[AREA_DETAIL]);
 	t->addr6 = (struct addr6 *)(void *)(m + h->off[AREA_ADDR6]);
 	t->ext = (struct conn_ext *)(void *)(m + h->off[AREA_EXT]);
+	t->told = (struct conn_told *)(void *)(m + h->off[AREA_TOLD]);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "shm/atomic.h"
 #include "shm/hash.h"
 #include "shm/tick.h"
+#include "shm/told.h"
 #include "shm/update.h"
 
 /* A bucket is its main line and at most this many overflow lines: 75
@@ -120,8 +121,9 @@ static void cell_fill(struct event_cell *r, struct table *t, uint32_t sh,
 	r->gseq = 0;
 }
 
-static void more_fill(struct event_more *m, struct table *t, uint32_t sh,
-                      uint32_t idx)
+static void more_fill(struct event_more *m, struct event_cell *r,
+                      struct table *t, uint32_t sh, uint32_t idx,
+                      const struct op_event *ev)
 {
 	const struct conn *c = table_conn(t, sh, idx);
 	const struct conn_ext *x = table_ext(t, sh, c->ext);
@@ -135,6 +137,13 @@ static void more_fill(struct event_more *m, struct table *t, uint32_t sh,
 	m->master = x ? x->master : 0;
 	m->labels[0] = x ? x->labels[0] : 0;
 	m->labels[1] = x ? x->labels[1] : 0;
+	if (unlikely(ev->flags & EVENT_F_DELTA)) {
+		const uint8_t *n = m->detail.repairs;
+
+		r->len = (uint32_t)(n[0] + n[1] + n[2] + n[3]) |
+		         (uint32_t)m->detail.dups << 16;
+		m->detail.delta = ev->delta;
+	}
 }
 
 /*
@@ -173,7 +182,7 @@ static void event_prepare(struct table *t, uint32_t sh, uint32_t idx,
 		struct event_more *m = (struct event_more *)(void *)&g
 		                               ->cell[(at + 1) & g->mask];
 
-		more_fill(m, t, sh, idx);
+		more_fill(m, r, t, sh, idx, ev);
 		shm_store_release(&m->seq, EVENT_CONT | (at + 2));
 	}
 	shm_store_release(&r->seq, at + 1);
@@ -630,7 +639,7 @@ uint32_t op_insert(struct table *t, const struct conn_lookup *k,
 		*table_detail(t, sh, idx) = *x;
 	else if (t->detail)
 		memset(table_detail(t, sh, idx), 0, sizeof(*x));
-	shm_store(table_chk(t, sh, idx), c->deadline ? c->deadline : 1);
+	shm_store(table_chk(t, sh, idx), told_chk(t, c, c->start));
 	if (q->op_line)
 		line_link(t, sh);
 	shm_store_release(slot_at(t, sh, shm_load(&q->op_slot)),

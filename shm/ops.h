@@ -38,6 +38,7 @@ struct op_event {
 	uint8_t iface;
 	uint32_t left_ms;
 	uint64_t ts_ns;
+	struct conn_delta delta; /* with EVENT_F_DELTA */
 };
 
 /* position in a capture that the operation completes */

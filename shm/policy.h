@@ -118,6 +118,7 @@ struct policy {
 	uint8_t nzone[2];                    /* of the two lists below */
 	uint32_t ipfrag_time, frag6_timeout; /* seconds */
 	uint32_t duplicates_ms;              /* a double comes within so long */
+	uint32_t active_timeout;             /* seconds, 0 = never (told.h) */
 	uint32_t timeout[POLICY_TRACKERS][POLICY_TIMEOUTS]; /* seconds */
 	uint32_t option[POLICY_TRACKERS][POLICY_OPTIONS];
 	/* zones that connections may have in one direction alone: the original,

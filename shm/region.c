@@ -116,6 +116,7 @@ static void geometry_of(const struct region_params *p, struct geometry *g)
 	len[AREA_EXPECT] = sizeof(struct expect_area);
 	len[AREA_ADDR6] = (uint64_t)NSHARD * g->cap * sizeof(struct addr6);
 	len[AREA_EXT] = (uint64_t)NSHARD * g->cap * sizeof(struct conn_ext);
+	len[AREA_TOLD] = (uint64_t)NSHARD * g->cap * sizeof(struct conn_told);
 	for (a = 0; a < AREA_COUNT; a++) {
 		g->off[a] = at;
 		at = (at + len[a] + PAGE - 1) / PAGE * PAGE;

@@ -30,6 +30,7 @@ struct table {
 	struct conn_detail *detail; /* NULL with detail = off */
 	struct addr6 *addr6;
 	struct conn_ext *ext;
+	struct conn_told *told;        /* NULL: expectations */
 	struct proc_page *proc;        /* NSLOT pages, PAGE bytes apart */
 	struct event_ring ring[NRING]; /* hdr NULL: not mapped */
 	struct mlog_header *mlog;
@@ -49,7 +50,9 @@ struct table {
 	bool sparse;
 	bool twins; /* keys may stand there more than once */
 	int tbl_fd; /* for posix_fallocate, or -1 */
-	uint64_t addr6_off, ext_off;
+	uint64_t addr6_off, ext_off, told_off;
+	/* a connection says how it stands so often (active_timeout), 0 never */
+	uint32_t tell_ms;
 	uint64_t size; /* of the segment */
 	/* this process */
 	uint32_t me;   /* slot */
@@ -99,6 +102,12 @@ static inline struct conn_ext *table_ext(const struct table *t, uint32_t sh,
 	if (likely(!ext) || ext >= t->cap)
 		return NULL;
 	return &t->ext[(size_t)sh * t->cap + ext];
+}
+
+static inline struct conn_told *table_told(const struct table *t, uint32_t sh,
+                                           uint32_t idx)
+{
+	return &t->told[(size_t)sh * t->cap + idx];
 }
 
 static inline uint32_t *table_chk(const struct table *t, uint32_t sh,

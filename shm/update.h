@@ -58,7 +58,7 @@ static inline void update_open(struct table *t, const struct spot *s,
 	q->op_tail = 0;
 	q->op_ext = 0;
 	memcpy(u->entry, (const char *)c + CONN_UNDO_FROM, CONN_UNDO_LEN);
-	u->whole = whole;
+	u->whole = whole ? UNDO_WHOLE : 0;
 	if (likely(s->x)) {
 		u->last_ns = s->x->last_ns;
 		memcpy(u->rate, s->x->rate, sizeof(u->rate));
@@ -80,11 +80,22 @@ static inline void update_whole(struct table *t, const struct spot *s)
 {
 	struct undo *u = &t->ring[t->me].hdr->undo[t->undo];
 
-	if (u->whole)
+	if (u->whole & UNDO_WHOLE)
 		return;
 	u->detail = *s->x;
 	shm_wmb();
-	shm_store(&u->whole, 1);
+	shm_store(&u->whole, UNDO_WHOLE);
+	shm_wmb();
+}
+
+/* Within the window: what was told is going to be written, too. */
+static inline void update_told(struct table *t, uint32_t sh, uint32_t idx)
+{
+	struct undo *u = &t->ring[t->me].hdr->undo[t->undo];
+
+	u->told = *table_told(t, sh, idx);
+	shm_wmb();
+	shm_store(&u->whole, u->whole | UNDO_TOLD);
 	shm_wmb();
 }
 
@@ -123,11 +134,11 @@ static inline const struct undo *undo_of(const struct table *t,
 static inline void undo_detail(const struct undo *u, struct conn_detail *line,
                                struct conn_detail *x)
 {
-	if (x != line && !shm_load(&u->whole)) {
+	if (x != line && !(shm_load(&u->whole) & UNDO_WHOLE)) {
 		*x = *line;
 		shm_rmb(); /* update_whole() by a writer that lives */
 	}
-	if (shm_load(&u->whole)) {
+	if (shm_load(&u->whole) & UNDO_WHOLE) {
 		*x = u->detail;
 		return;
 	}
@@ -148,6 +159,8 @@ static inline void undo_entry(struct table *t, uint32_t sh, uint32_t idx,
 	if (t->detail)
 		undo_detail(u, table_detail(t, sh, idx),
 		            table_detail(t, sh, idx));
+	if (u->whole & UNDO_TOLD && t->told)
+		*table_told(t, sh, idx) = u->told;
 	x = table_ext(t, sh, shm_load(&c->ext));
 	if (x)
 		*x = u->ext;

@@ -17,6 +17,7 @@
 #include "daemon/tracker/tracker.h"
 #include "shm/clock.h"
 #include "shm/rate.h"
+#include "shm/told.h"
 
 #define PB_DETAILS 32u
 #define PB_TEXT    640u
@@ -56,6 +57,7 @@ struct facts {
 	const uint64_t *packets, *bytes;
 	const struct conn_detail *detail; /* NULL: not known */
 	const uint64_t *labels;           /* NULL: none */
+	const struct conn_delta *delta;   /* NULL: none */
 	uint64_t now_ns;
 };
 
@@ -370,6 +372,11 @@ static void row_fill(struct pb *b, struct pb_row *r, const struct facts *f)
 		r->dir[d].has_packets = r->dir[d].has_bytes = 1;
 		r->dir[d].packets = f->packets[d];
 		r->dir[d].bytes = f->bytes[d];
+		if (!f->delta)
+			continue;
+		r->dir[d].has_delta_packets = r->dir[d].has_delta_bytes = 1;
+		r->dir[d].delta_packets = f->delta->packets[d];
+		r->dir[d].delta_bytes = delta_bytes(f->delta, d);
 	}
 	row_names(r, f);
 	m->has_id = m->has_l3 = m->has_protonum = 1;
@@ -543,6 +550,45 @@ static char *reason_name(uint8_t reason)
 	                                                     : NULL;
 }
 
+/* Where the delta stands was something else, which is told elsewhere. */
+static const struct conn_detail *event_detail(const struct event_slot *s,
+                                              struct conn_detail *room)
+{
+	uint32_t repairs = s->cell.len & 0xffff;
+	unsigned int i;
+
+	if (!(s->cell.flags & EVENT_F_DELTA))
+		return &s->more.detail;
+	*room = s->more.detail;
+	memset(&room->delta, 0, sizeof(room->delta));
+	for (i = 0; i < ARRAY_SIZE(room->repairs) && repairs; i++) {
+		room->repairs[i] = (uint8_t)(repairs < 255 ? repairs : 255);
+		repairs -= room->repairs[i];
+	}
+	room->dups = (uint8_t)(s->cell.len >> 16);
+	room->vlan = s->cell.vlan;
+	room->iface = s->cell.iface;
+	return room;
+}
+
+/* What was counted since the connection was last told of; a DESTROY has it in
+ * any case, if long ones are told of at all. */
+static const struct conn_delta *event_delta(const struct pb *b,
+                                            const struct event_slot *s,
+                                            struct conn_delta *room)
+{
+	unsigned int i;
+
+	if (s->cell.cells == 2 && s->cell.flags & EVENT_F_DELTA)
+		return &s->more.detail.delta;
+	if (s->cell.cells != 2 || s->cell.type != EVENT_DESTROY ||
+	    !b->pol->active_timeout)
+		return NULL;
+	for (i = 0; i < 2; i++)
+		delta_set(room, i, s->more.packets[i], s->more.bytes[i]);
+	return room;
+}
+
 /* one cell has no counters: the first packet is all there was (F249) */
 static void event_conn(struct pb *b, struct pb_row *r,
                        const struct event_slot *s)
@@ -550,9 +596,12 @@ static void event_conn(struct pb *b, struct pb_row *r,
 	const struct event_cell *c = &s->cell;
 	bool more = c->cells == 2;
 	const uint64_t first_packets[2] = {1, 0}, first_bytes[2] = {c->len, 0};
+	struct conn_detail plain;
+	struct conn_delta rest;
 	const struct conn_detail *x =
-		more && b->t->detail ? &s->more.detail : NULL;
+		more && b->t->detail ? event_detail(s, &plain) : NULL;
 	const struct facts f = {
+		.delta = event_delta(b, s, &rest),
 		.id = c->id,
 		.key = &c->key,
 		.addr6 = &c->addr6,

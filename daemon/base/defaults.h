@@ -43,6 +43,9 @@
 #define CONF_KEYS(K)                                                           \
 	K("acct", FLAG, "1", 0, 1, NULL, LIVE, acct,                           \
 	  "count packets and bytes of each connection and direction")          \
+	K("active_timeout", SECONDS, "0", 0, 2592000, NULL, LIVE,              \
+	  active_timeout,                                                      \
+	  "live: tell of what a connection counts so often, 0: at its end")    \
 	K("capture.buffer", SIZE, "64M", 1 << 20, 2047 << 20, NULL, 0, NONE,   \
 	  "the kernel's ring of a worker's interface: 200 ms at 1 M packets/s")\
 	K("checksum", ENUM, "0", 0, 2, "0 1 auto", LIVE, checksum,             \

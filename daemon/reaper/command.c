@@ -23,6 +23,7 @@
 #include "shm/expire.h"
 #include "shm/hash.h"
 #include "shm/proc.h"
+#include "shm/told.h"
 
 /* F101: bits that a client may set (ASSURED, SEEN_REPLY, FIXED_TIMEOUT) */
 #define STATUS_SETTABLE (CONN_SEEN_REPLY | CONN_ASSURED | CONN_FIXED_TIMEOUT)
@@ -184,10 +185,13 @@ static int command_zero(struct table *t, const struct command *cmd)
 		op_update_begin(t, sh, idx);
 		c = table_conn(t, sh, idx);
 		for (d = 0; d < 2; d++) {
-			if (cmd->labels[d] <= c->packets[d])
-				c->packets[d] -= cmd->labels[d];
-			if (cmd->labels[2 + d] <= c->bytes[d])
-				c->bytes[d] -= cmd->labels[2 + d];
+			if (cmd->labels[d] > c->packets[d] ||
+			    cmd->labels[2 + d] > c->bytes[d])
+				continue;
+			c->packets[d] -= cmd->labels[d];
+			c->bytes[d] -= cmd->labels[2 + d];
+			told_lower(t, sh, idx, d, cmd->labels[d],
+			           cmd->labels[2 + d]);
 		}
 		op_update_commit(t, sh, idx, NULL, (struct op_cursor){0, 0});
 	}

@@ -25,6 +25,7 @@
 #include "shm/proc.h"
 #include "shm/rcu.h"
 #include "shm/read.h"
+#include "shm/told.h"
 
 #define TURN_MS       250u
 #define TURN_SHARDS   (NSHARD / 4)
@@ -135,6 +136,18 @@ static bool reaper_expire(struct role_env *e, const struct policy *pol,
 	return again;
 }
 
+/* active_timeout; what was there before it was set is looked at, too */
+static void reaper_tell(struct role_env *e, const struct policy *pol)
+{
+	uint32_t ms = e->live ? pol->active_timeout * TICK_PER_S : 0, sh;
+
+	if (likely(ms == e->t->tell_ms))
+		return;
+	e->t->tell_ms = ms;
+	for (sh = 0; ms && sh < e->t->nshard; sh++)
+		told_again(e->t, sh);
+}
+
 /* ---- pressure (F236) ---- */
 
 static bool pressure_victim(const struct conn *c, const struct policy *pol)
@@ -235,6 +248,7 @@ static void reaper_turn(struct role_env *e, const struct policy *pol,
 	bool again = false, ran = false;
 	unsigned int n;
 
+	reaper_tell(e, pol);
 	/* expiry has its turn, however many commands there are */
 	for (n = 0; n < COMMAND_TURNS && commands_run(e->t, pol, NCOMMAND);
 	     n++) {

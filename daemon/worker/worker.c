@@ -249,6 +249,7 @@ static void worker_batch(struct role_env *e, struct worker *w, unsigned int n)
 	w->pipe.pol = rcud_enter(e->t);
 	fragments_policy(w->frags, w->pipe.pol);
 	w->pipe.mirror = mirror_mode(w->pipe.pol, e->live);
+	e->t->tell_ms = e->live ? w->pipe.pol->active_timeout * TICK_PER_S : 0;
 	pipeline_batch(&w->pipe, w->batch, n);
 	rcud_leave(e->t);
 	if (w->pipe.waits)

@@ -147,7 +147,7 @@ static void test_named(void **state)
 	c.start_ns = 5;
 	c.last_ns = 2000000005;
 	text = sample_list(&out_csv, 0, &c);
-	assert_non_null(strstr(text, ",2.000000000,,1000,70,,,3,,,,,,\n"));
+	assert_non_null(strstr(text, ",2.000000000,,1000,70,,,3,,,,,,,,,,\n"));
 	text = sample_list(&out_xml, OUT_WIDE, &c);
 	assert_non_null(strstr(text,
 	                       "<duration_ns>2000000000</duration_ns>"

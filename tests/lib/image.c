@@ -33,6 +33,7 @@ static unsigned int image_parts(const struct table *t, struct part *p)
 		p[n++] = (struct part){t->detail, per * sizeof(*t->detail)};
 	p[n++] = (struct part){t->addr6, per * sizeof(*t->addr6)};
 	p[n++] = (struct part){t->ext, per * sizeof(*t->ext)};
+	p[n++] = (struct part){t->told, per * sizeof(*t->told)};
 	for (i = 0; i < IMAGE_RINGS; i++) {
 		const struct event_ring *g = &t->ring[i];
 

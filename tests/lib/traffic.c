@@ -137,6 +137,12 @@ static struct spot packet_write(struct packet *p, uint32_t sh, uint32_t idx,
 	if (late && s.x)
 		update_whole(p->t, &s);
 	entry_write(s.c, whole || late ? s.x : NULL, r, false);
+	if (!(p->r >> 52 & 3)) { /* told of */
+		update_told(p->t, sh, idx);
+		table_told(p->t, sh, idx)->bytes[r & 1] = r;
+		table_told(p->t, sh, idx)->at = (uint32_t)r;
+		s.c->status |= CONN_TOLD;
+	}
 	if (s.x) {
 		s.x->last_ns = r;
 		s.x->rate[r & 1] += (uint32_t)r;
@@ -314,6 +320,20 @@ static uint64_t bytes_hash(uint64_t h, const void *p, size_t len)
 	return noise(h ^ w);
 }
 
+/* what was told of it, as whoever repairs would find it */
+static const struct conn_told *told_seen(const struct table *t, uint32_t sh,
+                                         uint32_t idx)
+{
+	const struct shard *q = &t->shard[sh];
+	const struct undo *u = undo_of(t, q);
+
+	if (q->op != OP_IDLE && q->op_idx == idx && u &&
+	    table_conn(t, sh, idx)->seq == q->op_seq + 1 &&
+	    u->whole & UNDO_TOLD)
+		return &u->told;
+	return table_told(t, sh, idx);
+}
+
 static void view_add(struct view *v, const struct table *t,
                      const struct conn_view *c, bool ids)
 {
@@ -333,6 +353,9 @@ static void view_add(struct view *v, const struct table *t,
 		h = bytes_hash(h, &c->detail, sizeof(c->detail));
 	if (c->conn.key.flags & KEY_V6)
 		h = bytes_hash(h, &c->addr6, sizeof(c->addr6));
+	if (e.status & CONN_TOLD)
+		h = bytes_hash(h, told_seen(t, c->shard, c->idx),
+		               sizeof(struct conn_told));
 	if (ids)
 		h = noise(h ^ conn_id(c->conn.gen, c->shard, c->idx));
 	v->sum += h;
