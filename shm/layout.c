@@ -118,6 +118,7 @@ static const uint32_t layout_table[] = {
 	TRACE_VERDICT_COUNT,
 	SIZE(struct proc_page),
 	OFF(struct proc_page, beat),
+	OFF(struct proc_page, cpu_ns),
 	OFF(struct proc_page, qs),
 	SIZE(struct policy),
 	OFF(struct policy, timeout),

@@ -395,6 +395,12 @@ struct proc_page {
 	/* waiting longer than 20 ms for a shard: which, and the lock word */
 	uint32_t blocked_shard, blocked_lock;
 	uint32_t sleeping; /* api: wants the doorbell */
+	/* part of its capture rings that waits for it, in percent */
+	uint32_t fill;
+	/* processor time used, and when that was looked at, now and before;
+	 * `cpu_turn` says which is now */
+	uint32_t cpu_turn;
+	uint64_t cpu_ns[2], cpu_at_ns[2];
 	/* RCU reader: 0 = offline, else the epoch seen; on a line of its own */
 	uint64_t qs __attribute__((aligned(64)));
 	/* recorder: the log's slot that it wants next, + 1; 0 = nobody does */

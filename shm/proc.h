@@ -29,6 +29,12 @@ bool proc_alive(const struct table *t, uint32_t slot);
  */
 int proc_attach(struct table *t, uint32_t slot, uint32_t role);
 
+/* Notes what processor time this process has used, a second apart.  Not for
+ * each packet: it is a system call. */
+void proc_cpu(struct table *t);
+/* Of a slot, lately, in tenths of a percent of one processor. */
+uint32_t proc_cpu_use(const struct table *t, uint32_t slot);
+
 /* Gives the slot up cleanly. */
 void proc_detach(struct table *t);
 

@@ -145,6 +145,14 @@ void region_plan(const struct region_params *p, uint64_t size[SEG_COUNT])
 						      sizeof(struct event_cell);
 }
 
+uint64_t region_at_once(const struct region_params *p)
+{
+	struct geometry g;
+
+	geometry_of(p, &g);
+	return g.off[AREA_ADDR6];
+}
+
 uint64_t region_bytes_per_conn(const struct region_params *p, bool v6)
 {
 	struct geometry g;

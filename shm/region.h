@@ -67,6 +67,8 @@ struct region_error {
 /* Bytes that a table of these parameters takes, by segment; for the memory
  * plan. */
 void region_plan(const struct region_params *p, uint64_t size[SEG_COUNT]);
+/* what of the table's segment has memory from the start */
+uint64_t region_at_once(const struct region_params *p);
 /* and the memory that one table of `max` needs for IPv4 / IPv6 connections */
 uint64_t region_bytes_per_conn(const struct region_params *p, bool v6);
 

@@ -8,10 +8,12 @@
 #include "daemon/api/cmd.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/helper/helper.h"
 #include "daemon/tracker/tracker.h"
@@ -129,13 +131,54 @@ static void sheet_pair(struct sheet *s, const char *name, const char *value)
 
 /* ---- the tables ---- */
 
+/* Processors that it may use, as worker.cpus would say it; "any": all. */
+static void show_cpus(struct sheet *s, uint32_t pid)
+{
+	char text[256] = "";
+	size_t at = 0;
+	cpu_set_t set;
+	int i, to;
+
+	if (sched_getaffinity((pid_t)pid, sizeof(set), &set) ||
+	    CPU_COUNT(&set) >= sysconf(_SC_NPROCESSORS_ONLN)) {
+		sheet_cell(s, "any");
+		return;
+	}
+	for (i = 0; i < CPU_SETSIZE && at < sizeof(text); i = to + 1) {
+		to = i;
+		if (!CPU_ISSET((size_t)i, &set))
+			continue;
+		while (to + 1 < CPU_SETSIZE && CPU_ISSET((size_t)to + 1, &set))
+			to++;
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+		                       to > i ? "%s%d-%d" : "%s%d",
+		                       at ? "," : "", i, to);
+	}
+	sheet_cell(s, "%s", text);
+}
+
+/* processor time lately, where it may run, what of its capture buffer waits */
+static void show_load(struct sheet *s, uint32_t slot)
+{
+	const struct api *a = s->q->api;
+	const struct proc_page *p = table_proc(a->t, slot);
+	uint32_t use = proc_cpu_use(a->t, slot);
+
+	sheet_cell(s, "%u.%u%%", use / 10, use % 10);
+	show_cpus(s, p->pid);
+	if (slot < a->t->nworker && a->env->live)
+		sheet_cell(s, "%u%%", shm_load(&p->fill));
+	else
+		sheet_cell(s, "%s", "");
+}
+
 static void show_proc(struct sheet *s, uint32_t slot, const char *name)
 {
 	static const char *const states[] = {"none", "starting", "ready"};
 	const struct api *a = s->q->api;
 	const struct proc_page *p = table_proc(a->t, slot);
 	const struct event_ring *g = slot < NRING ? &a->t->ring[slot] : NULL;
-	uint32_t state = shm_load(&p->state);
+	uint32_t state = shm_load(&p->state), i;
 
 	sheet_row(s);
 	sheet_cell(s, "%s", name);
@@ -145,8 +188,12 @@ static void show_proc(struct sheet *s, uint32_t slot, const char *name)
 	           : state < ARRAY_SIZE(states) ? states[state]
 	                                        : "unknown");
 	sheet_cell(s, "%u", p->incarnation);
-	if (!g || !g->hdr)
+	if (!g || !g->hdr) {
+		for (i = 0; i < 5; i++)
+			sheet_cell(s, "%s", "");
+		show_load(s, slot);
 		return;
+	}
 	sheet_cell(s, "%" PRIu64, shm_load(&g->hdr->counter[CTR_FRAMES]));
 	sheet_cell(s, "%" PRIu64,
 	           shm_load(&g->hdr->tail) - a->merge.cursor[slot]);
@@ -157,6 +204,11 @@ static void show_proc(struct sheet *s, uint32_t slot, const char *name)
 	           : shm_load(&g->hdr->ended) == 2 ? "broken"
 	           : shm_load(&g->hdr->ended)      ? "ended"
 	                                           : "running");
+	show_load(s, slot);
+	sheet_cell(s, "%u%%",
+	           (unsigned int)((shm_load(&g->hdr->tail) -
+	                           a->merge.cursor[slot]) *
+	                          100 / (g->mask + 1ull)));
 }
 
 static void show_workers(struct sheet *s)
@@ -164,8 +216,10 @@ static void show_workers(struct sheet *s)
 	char name[24];
 	uint32_t i;
 
+	proc_cpu(s->q->api->env->t); /* its own */
 	sheet_begin(s, "workers",
-	            "role pid state starts frames behind ring lost capture");
+	            "role pid state starts frames behind ring lost capture cpu "
+	            "cpus buffer ring_fill");
 	for (i = 0; i < s->q->api->t->nworker; i++) {
 		snprintf(name, sizeof(name), "worker %u", i);
 		show_proc(s, i, name);

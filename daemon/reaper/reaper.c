@@ -248,6 +248,7 @@ static void reaper_turn(struct role_env *e, const struct policy *pol,
 	bool again = false, ran = false;
 	unsigned int n;
 
+	proc_cpu(e->t);
 	reaper_tell(e, pol);
 	/* expiry has its turn, however many commands there are */
 	for (n = 0; n < COMMAND_TURNS && commands_run(e->t, pol, NCOMMAND);

@@ -118,6 +118,15 @@ static bool block_ours(const struct tpacket_block_desc *d)
 	return shm_load_acquire(&d->hdr.bh1.block_status) & TP_STATUS_USER;
 }
 
+unsigned int blocks_fill(const struct blocks *b)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < b->shape.n; i++)
+		n += block_ours(block_at(b, i));
+	return b->shape.n ? n * 100 / b->shape.n : 0;
+}
+
 static bool blocks_lowest(const struct blocks *b, uint32_t *lowest)
 {
 	uint64_t best = UINT64_MAX;

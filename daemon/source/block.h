@@ -68,6 +68,9 @@ static inline const struct block_frame *blocks_peek(struct blocks *b)
 }
 void blocks_take(struct blocks *b);
 
+/* Blocks that the kernel has filled and we have not given back, in percent. */
+unsigned int blocks_fill(const struct blocks *b);
+
 /* Gives back to the kernel the blocks whose frames have all been taken. */
 void blocks_release(struct blocks *b);
 

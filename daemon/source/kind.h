@@ -24,6 +24,8 @@ struct source_kind {
 	const char *(*input_name)(const struct source *s, unsigned int input);
 	void (*stats)(struct source *s, unsigned int input,
 	              struct source_stats *out);
+	/* percent of the room that waits to be read; NULL: has none */
+	unsigned int (*fill)(const struct source *s, unsigned int input);
 	/* NULL: frames have plain numbers */
 	void (*resume)(struct source *s, const uint64_t *cursor,
 	               struct ring_place *place);

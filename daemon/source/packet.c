@@ -128,6 +128,14 @@ static void packet_stats(struct source *s, unsigned int input,
 	*out = p->stats;
 }
 
+static unsigned int packet_fill(const struct source *s, unsigned int input)
+{
+	const struct packet *p = (const void *)s;
+
+	return p->port[input].blocks.base ? blocks_fill(&p->port[input].blocks)
+	                                  : 0;
+}
+
 /* -- frames ---------------------------------------------------------------- */
 
 /* The error must be taken from the socket, or it makes every wait short. */
@@ -433,6 +441,7 @@ const struct source_kind source_packet = {
 	.inputs = packet_inputs,
 	.input_name = packet_input_name,
 	.stats = packet_stats,
+	.fill = packet_fill,
 	.resume = packet_resume,
 	.fd = packet_fd,
 	.timeout = packet_timeout,

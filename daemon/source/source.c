@@ -86,6 +86,17 @@ void source_stats(struct source *s, unsigned int input,
 	}
 }
 
+unsigned int source_fill(const struct source *s)
+{
+	unsigned int i, fill, most = 0;
+
+	for (i = 0; s->kind->fill && i < source_inputs(s); i++) {
+		fill = s->kind->fill(s, i);
+		most = fill > most ? fill : most;
+	}
+	return most;
+}
+
 const char *source_kind_name(const struct source *s)
 {
 	return s->kind->name;

@@ -137,6 +137,8 @@ const char *source_input_name(const struct source *s, unsigned int input);
 #define SOURCE_ALL (~0u)
 void source_stats(struct source *s, unsigned int input,
                   struct source_stats *out);
+/* How much of the fullest input's buffer waits to be read, in percent. */
+unsigned int source_fill(const struct source *s);
 /* "live", "files", "memory" */
 const char *source_kind_name(const struct source *s);
 bool source_is_live(const struct source *s);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/supervisor/cpus.h"
 #include "shm/atomic.h"
 
 static const char *child_title(const struct child *c, char *buf, size_t len)
@@ -127,6 +128,22 @@ static void env_fds(const struct child *c, int ctl)
 	setenv("CTSHARDD_FDS", text, 1);
 }
 
+/* A processor that is not there is no reason to capture nothing. */
+static void child_pin(const struct child *c)
+{
+	char why[CONF_ERR];
+	int cpu = cpus_of(conf_text(c->s->env->conf, "worker.cpus"), c->slot,
+	                  why, sizeof(why)),
+	    r;
+
+	if (cpu < 0)
+		return;
+	r = cpus_pin(cpu);
+	if (r)
+		log_warnx("start", "worker %u: processor %d: %s", c->slot, cpu,
+		          strerror(r));
+}
+
 static _Noreturn void child_exec(const struct child *c, int ctl, pid_t parent)
 {
 	char title[64], segments[REGION_TEXT];
@@ -154,8 +171,10 @@ static _Noreturn void child_exec(const struct child *c, int ctl, pid_t parent)
 	env_number("CTSHARDD_SLOT", c->slot);
 	env_number("CTSHARDD_PARENT", parent);
 	env_fds(c, ctl);
-	if (c->role->access == REGION_WORKER)
+	if (c->role->access == REGION_WORKER) {
 		taps_env(c->s, c->slot);
+		child_pin(c);
+	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execv("/proc/self/exe", argv);

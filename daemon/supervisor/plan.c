@@ -57,8 +57,7 @@ static uint64_t memory_available(void)
 	return kib << 10;
 }
 
-/* Half of what is free: the other half is for what the machine does besides. */
-static uint64_t memory_budget(const struct region_params *p)
+uint64_t plan_available(const struct region_params *p)
 {
 	uint64_t free_bytes = memory_available(), fs;
 	struct statvfs vfs;
@@ -68,7 +67,7 @@ static uint64_t memory_budget(const struct region_params *p)
 		if (fs < free_bytes)
 			free_bytes = fs;
 	}
-	return free_bytes / 2;
+	return free_bytes;
 }
 
 static bool ends_with(const char *s, const char *tail)
@@ -104,7 +103,9 @@ static uint32_t max_of_memory(const struct options *o, struct region_params *p)
 
 	/* bytes a connection hardly depend on the size: ask for a large one */
 	p->max = 1u << 20;
-	n = memory_budget(p) / region_bytes_per_conn(p, true);
+	/* half of what is free: the other half is for what the machine does
+	 * besides */
+	n = plan_available(p) / 2 / region_bytes_per_conn(p, true);
 	if (n > frames)
 		n = frames;
 	if (n > MAX_CONNECTIONS - 1)
@@ -152,6 +153,8 @@ void plan_print(const struct region_params *p, uint64_t capture, FILE *to)
 	for (s = 0; s < SEG_COUNT; s++) {
 		if (!size[s])
 			continue;
+		if (s == SEG_TBL)
+			size[s] = region_at_once(p);
 		region_seg_name((enum segment)s, name, sizeof(name));
 		fprintf(to, "%-8s %12" PRIu64 "\n", name, size[s]);
 		sum += size[s];

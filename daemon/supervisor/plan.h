@@ -20,6 +20,9 @@ int plan_source_id(const struct options *o, uint64_t *id, char *err);
 int plan_region(const struct options *o, const struct conf *c, const char *name,
                 struct region_params *p, char *err);
 
+/* bytes that could be had where the segments go */
+uint64_t plan_available(const struct region_params *p);
+
 /* bytes of the kernel's rings for the interfaces */
 uint64_t plan_capture(const struct options *o, const struct conf *c);
 

@@ -18,8 +18,10 @@
 #include "daemon/base/log.h"
 #include "daemon/base/rules.h"
 #include "daemon/base/sandbox.h"
+#include "daemon/supervisor/cpus.h"
 #include "daemon/supervisor/offline.h"
 #include "daemon/supervisor/plan.h"
+#include "daemon/supervisor/sizing.h"
 #include "daemon/supervisor/super.h"
 
 static const char usage[] =
@@ -108,6 +110,8 @@ struct conf *super_conf_load(const struct options *o, char *err)
 		r = conf_set_pair(c, o->sets[i], err);
 	if (!r)
 		r = rules_try(c, o, err);
+	if (!r && cpus_of(conf_text(c, "worker.cpus"), 0, err, CONF_ERR) == -2)
+		r = -1;
 	if (!r)
 		return c;
 	conf_free(c);
@@ -126,6 +130,7 @@ static int print(const struct options *o, const struct conf *c)
 	conf_print(c, stdout);
 	putchar('\n');
 	plan_print(&p, plan_capture(o, c), stdout);
+	sizing_print(&p, o, c, plan_available(&p), stdout);
 	return fflush(stdout) || ferror(stdout) ? 1 : 0;
 }
 

@@ -169,6 +169,13 @@ static void worker_stats(struct worker *w, struct ring_header *h)
 	worker_news(w, &st);
 }
 
+/* how busy it is, and how far behind */
+static void worker_load(struct role_env *e, struct worker *w)
+{
+	proc_cpu(e->t);
+	shm_store(&table_proc(e->t, e->slot)->fill, source_fill(w->source));
+}
+
 static int worker_begin(struct role_env *e)
 {
 	struct worker *w = e->priv;
@@ -272,8 +279,10 @@ static void worker_end(struct role_env *e, struct worker *w, int why)
 		         source_error(w->source));
 	shm_store_release(&h->ended, why == SOURCE_ERROR ? 2 : 1);
 	role_ring(e->fd[ROLE_FD_bell_api]);
-	while (!role_stopping())
+	while (!role_stopping()) {
+		worker_load(e, w);
 		worker_nap(e, -1, WORKER_NAP_MS);
+	}
 }
 
 /* A block that is not full yet may hold what came since. */
@@ -296,6 +305,17 @@ static void worker_idle(struct role_env *e, struct worker *w)
 	worker_nap(e, source_fd(w->source), ms);
 }
 
+/* five times a second */
+static void worker_turn(struct role_env *e, struct worker *w)
+{
+	worker_load(e, w);
+	if (e->live) {
+		worker_stats(w, e->t->ring[e->slot].hdr);
+		fragments_expire(&w->pipe, table_clock_ns(e->t));
+	}
+	w->next_stats_ns = clock_mono_ns() + NS_PER_S / 5;
+}
+
 static int worker_loop(struct role_env *e)
 {
 	struct worker *w = e->priv;
@@ -315,11 +335,8 @@ static int worker_loop(struct role_env *e)
 			worker_end(e, w, n);
 		if (!e->live)
 			worker_wait_reader(e);
-		else if (clock_mono_ns() > w->next_stats_ns) {
-			worker_stats(w, h);
-			fragments_expire(&w->pipe, table_clock_ns(e->t));
-			w->next_stats_ns = clock_mono_ns() + NS_PER_S / 5;
-		}
+		if (clock_mono_ns() > w->next_stats_ns)
+			worker_turn(e, w);
 	}
 	worker_stats(w, h);
 	help_store_free(w->pipe.store);
