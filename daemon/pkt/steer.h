@@ -11,6 +11,7 @@
 #define PKT_STEER_H
 
 #include <linux/filter.h>
+#include <string.h>
 
 #include "daemon/pkt/decap.h"
 
@@ -69,6 +70,50 @@ steer_tuple(const uint32_t key[STEER_KEYS], bool v6, const union pkt_addr *src,
 	    steer_endpoint(key, steer_fold(key, v6, dst), dport);
 	h = (h + l4proto * (key[4] | 1)) * (key[5] | 1);
 	return (uint8_t)(h >> 24);
+}
+
+/* What of a frame decides its shard, without parsing all of it. */
+struct steer_plain {
+	union pkt_addr src, dst;
+	uint16_t sport, dport;
+	uint8_t l4proto;
+	bool v6;
+};
+
+/* TCP or UDP in IP in Ethernet, without tags, options, extension headers or
+ * fragments, its ports captured: nearly every frame.  Others: false. */
+static inline bool steer_look(const struct pkt *p, struct steer_plain *f)
+{
+	const uint8_t *ip = p->data + 14;
+	uint32_t type, l4;
+
+	if (p->linktype != 1 || p->caplen < 14 + 20 + 4)
+		return false;
+	type = get16(ip - 2);
+	if (likely(type == 0x0800)) {
+		/* version and length; more fragments, or not the first */
+		if (ip[0] != 0x45 || get16(ip + 6) & 0x3fff ||
+		    get16(ip + 2) < 20 + 4)
+			return false;
+		f->l4proto = ip[9];
+		memcpy(&f->src.w[0], ip + 12, 4);
+		memcpy(&f->dst.w[0], ip + 16, 4);
+		l4 = 20;
+	} else if (type == 0x86dd) {
+		if (p->caplen < 14 + 40 + 4 || ip[0] >> 4 != 6 ||
+		    get16(ip + 4) < 4)
+			return false;
+		f->l4proto = ip[6];
+		memcpy(&f->src, ip + 8, 16);
+		memcpy(&f->dst, ip + 24, 16);
+		l4 = 40;
+	} else {
+		return false;
+	}
+	f->v6 = l4 == 40;
+	f->sport = get16(ip + l4);
+	f->dport = get16(ip + l4 + 2);
+	return f->l4proto == 6 || f->l4proto == 17;
 }
 
 /* The shard of a parsed packet; of a fragment by its addresses.  A packet

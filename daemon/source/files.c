@@ -80,16 +80,19 @@ static int files_next(struct source *s, struct pkt *batch, unsigned int max)
 	if (f->n == 1)
 		f->in[0].skip = s->seek;
 	for (unsigned int i = 0; i < LOOK_AT && got < max; i++) {
-		enum ready r = files_ready(f, got);
-		struct input *in;
+		struct input *in = f->in;
 
-		if (r == READY_BROKEN && !got)
-			return SOURCE_ERROR;
-		if (r != READY)
-			return (int)got;
-		in = input_earliest(f->in, f->n);
-		if (!in)
-			return got ? (int)got : SOURCE_END;
+		if (f->n > 1 || unlikely(input_empty(in))) {
+			enum ready r = files_ready(f, got);
+
+			if (r == READY_BROKEN && !got)
+				return SOURCE_ERROR;
+			if (r != READY)
+				return (int)got;
+			in = input_earliest(f->in, f->n);
+			if (!in)
+				return got ? (int)got : SOURCE_END;
+		}
 		batch[got].iface = (uint8_t)(in - f->in);
 		if (input_take(in, s, &batch[got]))
 			got++;
@@ -150,6 +153,8 @@ static bool files_open_one(struct files *f, unsigned int i, const char *path,
 		return false;
 	}
 	in->linktype = input_linktype(in);
+	if (!f->stream[i])
+		in->plain = plain_open(in->pcap);
 	return input_filter(in, filter, err);
 }
 

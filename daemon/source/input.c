@@ -6,6 +6,9 @@
  * input copies what it reads into an arena of its own and queues it; merging
  * compares the heads of the queues.
  *
+ * A plain capture needs no copy (plain.h); it has two pieces for the same
+ * reason as there are two arenas.
+ *
  * How long bytes live: a refill goes into the other one of two arenas, and
  * only when the queue is empty.  The first refill of a round (one call of
  * source_next()) therefore leaves alone what the same round handed out from
@@ -22,6 +25,7 @@
  */
 #include "daemon/source/input.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,17 +120,50 @@ static void input_break(struct input *in, const char *why)
 	                (unsigned long long)in->read + 1, why);
 }
 
+/* All from one piece.  False: nothing more can be read like that, and libpcap
+ * goes on. */
+static bool refill_plain(struct input *in)
+{
+	struct plain_record r;
+
+	plain_turn(in->plain);
+	in->bytes = NULL;
+	while (in->tail < SOURCE_BATCH && plain_next(in->plain, &r)) {
+		struct input_frame *f = &in->queue[in->tail];
+
+		if (!in->tail++)
+			in->bytes = r.bytes;
+		f->at = (size_t)(r.bytes - in->bytes);
+		f->caplen = r.caplen;
+		f->wirelen = r.wirelen > r.caplen ? r.wirelen : r.caplen;
+		f->ts_ns = r.ts_ns;
+	}
+	in->read += in->tail;
+	in->more = true;
+	if (in->tail)
+		return true;
+	if (!plain_leave(in->plain, in->pcap))
+		input_break(in, strerror(errno));
+	/* what it has handed out in this round stays until input_close() */
+	in->left = in->plain;
+	in->plain = NULL;
+	return in->state == INPUT_BROKEN;
+}
+
 void input_refill(struct input *in, uint64_t round)
 {
 	int n;
 
 	in->head = in->tail = 0;
+	in->refilled = round;
+	if (in->plain && refill_plain(in))
+		return;
 	in->gen ^= 1;
 	in->arena[in->gen].used = 0;
-	in->refilled = round;
 	n = pcap_dispatch(in->pcap, SOURCE_BATCH, input_keep,
 	                  (u_char *)(void *)in);
 	in->more = n >= (int)SOURCE_BATCH;
+	in->bytes = in->arena[in->gen].base;
 	if (in->nofit)
 		input_break(in, "out of memory");
 	else if (n < 0)
@@ -169,7 +206,7 @@ bool input_take(struct input *in, struct source *s, struct pkt *p)
 		in->stats.skipped++;
 		return false;
 	}
-	p->data = in->arena[in->gen].base + f->at;
+	p->data = in->bytes + f->at;
 	p->caplen = f->caplen;
 	p->wirelen = f->wirelen;
 	p->ts_ns = f->ts_ns;
@@ -207,6 +244,8 @@ void input_detach(struct input *in)
 void input_close(struct input *in)
 {
 	input_detach(in);
+	plain_close(in->plain);
+	plain_close(in->left);
 	for (unsigned int i = 0; i < 2; i++)
 		free(in->arena[i].base);
 	free(in->name);

@@ -8,10 +8,12 @@
 #include <pcap/pcap.h>
 
 #include "daemon/source/kind.h"
+#include "daemon/source/plain.h"
 
-/* a frame read ahead; its bytes are in the arena of its generation */
+/* a frame read ahead; its bytes are in the arena of its generation, or in a
+ * plain reader's piece */
 struct input_frame {
-	size_t at; /* offset in the arena */
+	size_t at; /* offset from `bytes` of the input */
 	uint32_t caplen;
 	uint32_t wirelen;
 	uint64_t ts_ns;
@@ -28,6 +30,8 @@ enum input_state { INPUT_OPEN, INPUT_END, INPUT_BROKEN, INPUT_CLOSED };
 struct input {
 	char *name;
 	pcap_t *pcap;
+	struct plain *plain; /* reads in its place, for as long as it can */
+	struct plain *left;  /* and then */
 	struct bpf_program filter;
 	bool filtering;
 	bool nofit; /* a frame found no memory */
@@ -42,6 +46,7 @@ struct input {
 
 	struct input_frame queue[SOURCE_BATCH];
 	unsigned int head, tail;
+	const uint8_t *bytes; /* of what is queued */
 	struct arena arena[2];
 	unsigned int gen;  /* the arena of what is queued */
 	uint64_t refilled; /* number of the round that filled the queue */

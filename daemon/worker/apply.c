@@ -727,8 +727,9 @@ static void apply_track(struct way *w)
 	const struct conn_lookup *k = &w->l->look;
 	uint32_t slot = 0, idx;
 
-	if (unlikely(w->p->helping) && way_ordered(w))
-		help_order(w->p, w->l->pkt->frame);
+	if (unlikely(w->p->shares) && !help_free(w->p, w->l) && way_ordered(w))
+		help_order(w->p, w->l->pkt->frame,
+		           w->l->hinted ? 0 : w->l->awaits);
 	else if (unlikely(help_waits(w->p)))
 		help_wait(w);
 	if (unlikely(w->p->cut))

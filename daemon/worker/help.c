@@ -527,27 +527,56 @@ void help_after(struct pipeline *p, uint64_t now_ns)
 
 /* ---- order between the workers of a capture ---- */
 
-void help_watch(struct pipeline *p, const struct lane *l)
+/* Can a packet with these ports run a helper, whoever asked whom? */
+static bool ports_hint(const struct policy *pol, bool v6, uint8_t l4proto,
+                       uint16_t a, uint16_t b)
 {
-	if (policy_port_hint(p->pol, l->look.key.port[0]) ||
-	    policy_port_hint(p->pol, l->look.key.port[1]))
-		p->helping = true;
+	if (unlikely(pol->rule_gives & RULE_HELPER))
+		return true;
+	if (likely(!policy_port_hint(pol, a) && !policy_port_hint(pol, b)))
+		return false;
+	return helper_of_port(pol, l4proto, v6, a) ||
+	       helper_of_port(pol, l4proto, v6, b);
 }
 
-void help_order(struct pipeline *p, uint64_t frame)
+void help_watch_ports(struct pipeline *p, const struct pkt *pkt, bool v6,
+                      uint8_t l4proto, uint16_t sport, uint16_t dport)
+{
+	if (unlikely(ports_hint(p->pol, v6, l4proto, sport, dport)))
+		p->hinted = pkt->frame;
+}
+
+void help_watch(struct pipeline *p, struct lane *l, bool mine)
+{
+	const struct conn_key *k = &l->look.key;
+	uint64_t frame = l->pkt->frame;
+
+	l->hinted = ports_hint(p->pol, k->flags & KEY_V6, k->l4proto,
+	                       k->port[0], k->port[1]);
+	if (unlikely(l->pkt->frag)) {
+		/* a datagram that is complete, when frames behind it have
+		 * been parsed already: the last hint may be one of those */
+		l->awaits = p->hinted < frame ? p->hinted : frame - 1;
+		if (l->hinted && !mine)
+			p->hinted_whole = frame;
+		return;
+	}
+	if (unlikely(l->hinted && !mine))
+		p->hinted = frame;
+}
+
+/* until all others are behind this frame */
+static void order_wait(struct pipeline *p, uint64_t frame)
 {
 	const struct timespec nap = {0, 50000};
 	struct table *t = p->t;
 	uint32_t i, spins = 0;
 
-	if (!p->helping || !p->capture || p->nworker == 1)
-		return;
-	shm_store_release(&t->ring[t->me].hdr->done, frame - 1);
 	for (i = 0; i < p->nworker; i++) {
 		const struct ring_header *h = t->ring[i].hdr;
 
 		while (i != p->worker && h &&
-		       shm_load_acquire(&h->done) < frame - 1) {
+		       shm_load_acquire(&h->done) < frame) {
 			/* the other may have ended already, for the same
 			 * reason */
 			if (p->stop && *p->stop) {
@@ -562,6 +591,25 @@ void help_order(struct pipeline *p, uint64_t frame)
 				sched_yield();
 		}
 	}
+	if (frame > p->passed)
+		p->passed = frame;
+}
+
+void help_order(struct pipeline *p, uint64_t frame, uint64_t awaits)
+{
+	struct table *t = p->t;
+
+	if (!p->capture || p->nworker == 1)
+		return;
+	if (awaits < p->hinted_whole)
+		awaits = p->hinted_whole;
+	shm_store_release(&t->ring[t->me].hdr->done, frame - 1);
+	if (awaits) {
+		order_wait(p, awaits);
+		if (p->cut || !help_ever(t))
+			return;
+	}
+	order_wait(p, frame - 1);
 }
 
 /* ---- order between the workers of an interface ---- */

@@ -50,13 +50,33 @@ void help_after(struct pipeline *p, uint64_t now_ns);
 
 /*
  * From a capture each worker sees all frames and works off its own, so what
- * one announces another meets.  From the first frame on that may have to do
- * with a helper, whoever makes, finds or ends an expectation waits until all
- * others are behind the frame before.  The worker with the lowest frame never
- * waits.
+ * one announces another meets.  Until there has been an expectation, only a
+ * frame that runs a helper can make one, which its ports tell everybody: who
+ * might meet an expectation waits until the others are behind the last such
+ * frame before its own.  Who runs a helper, and everybody who might make, find
+ * or end an expectation once there has been one, waits until all others are
+ * behind the frame before.  The worker with the lowest frame never waits.
  */
-void help_watch(struct pipeline *p, const struct lane *l);
-void help_order(struct pipeline *p, uint64_t frame);
+void help_watch(struct pipeline *p, struct lane *l, bool mine);
+/* the same of a frame that another worker has and that is not looked into */
+void help_watch_ports(struct pipeline *p, const struct pkt *pkt, bool v6,
+                      uint8_t l4proto, uint16_t sport, uint16_t dport);
+/* `awaits`: 0 = the frame before this one, come what may */
+void help_order(struct pipeline *p, uint64_t frame, uint64_t awaits);
+
+/* has an expectation ever been made? */
+static inline bool help_ever(const struct table *t)
+{
+	return shm_load(&t->expect->shard->serial) != 0;
+}
+
+/* Has all been worked off, of other workers too, that this packet may depend
+ * on?  The last load comes last: what was made before `passed` is seen. */
+static inline bool help_free(const struct pipeline *p, const struct lane *l)
+{
+	return !l->hinted && p->passed >= l->awaits &&
+	       p->passed >= p->hinted_whole && !help_ever(p->t);
+}
 
 /*
  * Live, nobody knows what is still to come on another worker's socket.  The

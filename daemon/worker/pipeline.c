@@ -31,6 +31,7 @@ void pipeline_init(struct pipeline *p, struct table *t, uint32_t worker,
 	p->worker = worker;
 	p->nworker = nworker;
 	p->capture = capture;
+	p->shares = capture && nworker > 1;
 	p->plain = LANE_TRACK;
 	p->clock_ns = t->ring[t->me].hdr->clock_ns;
 	p->last_pkt = t->ring[t->me].hdr->cursor[0];
@@ -108,8 +109,38 @@ static uint8_t lane_classify(struct pipeline *p, struct lane *l)
 
 bool pipeline_mine(const struct pipeline *p, uint8_t shard)
 {
-	return !p->capture || p->nworker == 1 ||
-	       steer_worker(shard, p->nworker) == p->worker;
+	return !p->shares || steer_worker(shard, p->nworker) == p->worker;
+}
+
+/* One of several workers that all read a capture: is this one its own? */
+static void lane_share(struct pipeline *p, struct lane *l)
+{
+	bool mine = pipeline_mine(p, l->look.shard);
+
+	if (l->kind == LANE_TRACK)
+		help_watch(p, l, mine);
+	if (!mine)
+		l->kind = LANE_SKIP;
+}
+
+/*
+ * Most frames of a capture are another worker's.  Those that are plainly TCP
+ * or UDP, with ports, are known by their headers alone, before anything is
+ * parsed; who has them counts them, whatever else is wrong with them.
+ */
+static bool lane_foreign(struct pipeline *p, struct lane *l)
+{
+	struct steer_plain f;
+
+	if (p->decap || !steer_look(l->pkt, &f))
+		return false;
+	l->look.shard = steer_tuple(p->t->key.steer, f.v6, &f.src, &f.dst,
+	                            f.sport, f.dport, f.l4proto);
+	if (pipeline_mine(p, l->look.shard))
+		return false;
+	help_watch_ports(p, l->pkt, f.v6, f.l4proto, f.sport, f.dport);
+	l->kind = LANE_SKIP;
+	return true;
 }
 
 void lane_datagram(struct pipeline *p, struct lane *l, struct pkt *pkt)
@@ -122,13 +153,11 @@ void lane_datagram(struct pipeline *p, struct lane *l, struct pkt *pkt)
 		l->look.hash =
 			hash_key(p->t->key.hash, &l->look.key, &l->look.addr6);
 	}
-	if (l->kind == LANE_TRACK && p->capture && p->nworker > 1)
-		help_watch(p, l);
 	if (l->kind >= LANE_RELATED)
 		l->line = table_line(p->t, l->look.shard,
 		                     hash_bucket(p->t, l->look.hash));
-	if (!pipeline_mine(p, l->look.shard))
-		l->kind = LANE_SKIP;
+	if (unlikely(p->shares))
+		lane_share(p, l);
 }
 
 /* The store of fragments takes one of a frame: a fragment that such a datagram
@@ -145,8 +174,11 @@ void pipeline_decap(struct pipeline *p, struct pkt *pkt)
 
 static void lane_parse(struct pipeline *p, struct lane *l)
 {
-	enum pkt_reason r = pkt_parse(l->pkt);
+	enum pkt_reason r;
 
+	if (unlikely(p->shares) && lane_foreign(p, l))
+		return;
+	r = pkt_parse(l->pkt);
 	if (unlikely(p->decap != NULL))
 		r = pkt_decap(l->pkt, p->decap);
 	if (unlikely(p->pol->zone_from))
@@ -254,13 +286,16 @@ void pipeline_sweep(struct pipeline *p, uint64_t now_ns)
 }
 
 /* virtual seconds pass: whoever expired is told, in the order of time */
-static void capture_sweep(struct pipeline *p, uint64_t now_ns, uint64_t frame)
+static void capture_sweep(struct pipeline *p, const struct lane *l)
 {
+	uint64_t now_ns = l->now_ns;
+
 	if (likely(now_ns < p->swept_ns + SWEEP_NS) ||
 	    (tick_left(p->due, table_tick_of(p->t, now_ns)) > 0 &&
 	     !expect_some(p->t)))
 		return;
-	help_order(p, frame);
+	if (p->shares && (p->passed < l->awaits || help_ever(p->t)))
+		help_order(p, l->pkt->frame, l->awaits);
 	if (likely(!p->cut))
 		pipeline_sweep(p, now_ns);
 }
@@ -273,6 +308,7 @@ static void pipeline_part(struct pipeline *p, struct pkt *pkts, unsigned int n)
 		if (i + PARSE_AHEAD < n)
 			__builtin_prefetch(pkts[i + PARSE_AHEAD].data);
 		p->lane[i].pkt = &pkts[i];
+		p->lane[i].awaits = p->hinted;
 		lane_parse(p, &p->lane[i]);
 	}
 	for (i = 0; i < n; i++)
@@ -283,8 +319,7 @@ static void pipeline_part(struct pipeline *p, struct pkt *pkts, unsigned int n)
 		batch_times_live(p, n);
 	for (i = 0; i < n; i++) {
 		if (p->capture)
-			capture_sweep(p, p->lane[i].now_ns,
-			              p->lane[i].pkt->frame);
+			capture_sweep(p, &p->lane[i]);
 		if (unlikely(p->cut))
 			return;
 		if (p->lane[i].kind != LANE_SKIP)

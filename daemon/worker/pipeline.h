@@ -46,10 +46,12 @@ struct lane {
 	struct conn_lookup look;
 	const struct line *line; /* of the index, where `look` belongs */
 	uint64_t now_ns;         /* table time of this packet */
+	uint64_t awaits; /* capture: the frame that help_order() waits for */
 	uint8_t kind;
 	uint8_t trk_id;
 	bool land;        /* both endpoints are the same (shm.md: LAND) */
 	bool outer_ok;    /* LANE_RELATED: the error goes to who caused it */
+	bool hinted;      /* capture: may run a helper (help_watch()) */
 	uint8_t zone_dir; /* KEY_ZONE_*: its zone is that of one direction */
 };
 
@@ -69,13 +71,17 @@ struct pipeline {
 	const struct policy *pol; /* valid during a batch */
 	uint32_t worker, nworker;
 	bool capture; /* packet time is the clock; foreign shards skipped */
+	bool shares;  /* capture: with other workers */
 	bool mirror;  /* tcp.mode in force */
 	uint64_t clock_ns; /* capture: the clock, never goes back */
 	uint64_t last_pkt; /* cursor of the newest packet taken */
 	uint32_t due;      /* capture: tick of the next sweep at the earliest */
 	uint64_t swept_ns;
-	bool helping; /* capture: helpers have work, order matters (help.h) */
-	bool waits;   /* live: there are other workers to wait for */
+	/* capture, several workers (help.h): the newest frame parsed that may
+	 * run another one's helper; the newest such datagram; and what all
+	 * others are known to be behind of */
+	uint64_t hinted, hinted_whole, passed;
+	bool waits; /* live: there are other workers to wait for */
 	/* the process is to end (NULL: it never is); and: it ended in the
 	 * middle of a batch, of which the rest is for the next start */
 	const volatile int *stop;

@@ -251,6 +251,47 @@ static void test_kernel_accepts(void **state)
 	close(pair[1]);
 }
 
+/* What is told by a look at a frame is what parsing would have told; damaged
+ * and shortened frames, too. */
+static void test_look(void **state)
+{
+	uint32_t key[STEER_KEYS];
+	unsigned int told = 0;
+
+	(void)state;
+	random_key(key);
+	for (int i = 0; i < 200000; i++) {
+		bool v6 = rnd() & 1;
+		struct steer_plain f = {.v6 = false};
+		struct pkt p;
+
+		packet_begin(&B);
+		packet_eth(&B);
+		if (rnd() % 8 == 0)
+			packet_vlan(&B, 5);
+		if (v6)
+			packet_ip6(&B, "2001:db8::1", "2001:db8::2");
+		else
+			packet_ip4(&B, "10.0.0.1", "10.0.0.2");
+		random_l4(&B, v6);
+		packet_end(&B);
+		if (rnd() & 1)
+			B.buf[12 + rnd() % 26] = (uint8_t)rnd();
+		packet_pkt(&B, &p);
+		if (rnd() % 4 == 0)
+			p.caplen = rnd() % (B.len + 1);
+		if (!steer_look(&p, &f))
+			continue;
+		told++;
+		assert_int_equal(pkt_parse(&p), PKT_OK);
+		assert_int_equal(p.l4proto, f.l4proto);
+		assert_int_equal(steer_shard(key, &p),
+		                 steer_tuple(key, f.v6, &f.src, &f.dst, f.sport,
+		                             f.dport, f.l4proto));
+	}
+	assert_in_range(told, 30000, 100000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +302,7 @@ int main(void)
 		cmocka_unit_test(test_extension),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_kernel_accepts),
+		cmocka_unit_test(test_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
