@@ -266,6 +266,7 @@ static int replay_watch(struct replay *r, struct sink *s, struct ask *a)
 	if (!replay_ask(a, s))
 		return CMD_OK;
 	h = ask_handler(a);
+	opts.brief = out_brief(s->o);
 	rc = s->o->expect ? ctshard_expect_watch(r->ct, &opts, &h, NULL)
 	                  : ctshard_watch(r->ct, &opts, &h, NULL);
 	return rc ? cmd_error(r->ct, rc) : CMD_OK;
@@ -329,6 +330,7 @@ static int replay_table(struct replay *r, struct sink *s)
 	if (!s->o)
 		return CMD_OK;
 	out_begin(s->o);
+	opts.brief = out_brief(s->o);
 	rc = s->o->expect ? ctshard_expect_list(r->ct, &opts, &h, NULL)
 	                  : ctshard_list(r->ct, &opts, &h, NULL);
 	if (rc)

@@ -100,6 +100,7 @@ static int watch_ask(struct watch *w)
 		.arg = w, .event = watch_event, .done = watch_done};
 
 	w->ended = false;
+	w->opts.brief = out_brief(w->o);
 	return w->o->expect ? ctshard_expect_watch(w->ct, &w->opts, &h, NULL)
 	                    : ctshard_watch(w->ct, &w->opts, &h, NULL);
 }

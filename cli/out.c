@@ -7,16 +7,20 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void out_init(struct out *o, const struct out_format *format, unsigned mods,
               int fd, const struct labels *labels)
 {
+	struct stat st;
+
 	memset(o, 0, offsetof(struct out, buf));
 	o->format = format;
 	o->mods = mods;
 	o->fd = fd;
 	o->stop = -1;
+	o->file = !fstat(fd, &st) && S_ISREG(st.st_mode);
 	o->labels = labels;
 	o->header = true;
 	o->gre_timeout = 30;
@@ -56,6 +60,13 @@ void out_trace(struct out *o, const struct ctshard_trace *t)
 	o->rows += !t->lost;
 }
 
+bool out_brief(const struct out *o)
+{
+	const struct out_format *f = o->format;
+
+	return !(o->mods & OUT_WIDE) && f != &out_table && f != &out_csv;
+}
+
 void out_pause(struct out *o)
 {
 	if (o->format->pause)
@@ -73,7 +84,8 @@ int out_end(struct out *o)
 
 /*
  * A reader that sleeps must not make us deaf: wait for room or for the word to
- * stop.  A pipe that polls writable takes PIPE_BUF bytes without sleeping.
+ * stop.  A file has no reader.  A pipe that polls writable takes PIPE_BUF bytes
+ * without sleeping.
  */
 static bool out_stopped(struct out *o)
 {
@@ -93,7 +105,7 @@ static ssize_t out_write(struct out *o, const char *p, size_t n)
 	struct pollfd pfd = {.fd = o->fd, .events = POLLOUT};
 	ssize_t w;
 
-	if (o->stop >= 0) {
+	if (o->stop >= 0 && !o->file) {
 		if (out_stopped(o))
 			return -1;
 		if (n > PIPE_BUF)
@@ -126,14 +138,7 @@ int out_flush(struct out *o)
 	return o->error;
 }
 
-void out_char(struct out *o, char ch)
-{
-	if (o->len == sizeof(o->buf))
-		out_flush(o);
-	o->buf[o->len++] = ch;
-}
-
-void out_mem(struct out *o, const char *s, size_t n)
+void out_long(struct out *o, const char *s, size_t n)
 {
 	size_t part;
 
@@ -150,19 +155,27 @@ void out_mem(struct out *o, const char *s, size_t n)
 	}
 }
 
-void out_str(struct out *o, const char *s)
-{
-	out_mem(o, s, strlen(s));
-}
+static const char pairs[201] = "00010203040506070809"
+			       "10111213141516171819"
+			       "20212223242526272829"
+			       "30313233343536373839"
+			       "40414243444546474849"
+			       "50515253545556575859"
+			       "60616263646566676869"
+			       "70717273747576777879"
+			       "80818283848586878889"
+			       "90919293949596979899";
 
 void out_u64(struct out *o, uint64_t v)
 {
 	char t[20], *p = t + sizeof(t);
 
-	do {
-		*--p = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
+	for (; v >= 100; v /= 100)
+		memcpy(p -= 2, pairs + v % 100 * 2, 2);
+	if (v >= 10)
+		memcpy(p -= 2, pairs + v * 2, 2);
+	else
+		*--p = (char)('0' + v);
 	out_mem(o, p, (size_t)(t + sizeof(t) - p));
 }
 
@@ -193,11 +206,19 @@ void out_addr(struct out *o, const uint8_t *addr, uint32_t l3)
 	int i;
 
 	if (l3 == 4) {
+		char *p = t;
+
 		for (i = 0; i < 4; i++) {
-			if (i)
-				out_char(o, '.');
-			out_u64(o, addr[i]);
+			unsigned v = addr[i];
+
+			if (v >= 100)
+				*p++ = (char)('0' + v / 100);
+			if (v >= 10)
+				*p++ = (char)('0' + v / 10 % 10);
+			*p++ = (char)('0' + v % 10);
+			*p++ = '.';
 		}
+		out_mem(o, t, (size_t)(p - t) - 1);
 		return;
 	}
 	if (inet_ntop(AF_INET6, addr, t, sizeof(t)))

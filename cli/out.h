@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "proto/ctshard.h"
 #include "cli/labels.h"
@@ -81,6 +82,7 @@ struct out {
 	bool colour;
 	bool header; /* table, csv */
 	bool begun;
+	bool file;   /* a regular one: writing to it never waits */
 	bool expect; /* the rows are expectations */
 	uint64_t rows;
 	const struct labels *labels;
@@ -111,12 +113,37 @@ void out_event(struct out *o, const struct ctshard_event *e);
 void out_expect(struct out *o, const struct ctshard_expect *x);
 void out_trace(struct out *o, const struct ctshard_trace *t);
 void out_pause(struct out *o);
+/* Does it print rows without looking at their details? */
+bool out_brief(const struct out *o);
 int out_end(struct out *o);
 int out_flush(struct out *o);
 
-void out_char(struct out *o, char ch);
-void out_str(struct out *o, const char *s);
-void out_mem(struct out *o, const char *s, size_t n);
+/* what does not fit behind what is buffered */
+void out_long(struct out *o, const char *s, size_t n);
+
+static inline void out_mem(struct out *o, const char *s, size_t n)
+{
+	if (n > sizeof(o->buf) - o->len) {
+		out_long(o, s, n);
+		return;
+	}
+	memcpy(o->buf + o->len, s, n);
+	o->len += n;
+}
+
+static inline void out_char(struct out *o, char ch)
+{
+	if (o->len == sizeof(o->buf))
+		out_flush(o);
+	o->buf[o->len++] = ch;
+}
+
+/* the length of what is written in the code is known to the compiler */
+static inline void out_str(struct out *o, const char *s)
+{
+	out_mem(o, s, strlen(s));
+}
+
 void out_u64(struct out *o, uint64_t v);
 /* A word of the daemon's: what is not printable ASCII becomes '?'. */
 void out_word(struct out *o, const char *s);

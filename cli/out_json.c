@@ -9,18 +9,22 @@
 #include "cli/community.h"
 
 #include <stdio.h>
-#include <time.h>
 
 void out_json_string(struct out *o, const char *s)
 {
+	const char *from;
 	char t[8];
 
 	out_char(o, '"');
 	for (; *s; s++) {
+		for (from = s;
+		     *s >= ' ' && *s < 0x7f && *s != '"' && *s != '\\'; s++)
+			;
+		out_mem(o, from, (size_t)(s - from));
+		if (!*s)
+			break;
 		if (*s == '"' || *s == '\\') {
 			out_char(o, '\\');
-			out_char(o, *s);
-		} else if (*s >= ' ' && *s < 0x7f) {
 			out_char(o, *s);
 		} else if ((unsigned char)*s < ' ' || *s == 0x7f) {
 			snprintf(t, sizeof(t), "\\u%04x", *s & 0x7fu);
@@ -53,23 +57,49 @@ static void json_id(struct out *o, const char *key, uint64_t id)
 	out_char(o, '"');
 }
 
+/* `n` digits of `v`, with zeros in front */
+static void put_digits(char *to, uint64_t v, unsigned n)
+{
+	while (n--) {
+		to[n] = (char)('0' + v % 10);
+		v /= 10;
+	}
+}
+
+/*
+ * The day `n` of 1970 and later, as "YYYY-MM-DD".  Years are counted from
+ * March, so that a leap day is a year's last; 146097 days are 400 years.
+ */
+static void put_day(char *to, uint64_t n)
+{
+	uint64_t day = n + 719468, era = day / 146097, year, of_year, month;
+
+	day %= 146097;
+	year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	of_year = day - (365 * year + year / 4 - year / 100);
+	month = (5 * of_year + 2) / 153;
+	day = of_year - (153 * month + 2) / 5 + 1;
+	month = month < 10 ? month + 3 : month - 9;
+	put_digits(to, year + era * 400 + (month < 3), 4);
+	to[4] = to[7] = '-';
+	put_digits(to + 5, month, 2);
+	put_digits(to + 8, day, 2);
+}
+
+/* 64 bits of ns end in the year 2554, so four digits are enough */
 void out_json_time(struct out *o, const char *key, const char *key_ns,
                    uint64_t ns)
 {
-	time_t t = (time_t)(ns / 1000000000);
-	char text[64], frac[32];
-	struct tm tm;
+	uint64_t s = ns / 1000000000;
+	char text[] = "\"0000-00-00T00:00:00.000000000Z\"";
 
-	if (gmtime_r(&t, &tm) &&
-	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm)) {
-		snprintf(frac, sizeof(frac), ".%09uZ",
-		         (unsigned)(ns % 1000000000));
-		out_str(o, key);
-		out_char(o, '"');
-		out_str(o, text);
-		out_str(o, frac);
-		out_char(o, '"');
-	}
+	put_day(text + 1, s / 86400);
+	put_digits(text + 12, s / 3600 % 24, 2);
+	put_digits(text + 15, s / 60 % 60, 2);
+	put_digits(text + 18, s % 60, 2);
+	put_digits(text + 21, ns % 1000000000, 9);
+	out_str(o, key);
+	out_mem(o, text, sizeof(text) - 1);
 	json_number(o, key_ns, ns);
 }
 

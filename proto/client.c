@@ -13,6 +13,8 @@
  */
 #include "proto/client.h"
 
+#include "proto/rows.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -231,6 +233,20 @@ static int client_answer(struct ctshard *c, const Ctshard__Response *r)
 	return 0;
 }
 
+static Ctshard__Response *client_unpack(struct ctshard *c, const uint8_t *body,
+                                        size_t len)
+{
+	Ctshard__Response *r;
+
+	arena_reset(&c->arena);
+	r = rows_unpack(&c->arena, body, len);
+	if (r)
+		return r;
+	arena_reset(&c->arena);
+	return (Ctshard__Response *)(void *)frame_unpack(
+		&c->arena, &ctshard__response__descriptor, body, len);
+}
+
 static int client_frames(struct ctshard *c)
 {
 	Ctshard__Response *r;
@@ -239,9 +255,7 @@ static int client_frames(struct ctshard *c)
 	int rc;
 
 	while ((rc = frame_next(&c->in, &body, &len)) > 0) {
-		arena_reset(&c->arena);
-		r = (Ctshard__Response *)(void *)frame_unpack(
-			&c->arena, &ctshard__response__descriptor, body, len);
+		r = client_unpack(c, body, len);
 		if (!r)
 			return client_fail(c, CTSHARD_EPROTO, "%s",
 			                   ctshard_strerror(CTSHARD_EPROTO));

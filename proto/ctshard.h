@@ -421,6 +421,7 @@ struct ctshard_list_opts {
 	const struct ctshard_filter *filter; /* NULL: all */
 	uint64_t limit;                      /* 0: none */
 	int whole;                           /* with private_data, for add */
+	int brief;                           /* without details */
 };
 
 struct ctshard_count_opts {
@@ -437,6 +438,7 @@ struct ctshard_watch_opts {
 	int from_start;
 	int snapshot;
 	int until_end;
+	int brief; /* without details */
 };
 
 struct ctshard_trace_opts {

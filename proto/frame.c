@@ -95,12 +95,12 @@ static uint32_t load_be32(const uint8_t *p)
 	       (uint32_t)p[2] << 8 | p[3];
 }
 
-static void store_be32(uint8_t *p, uint32_t v)
+void frame_head(uint8_t *p, uint32_t len)
 {
-	p[0] = v >> 24;
-	p[1] = v >> 16 & 0xff;
-	p[2] = v >> 8 & 0xff;
-	p[3] = v & 0xff;
+	p[0] = len >> 24;
+	p[1] = len >> 16 & 0xff;
+	p[2] = len >> 8 & 0xff;
+	p[3] = len & 0xff;
 }
 
 int frame_next(struct frame_buf *b, const uint8_t **body, size_t *len)
@@ -132,7 +132,7 @@ int frame_put(struct frame_buf *b, const ProtobufCMessage *msg)
 	p = frame_room(b, FRAME_HEAD + n, &room);
 	if (!p)
 		return -ENOMEM;
-	store_be32(p, (uint32_t)n);
+	frame_head(p, (uint32_t)n);
 	protobuf_c_message_pack(msg, p + FRAME_HEAD);
 	frame_added(b, FRAME_HEAD + n);
 	return 0;

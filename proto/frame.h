@@ -45,6 +45,9 @@ void frame_drop(struct frame_buf *b, size_t n);
  */
 int frame_next(struct frame_buf *b, const uint8_t **body, size_t *len);
 
+/* What stands before a body of this length, FRAME_HEAD bytes. */
+void frame_head(uint8_t *p, uint32_t len);
+
 /* Append a message: 0, -EMSGSIZE or -ENOMEM; the buffer is then as before. */
 int frame_put(struct frame_buf *b, const ProtobufCMessage *msg);
 

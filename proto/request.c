@@ -98,6 +98,7 @@ static void request_list(Ctshard__List *m, struct request_filter *f,
 		m->limit = o->limit;
 	}
 	m->has_whole = m->whole = o && o->whole;
+	m->has_brief = m->brief = o && o->brief;
 }
 
 int ctshard_list(struct ctshard *c, const struct ctshard_list_opts *o,
@@ -181,6 +182,7 @@ static void request_watch(Ctshard__Watch *m, struct request_filter *f,
 	request_flag(&m->has_from_start, &m->from_start, o->from_start);
 	request_flag(&m->has_snapshot, &m->snapshot, o->snapshot);
 	request_flag(&m->has_until_end, &m->until_end, o->until_end);
+	request_flag(&m->has_brief, &m->brief, o->brief);
 }
 
 int ctshard_watch(struct ctshard *c, const struct ctshard_watch_opts *o,

@@ -21,6 +21,7 @@ struct listing {
 	uint64_t limit;
 	bool one;   /* get */
 	bool whole; /* with what trackers keep */
+	bool brief; /* without details */
 	bool by_id;
 	uint64_t id;
 };
@@ -70,6 +71,7 @@ static enum cmd_step listing_step(struct request *q)
 	if (!uses_step(&l->uses, q->api->t, CMD_LOOK, b->now))
 		return CMD_MORE;
 	b->uses = &l->uses;
+	b->brief = l->brief;
 	if (l->by_id)
 		return listing_by_id(q);
 	for (look = 0; look < CMD_LOOK && !pb_full(b); look++) {
@@ -104,6 +106,7 @@ static enum cmd_step list_start(struct request *q, const Ctshard__Request *r)
 
 	l->limit = r->list->has_limit ? r->list->limit : 0;
 	l->whole = r->list->has_whole && r->list->whole;
+	l->brief = r->list->has_brief && r->list->brief;
 	return listing_begin(q, r->list->filter);
 }
 

@@ -25,6 +25,7 @@ struct watching {
 	uint64_t seq;  /* number of the last event that was passed */
 	bool snapshot; /* rows are still to be told */
 	bool until_end;
+	bool brief;   /* without details */
 	bool foreign; /* resumes from a number of another segment */
 	uint64_t snapshot_seq;
 	struct conn_walk walk;
@@ -91,6 +92,7 @@ static enum cmd_step watch_follow(struct request *q)
 	uint32_t look;
 
 	pb_begin(&a->pb);
+	a->pb.brief = w->brief;
 	watch_catch_up(q, w);
 	for (look = 0; look < CMD_LOOK && !pb_full(&a->pb); look++) {
 		const struct event_slot *s;
@@ -122,6 +124,7 @@ static enum cmd_step watch_snapshot(struct request *q)
 	if (!uses_step(&w->uses, a->t, CMD_LOOK, a->pb.now))
 		return CMD_MORE;
 	a->pb.uses = &w->uses;
+	a->pb.brief = w->brief;
 	/* read before any row of this step is copied; too low does no harm */
 	for (i = 0; i < a->t->nshard; i++)
 		shard_seq[i] = shm_load_acquire(&a->t->shard[i].ev_seq);
@@ -196,6 +199,7 @@ static enum cmd_step watch_start(struct request *q, const Ctshard__Request *r)
 		                    "watch: interfaces have no end");
 	w->types = m->has_types && m->types ? m->types : TYPES_ALL;
 	w->until_end = m->has_until_end && m->until_end;
+	w->brief = m->has_brief && m->brief;
 	w->snapshot = m->has_snapshot && m->snapshot;
 	watch_place(q, w, m);
 	w->snapshot_seq = q->api->merge.gseq;

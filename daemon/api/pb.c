@@ -83,6 +83,7 @@ void pb_begin(struct pb *b)
 	b->resp = empty;
 	b->n = 0;
 	b->uses = NULL;
+	b->brief = false;
 	b->now_ns = table_clock_ns(b->t);
 	b->now = table_tick_of(b->t, b->now_ns);
 }
@@ -117,6 +118,20 @@ static char *row_room(struct pb_row *r, size_t *left)
 	return r->text + r->used;
 }
 
+/* A copy: messages point to what may be written, names may not.  NULL: no room.
+ */
+static char *row_text(struct pb_row *r, const char *s)
+{
+	size_t left, n = strlen(s) + 1;
+	char *at = row_room(r, &left);
+
+	if (n > left)
+		return NULL;
+	memcpy(at, s, n);
+	r->used += n;
+	return at;
+}
+
 static void detail_add(struct pb_row *r, char *key, char *value)
 {
 	static const Ctshard__Detail empty = CTSHARD__DETAIL__INIT;
@@ -134,22 +149,20 @@ static void detail_add(struct pb_row *r, char *key, char *value)
 
 static void detail_number(struct pb_row *r, const char *key, uint64_t value)
 {
-	size_t left;
-	char *at = row_room(r, &left), *k;
-	int n;
+	char text[21], *p = text + sizeof(text) - 1, *k, *v;
+	size_t used = r->used;
 
 	if (!value)
 		return;
-	n = snprintf(at, left, "%llu", (unsigned long long)value);
-	if (n < 0 || (size_t)n >= left)
-		return;
-	r->used += (size_t)n + 1;
-	k = row_room(r, &left);
-	n = snprintf(k, left, "%s", key);
-	if (n < 0 || (size_t)n >= left)
-		return;
-	r->used += (size_t)n + 1;
-	detail_add(r, k, at);
+	*p = '\0';
+	for (; value; value /= 10)
+		*--p = (char)('0' + value % 10);
+	k = row_text(r, key);
+	v = k ? row_text(r, p) : NULL;
+	if (v)
+		detail_add(r, k, v);
+	else
+		r->used = used;
 }
 
 /* X(member, "key of the original direction", "of the reply") */
@@ -303,20 +316,9 @@ static void row_tuple(struct pb_row *r, unsigned int d)
 	}
 }
 
-/* messages point to what may be written, the names may not */
 static char *row_name(struct pb_row *r, const char *name)
 {
-	size_t left;
-	char *at = row_room(r, &left);
-	int n;
-
-	if (!name)
-		return NULL;
-	n = snprintf(at, left, "%s", name);
-	if (n < 0 || (size_t)n >= left)
-		return NULL;
-	r->used += (size_t)n + 1;
-	return at;
+	return name ? row_text(r, name) : NULL;
 }
 
 static void row_names(struct pb_row *r, const struct facts *f)
@@ -394,9 +396,9 @@ static void row_fill(struct pb *b, struct pb_row *r, const struct facts *f)
 	m->master = f->master;
 	m->has_shard = 1;
 	m->shard = conn_id_shard(f->id);
-	if (f->detail)
+	if (f->detail && !b->brief)
 		row_detail(r, f->detail, f->now_ns);
-	if (f->status & CONN_MIRROR)
+	if (f->status & CONN_MIRROR && !b->brief)
 		row_mirror(r, f->status);
 }
 
@@ -442,7 +444,8 @@ static struct pb_row *row_view(struct pb *b, const struct conn_view *v)
 
 	row_fill(b, r, &f);
 	row_times(r, x, tick_ns(b, c->start, b->now_ns));
-	row_describe(b, r, c);
+	if (!b->brief)
+		row_describe(b, r, c);
 	r->conn.has_timeout_ms = left > 0;
 	r->conn.timeout_ms = left > 0 ? (uint64_t)left : 0;
 	r->conn.has_timestamp = (c->status & CONN_TIMESTAMP) != 0;
@@ -634,7 +637,7 @@ static void event_conn(struct pb *b, struct pb_row *r,
 		r->conn.stop_ns = c->ts_ns;
 		r->conn.reason = reason_name(c->reason);
 	}
-	if (!x) {
+	if (!x && !b->brief) {
 		detail_number(r, "vlan", c->vlan);
 		detail_number(r, "iface", c->iface);
 	}

@@ -21,6 +21,7 @@ struct pb {
 	uint64_t now_ns;          /* taken by pb_begin() */
 	uint32_t now;
 	const struct uses *uses; /* set behind pb_begin(); NULL: not counted */
+	bool brief;              /* likewise: no details */
 	unsigned int n;          /* rows in use */
 	Ctshard__Response resp;
 	Ctshard__Conn *conn[PB_ROWS];

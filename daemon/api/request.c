@@ -15,6 +15,7 @@
 
 #include "daemon/api/describe.h"
 #include "daemon/base/log.h"
+#include "proto/rows.h"
 
 #define SCHEMA_VERSION 1u
 /* of a request in the log */
@@ -50,6 +51,8 @@ void request_send(struct request *q, Ctshard__Response *r)
 {
 	r->has_id = 1;
 	r->id = q->id;
+	if (q->client->dead || rows_put(&q->client->out, r))
+		return;
 	client_put(q->client, &r->base);
 }
 

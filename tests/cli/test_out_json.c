@@ -1,6 +1,8 @@
 /* test_out_json.c - JSON to the letter. */
 #include "tests/cli/sample.h"
 
+#include <time.h>
+
 #define TCP_JSON                                                             \
 	"\"id\":\"281474976710663\",\"l3\":\"ipv4\",\"proto\":\"tcp\","      \
 	"\"protonum\":6,\"state\":\"ESTABLISHED\","                          \
@@ -121,12 +123,41 @@ static void test_strings(void **state)
 	                    "\"a\\\"b\\\\c\\u000a\\u007f\\ufffd\"");
 }
 
+/* every day that 64 bits of nanoseconds reach, and any time of it */
+static void test_time(void **state)
+{
+	uint64_t x = 88172645463325252ull, day;
+
+	(void)state;
+	for (day = 0; day <= UINT64_MAX / 86400000000000ull; day++) {
+		uint64_t ns = day * 86400000000000ull;
+		struct out *o = sample_out(&out_jsonl, 0);
+		char want[96], when[32];
+		struct tm tm;
+		time_t s;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		if (ns <= UINT64_MAX - 86400000000000ull)
+			ns += x % 86400000000000ull;
+		s = (time_t)(ns / 1000000000);
+		assert_non_null(gmtime_r(&s, &tm));
+		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
+		snprintf(want, sizeof(want), "t\"%s.%09luZ\"n%lu", when,
+		         (unsigned long)(ns % 1000000000), (unsigned long)ns);
+		out_json_time(o, "t", "n", ns);
+		assert_string_equal(sample_text(o), want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conn),   cmocka_unit_test(test_array),
 		cmocka_unit_test(test_absent), cmocka_unit_test(test_icmp_gre),
 		cmocka_unit_test(test_events), cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_time),
 	};
 
 	strcpy(sample_labels.name[1], "one");
