@@ -62,9 +62,7 @@ void out_trace(struct out *o, const struct ctshard_trace *t)
 
 bool out_brief(const struct out *o)
 {
-	const struct out_format *f = o->format;
-
-	return !(o->mods & OUT_WIDE) && f != &out_table && f != &out_csv;
+	return !(o->mods & OUT_WIDE) && !o->format->columns;
 }
 
 void out_pause(struct out *o)

@@ -54,6 +54,7 @@ struct out;
 
 struct out_format {
 	const char *name;
+	bool columns; /* that the user chooses; a detail may be one */
 	void (*begin)(struct out *o);
 	void (*conn)(struct out *o, const struct ctshard_conn *c);
 	void (*event)(struct out *o, const struct ctshard_event *e);

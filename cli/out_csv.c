@@ -73,6 +73,7 @@ static void csv_expect(struct out *o, const struct ctshard_expect *x,
 
 const struct out_format out_csv = {
 	.name = "csv",
+	.columns = true,
 	.begin = csv_begin,
 	.conn = csv_conn,
 	.event = csv_event,

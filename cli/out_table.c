@@ -138,6 +138,7 @@ static void table_expect(struct out *o, const struct ctshard_expect *x,
 
 const struct out_format out_table = {
 	.name = "table",
+	.columns = true,
 	.conn = table_conn,
 	.event = table_event,
 	.expect = table_expect,
