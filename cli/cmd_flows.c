@@ -84,10 +84,10 @@ static int list_ask(struct ctshard *ct, const struct cmd *c,
                     const struct ctshard_handler *h, uint64_t *id)
 {
 	const struct flows *f = h->arg;
-	const struct ctshard_list_opts opts = {
-		.filter = &c->filter,
-		.limit = c->limit,
-		.brief = !f->sorted && out_brief(f->o)};
+	const struct ctshard_list_opts opts = {.filter = &c->filter,
+	                                       .limit = c->limit,
+	                                       .brief = !f->sorted &&
+	                                                out_brief(f->o)};
 
 	return c->zero ? ctshard_zero(ct, &c->filter, h, id)
 	               : ctshard_list(ct, &opts, h, id);

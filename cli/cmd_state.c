@@ -163,9 +163,8 @@ static int show_row(void *arg, const struct ctshard_row *r)
 }
 
 const char *const cmd_show_words[] = {
-	"workers", "shards",   "subscribers", "config",    "memory",
-	"mirror",  "recorder", "version",     "protocols", "check",
-	NULL,
+	"workers",  "shards",  "subscribers", "config", "memory", "mirror",
+	"recorder", "version", "protocols",   "check",  NULL,
 };
 
 /* The subject that a beginning means, or the word as it stands. */
