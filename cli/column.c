@@ -79,10 +79,16 @@ static void cell_counter(struct cell *t, int dir, int bytes)
 		cell_u64(t, bytes ? p->bytes : p->packets);
 }
 
-static void cell_delta(struct cell *t, int dir, uint64_t v)
+static void cell_delta(struct cell *t, unsigned id)
 {
-	if (t->c->dir[dir].has & CTSHARD_TUPLE_DELTA)
-		cell_u64(t, v);
+	int dir = id == COLUMN_rdpackets || id == COLUMN_rdbytes;
+	const struct ctshard_tuple *p = &t->c->dir[dir];
+
+	if (!(p->has & CTSHARD_TUPLE_DELTA))
+		return;
+	cell_u64(t, id == COLUMN_dpackets || id == COLUMN_rdpackets
+	                    ? p->delta_packets
+	                    : p->delta_bytes);
 }
 
 static void cell_status(struct cell *t)
@@ -278,16 +284,10 @@ static void cell_put(struct cell *t, unsigned id)
 		cell_named(t, id);
 		break;
 	case COLUMN_dpackets:
-		cell_delta(t, 0, c->dir[0].delta_packets);
-		break;
 	case COLUMN_dbytes:
-		cell_delta(t, 0, c->dir[0].delta_bytes);
-		break;
 	case COLUMN_rdpackets:
-		cell_delta(t, 1, c->dir[1].delta_packets);
-		break;
 	case COLUMN_rdbytes:
-		cell_delta(t, 1, c->dir[1].delta_bytes);
+		cell_delta(t, id);
 		break;
 	case COLUMN_reason:
 		cell_str(t, c->reason);
