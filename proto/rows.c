@@ -18,18 +18,20 @@
 
 enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2 };
 
-#define TUPLE_FIELDS(X)      \
-	X(UINT, 12, zone)    \
-	X(UINT, 11, bytes)   \
-	X(UINT, 10, packets) \
-	X(UINT, 9, dstkey)   \
-	X(UINT, 8, srckey)   \
-	X(UINT, 7, icmp_id)  \
-	X(UINT, 6, code)     \
-	X(UINT, 5, type)     \
-	X(UINT, 4, dport)    \
-	X(UINT, 3, sport)    \
-	X(BYTES, 2, dst)     \
+#define TUPLE_FIELDS(X)            \
+	X(UINT, 14, delta_bytes)   \
+	X(UINT, 13, delta_packets) \
+	X(UINT, 12, zone)          \
+	X(UINT, 11, bytes)         \
+	X(UINT, 10, packets)       \
+	X(UINT, 9, dstkey)         \
+	X(UINT, 8, srckey)         \
+	X(UINT, 7, icmp_id)        \
+	X(UINT, 6, code)           \
+	X(UINT, 5, type)           \
+	X(UINT, 4, dport)          \
+	X(UINT, 3, sport)          \
+	X(BYTES, 2, dst)           \
 	X(BYTES, 1, src)
 
 #define DETAIL_FIELDS(X)  \

@@ -32,7 +32,7 @@ offers() {
 	[ "$(offers list -s -)" = " " ]
 	[ "$(offers replay -s "")" = " " ]
 	[ "$(offers show wor)" = "workers " ]
-	[ "$(offers help comp)" = "completion " ]
+	[ "$(offers help compl)" = "completion " ]
 	[ "$(offers completion z)" = "zsh " ]
 	[ "$(offers replay tests/cli/comp)" = "tests/cli/completion.bats " ]
 	[ "$(offers -R tests/cl)" = "tests/cli " ]

@@ -5,7 +5,7 @@ load lib
 setup() { e2e_setup; }
 teardown() { e2e_teardown; }
 
-PACKETS=1500000
+PACKETS=4000000
 FLOWS=20000
 
 middle() {
@@ -62,7 +62,7 @@ follow() {
 		pid=
 	done
 	echo "$hits deaths in the middle of the capture"
-	[ "$hits" -ge 3 ]
+	[ "$hits" -ge 2 ]
 	start -w 2 -r "$W/big.pcap"
 	for r in "worker 0" "worker 1" api reaper; do
 		kill_role "$r"

@@ -211,7 +211,7 @@ sets_of() { # the settings of a configuration file as -s words
 	start_demo
 	for key in $(ctl show config | sed -n \
 		's/^\(.*_timeout[a-z_0-9]*\) = .*/\1/p' |
-		grep -Ev '^(frag6|sip|snmp|netbios_ns|irc_dcc|amanda_master)_timeout$'); do
+		grep -Ev '^(active|frag6|sip|snmp|netbios_ns|irc_dcc|amanda_master)_timeout$'); do
 		ctl set "$key=17"
 		[ "$(ctl show "$key")" = "$key = 17" ]
 		ctl set "$key=2147483647" "$key=0"
