@@ -114,15 +114,15 @@ static int calls_some(scmp_filter_ctx ctx, const int *out, unsigned int n)
 	if (!r)
 		r = seccomp_rule_add(
 			ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	if (!r)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fallocate),
-		                     1, SCMP_A1(SCMP_CMP_EQ, 0));
+		                     1, SCMP_A1(SCMP_CMP_EQ, 0, 0));
 	for (f = 0; f < n; f++)
 		for (i = 0; i < ARRAY_SIZE(to_fd) && out[f] >= 0 && !r; i++)
 			r = seccomp_rule_add(
 				ctx, SCMP_ACT_ALLOW, to_fd[i], 1,
-				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)out[f]));
+				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)out[f], 0));
 	return r == -EEXIST ? 0 : r;
 }
 
