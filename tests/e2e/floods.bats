@@ -72,5 +72,7 @@ stat_of() { jq "$1" "$W/stats"; }
 	flood expect 10000 -s expect_max=100
 	[ "$(ctl list expect -o jsonl 2>/dev/null | wc -l)" = 100 ]
 	[ "$(stat_of .expect_create)" -ge 100 ]
+	[ "$(ctl show protocols | awk '$1 == "ftp" && $4 == "limit" { print $5 }')" \
+		-gt 1000 ]
 	jq -c '{expect_create, expect_delete, drop}' "$W/stats" | sed 's/^/# /' >&3
 }
