@@ -127,7 +127,7 @@ int offline_check(const struct options *o, const struct conf *c)
 /* ---- snapshots ---- */
 
 int snapshot_write(const struct table *t, const struct policy *pol,
-                   const char *path)
+                   const char *path, dump_fn *dump)
 {
 	char temp[PATH_MAX];
 	int fd, r;
@@ -137,7 +137,7 @@ int snapshot_write(const struct table *t, const struct policy *pol,
 	          0600);
 	if (fd < 0)
 		return -errno;
-	r = role_table_get()->dump(t, pol, fd);
+	r = dump(t, pol, fd);
 	if (!r && (fsync(fd) || rename(temp, path)))
 		r = -errno;
 	close(fd);
@@ -171,7 +171,7 @@ static int region_dump(const struct region_params *p, const struct policy *pol,
 	e = proc_attach(&t, SLOT_REAPER, 0);
 	if (!e) {
 		repair_all(&t);
-		e = snapshot_write(&t, pol, path);
+		e = snapshot_write(&t, pol, path, role_table_get()->dump);
 	}
 	if (e)
 		log_warnx(NULL, "%s: %s", path, strerror(-e));

@@ -16,9 +16,11 @@
 /* Exit code: 0 clean, 1 faults (one line each on stdout), 3 nothing is there,
  * 4 segments that this program cannot read. */
 int offline_check(const struct options *o, const struct conf *c);
-/* A snapshot at `path`, whole or not at all: 0 or -errno. */
+/* What `dump` writes to a descriptor, at `path`, whole or not at all: 0 or
+ * -errno. */
+typedef int dump_fn(const struct table *t, const struct policy *pol, int fd);
 int snapshot_write(const struct table *t, const struct policy *pol,
-                   const char *path);
+                   const char *path, dump_fn *dump);
 /* `ctctl dump', `ctctl load' likewise */
 int offline_dump(const struct options *o, const struct conf *c);
 int offline_load(const struct options *o, const struct conf *c);

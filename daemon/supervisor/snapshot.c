@@ -2,7 +2,9 @@
  * snapshot.c - see snapshot.h.
  *
  * A child of its own walks the table, as a reader does: without a lock, so no
- * packet waits for the disk, and what goes wrong there touches nobody.
+ * packet waits for the disk, and what goes wrong there touches nobody.  What
+ * stands in the table is others' work: so the child opens and renames the file,
+ * and one of its own, with the rights of the api, reads and writes.
  */
 #include "daemon/supervisor/snapshot.h"
 
@@ -32,6 +34,51 @@ static void snapshot_path(const struct super *s, char *to, size_t size)
 		snprintf(to, size, "%s/snapshot", s->run.path);
 }
 
+static bool snapshot_limits; /* seccomp = on */
+
+/* in the process that reads */
+static void dump_confine(pid_t parent, int fd)
+{
+	const struct role *api = role_find("api");
+	const int out[] = {STDERR_FILENO, fd};
+	const char *step = "";
+	int r;
+
+	r = api ? sandbox_drop(api->user, api->uid, &step) : -ENOENT;
+	if (r) {
+		errno = -r;
+		log_warn("snapshot", "privileges cannot be dropped (%s)", step);
+		_exit(EIO);
+	}
+	if (sandbox_bind(parent))
+		_exit(EIO);
+	if (snapshot_limits)
+		sandbox_calls(NULL, NULL, out, ARRAY_SIZE(out));
+}
+
+static int dump_confined(const struct table *t, const struct policy *pol,
+                         int fd)
+{
+	pid_t parent = getpid(), pid = fork();
+	int status;
+
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		dump_confine(parent, fd);
+		_exit(-role_table_get()->dump(t, pol, fd));
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (!WIFEXITED(status)) {
+		log_warnx("snapshot", "whoever wrote it died of signal %d",
+		          WTERMSIG(status));
+		return -EIO;
+	}
+	return -WEXITSTATUS(status);
+}
+
 static void snapshot_child(const struct super *s, pid_t parent)
 {
 	static struct policy pol;
@@ -51,7 +98,8 @@ static void snapshot_child(const struct super *s, pid_t parent)
 		log_debug("snapshot", "no lower priority");
 	snapshot_path(s, path, sizeof(path));
 	role_policy(s->env->conf, &pol);
-	r = snapshot_write(&s->t, &pol, path);
+	snapshot_limits = conf_on(s->env->conf, "seccomp");
+	r = snapshot_write(&s->t, &pol, path, dump_confined);
 	if (r)
 		log_warnx("snapshot", "%s: %s", path, strerror(-r));
 	_exit(r ? 1 : 0);
