@@ -181,7 +181,7 @@ SUBMAKE = $(MAKE) --no-print-directory \
 	  $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 # Set-up installs what the build needs, so it must end before the build starts.
 DEPS = test
-check-kernel soak: DEPS = kernel
+check-kernel soak bench-restart: DEPS = kernel
 fuzz: DEPS = fuzz
 deps:
 	@tests/deps.sh $(DEPS)
@@ -199,6 +199,10 @@ test: deps
 bench: deps
 	+@$(SUBMAKE) all
 	@BUILD=$(CURDIR)/$(B) tests/bench.sh
+
+bench-restart: deps
+	+@$(SUBMAKE) all tests
+	@BUILD=$(CURDIR)/$(B) tests/bench/restart.py $(RESTART_ARGS)
 
 check-kernel: deps
 	+@$(SUBMAKE) all tests
@@ -263,6 +267,6 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all tests fuzzers deps run test bench check-kernel check-mirror \
+.PHONY: all tests fuzzers deps run test bench bench-restart check-kernel check-mirror \
 	soak fuzz format format-check install deb clean
 -include $(shell find $(B) -path build/deb -prune -o -type f -name '*.d' -print 2>/dev/null)
