@@ -268,37 +268,62 @@ void top_title(const struct top *t, char *to, size_t width)
 	top_clean(to, width);
 }
 
+struct top_figure {
+	const char *word, *name;
+};
+
+/* True: one of the first `alarming` grows. */
+static bool top_figures(const struct top *t, const struct top_figure *f,
+                        size_t n, size_t alarming, const char *head, char *to)
+{
+	size_t at = (size_t)snprintf(to, TOP_LINE, "%s:", head), i;
+	bool grows = false;
+
+	for (i = 0; i < n && at < TOP_LINE; i++) {
+		uint64_t rate = per_second(t, f[i].name);
+
+		at += (size_t)snprintf(to + at, TOP_LINE - at, " %s %" PRIu64,
+		                       f[i].word, total(&t->stats, f[i].name));
+		if (!rate || at >= TOP_LINE)
+			continue;
+		at += (size_t)snprintf(to + at, TOP_LINE - at,
+		                       " (+%" PRIu64 "/s)", rate);
+		grows |= i < alarming;
+	}
+	return grows;
+}
+
 bool top_health(const struct top *t, char *to, size_t width)
 {
-	static const struct {
-		const char *word, *name;
-	} lost[] = {{"interface", "drops.interface"},
-	            {"ring", "drops.kernel_ring"},
-	            {"table", "drops.table_full"},
-	            {"early", "early_drop"},
-	            {"events", "drops.event_ring"},
-	            {"subscribers", "drops.subscriber"},
-	            {"invalid", "packets.invalid"}};
-	size_t at, i;
-	bool grows = false;
-	int n;
+	/* invalid packets are no loss of ours */
+	static const struct top_figure lost[] = {
+		{"interface", "drops.interface"},
+		{"ring", "drops.kernel_ring"},
+		{"table", "drops.table_full"},
+		{"early", "early_drop"},
+		{"events", "drops.event_ring"},
+		{"subscribers", "drops.subscriber"},
+		{"invalid", "packets.invalid"}};
+	const size_t n = sizeof(lost) / sizeof(lost[0]);
+	bool grows = top_figures(t, lost, n, n - 1, "lost", to);
 
-	at = (size_t)snprintf(to, TOP_LINE, "lost:");
-	for (i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
-		uint64_t rate = per_second(t, lost[i].name);
-
-		n = snprintf(to + at, TOP_LINE - at, " %s %" PRIu64,
-		             lost[i].word, total(&t->stats, lost[i].name));
-		at += (size_t)n;
-		if (!rate)
-			continue;
-		n = snprintf(to + at, TOP_LINE - at, " (+%" PRIu64 "/s)", rate);
-		at += (size_t)n;
-		/* invalid packets are no loss of ours */
-		grows |= i + 1 < sizeof(lost) / sizeof(lost[0]);
-	}
 	top_clean(to, width);
 	return grows;
+}
+
+void top_mirror(const struct top *t, char *to, size_t width)
+{
+	static const struct top_figure seen[] = {
+		{"gaps", "mirror.gap"},
+		{"lost bytes", "mirror.lost_bytes"},
+		{"pickups", "mirror.pickup"},
+		{"turned", "mirror.turned"},
+		{"one-way", "mirror.one_way"},
+		{"doubled", "mirror.doubled"},
+		{"helpers skipped", "shed.helpers"}};
+
+	top_figures(t, seen, sizeof(seen) / sizeof(seen[0]), 0, "mirror", to);
+	top_clean(to, width);
 }
 
 /* 1234 -> "1234", 123456 -> "120k" */

@@ -54,6 +54,8 @@ void top_free(struct top *t);
 void top_title(const struct top *t, char *to, size_t width);
 /* What was lost; true: it grows. */
 bool top_health(const struct top *t, char *to, size_t width);
+/* What the mirror has lost, doubled or shown one side of. */
+void top_mirror(const struct top *t, char *to, size_t width);
 void top_heads(char *to, size_t width);
 void top_text(const struct top_row *r, char *to, size_t width);
 

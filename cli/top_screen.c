@@ -93,10 +93,10 @@ static void draw_bottom(const struct screen *s)
 static void draw(struct screen *s)
 {
 	struct top *t = s->t;
-	size_t room = LINES > 5 ? (size_t)LINES - 5 : 0, i;
+	size_t room = LINES > 6 ? (size_t)LINES - 6 : 0, i;
 	char text[TOP_LINE];
 	bool grows;
-	int y = 3;
+	int y = 4;
 
 	if (s->at >= t->rows)
 		s->at = t->rows ? t->rows - 1 : 0;
@@ -108,8 +108,10 @@ static void draw(struct screen *s)
 	put(0, text, A_BOLD);
 	grows = top_health(t, text, TOP_LINE - 1);
 	put(1, text, grows ? A_REVERSE : A_NORMAL);
+	top_mirror(t, text, TOP_LINE - 1);
+	put(2, text, A_NORMAL);
 	top_heads(text, TOP_LINE - 1);
-	put(2, text, A_UNDERLINE);
+	put(3, text, A_UNDERLINE);
 	for (i = s->first; i < t->rows && y < LINES - 1; i++) {
 		top_text(&t->row[i], text, TOP_LINE - 1);
 		put(y++, text, i == s->at ? A_REVERSE : A_NORMAL);
@@ -195,7 +197,7 @@ static void key_sort(struct screen *s, int key)
 
 static void key_pressed(struct screen *s, int key)
 {
-	size_t page = LINES > 5 ? (size_t)LINES - 5 : 1;
+	size_t page = LINES > 6 ? (size_t)LINES - 6 : 1;
 
 	switch (key) {
 	case 'q':

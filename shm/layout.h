@@ -325,6 +325,15 @@ struct ring_place {
 	} at[2];
 };
 
+/* What a worker's source says of an interface, as the figures below are. */
+struct iface_figures {
+	uint64_t received, drop_kernel, drop_interface, bytes;
+	uint64_t base_received, base_kernel, base_interface, base_bytes;
+	uint64_t back;    /* times that its clock went back */
+	uint64_t back_ns; /* and the furthest */
+	int64_t lag_ns;   /* live: of its freshest packet behind our clock */
+};
+
 /* header of a ring segment; records of traced packets follow behind
  * RING_TRACE, the cells behind RING_HEADER */
 struct ring_header {
@@ -359,6 +368,7 @@ struct ring_header {
 	/* figures of the source, absolute: base of dead predecessors + own */
 	uint64_t drop_kernel, drop_interface, received;
 	uint64_t base_kernel, base_interface, base_received;
+	struct iface_figures iface[STATS_IFACES];
 	uint32_t ended; /* capture: 1 every frame worked off, 2 broken file */
 	uint32_t commands_done; /* reaper: answers given, modulo 2^32 */
 	uint64_t done;          /* capture: last frame looked at */
@@ -382,6 +392,21 @@ struct record_figures {
 	uint64_t gseq; /* the last event that it is done with */
 };
 
+/* What the supervisor sees of an interface. */
+struct iface_state {
+	uint32_t flags; /* IFACE_F_* */
+	uint32_t mtu;
+	uint32_t changes; /* times it went, came, or got another MTU */
+	uint32_t spare;
+	uint64_t moved_ns; /* monotonic: it was seen that packets arrived */
+	uint64_t received; /* as of then */
+};
+#define IFACE_F_THERE 1u
+#define IFACE_F_UP    2u
+#define IFACE_F_GRO   4u
+#define IFACE_F_LRO   8u
+#define IFACE_F_QUIET 16u /* that nothing arrives has been told */
+
 /* one page a process; its own page is the only one that a process may write,
  * but for the supervisor, who clears what the dead left */
 struct proc_page {
@@ -401,6 +426,8 @@ struct proc_page {
 	 * `cpu_turn` says which is now */
 	uint32_t cpu_turn;
 	uint64_t cpu_ns[2], cpu_at_ns[2];
+	/* supervisor: the interfaces of the daemon */
+	struct iface_state iface[STATS_IFACES];
 	/* RCU reader: 0 = offline, else the epoch seen; on a line of its own */
 	uint64_t qs __attribute__((aligned(64)));
 	/* recorder: the log's slot that it wants next, + 1; 0 = nobody does */

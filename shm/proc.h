@@ -66,7 +66,7 @@ static inline void shard_unlock(struct table *t, uint32_t sh)
  * to another source, is prepared as a value and applied after the cursor has
  * moved, by counters_commit().
  */
-#define COUNTERS_MORE 8u
+#define COUNTERS_MORE 12u
 
 struct counters {
 	uint32_t ones; /* a bit a counter */

@@ -73,7 +73,12 @@ enum counter {
 	  "connections that became one-way (F138)")                            \
 	C(MIRROR_DOUBLED, "mirror.doubled",                                    \
 	  "connections of which a packet came twice (F138)")                   \
-	C(DUPLICATES, "mirror.duplicates", "packets that came twice (F138)")
+	C(DUPLICATES, "mirror.duplicates", "packets that came twice (F138)")   \
+	C(SHED_HELPERS, "shed.helpers",                                        \
+	  "packets not shown to a helper: the ring was half full")             \
+	C(SHED_DETAILS, "shed.details",                                        \
+	  "packets not compared with earlier ones: it was three quarters "     \
+	  "full")
 
 enum mirror_counter {
 	MIRROR_BEFORE = STATS_HELP(STATS_HELPERS, 0) - 1,
@@ -83,7 +88,32 @@ enum mirror_counter {
 		MIRROR_END
 };
 #define STATS_MIRROR (MIRROR_BEFORE + 1)
-#define STATS_SLOTS  ((unsigned int)MIRROR_END)
+#define STATS_NAMED  ((unsigned int)MIRROR_END)
+
+/* then what each interface shows; of captures beyond that many, the last is
+ * all the others, too.  NEW is not counted where there is one alone. */
+#define STATS_IFACES 14u
+#define IFACE_COUNTERS(C) \
+	C(NEW)            \
+	C(ONE_WAY)        \
+	C(DOUBLED)        \
+	C(REPAIRED)       \
+	C(GAPS)           \
+	C(LOST)           \
+	C(HOLES)          \
+	C(DUPLICATES)
+
+enum iface_counter {
+#define C(name) IFACE_##name,
+	IFACE_COUNTERS(C)
+#undef C
+		IFACE_COUNT
+};
+#define STATS_IFACE(iface, what)                                               \
+	(STATS_NAMED +                                                         \
+	 ((iface) < STATS_IFACES ? (iface) : STATS_IFACES - 1) * IFACE_COUNT + \
+	 (what))
+#define STATS_SLOTS STATS_IFACE(STATS_IFACES - 1, IFACE_COUNT)
 
 const char *counter_name(enum counter c);
 const char *mirror_counter_name(unsigned int c); /* from STATS_MIRROR on */

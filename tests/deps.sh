@@ -14,7 +14,7 @@ test="libcmocka-dev bats jq iproute2 procps python3 protobuf-compiler
 	python3-protobuf tcpdump libnetfilter-conntrack-dev"
 kernel="conntrack nftables tcpreplay procps"
 fuzz="clang libclang-rt-14-dev"
-ci="$kernel $fuzz python3-scapy clang-tidy clang-format cppcheck mandoc valgrind
+ci="$kernel $fuzz python3-scapy tshark clang-tidy clang-format cppcheck mandoc valgrind
 	dpkg-dev debhelper lintian pkg-config systemd"
 
 check=

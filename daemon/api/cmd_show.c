@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/api/ifaces.h"
 #include "daemon/helper/helper.h"
 #include "daemon/tracker/tracker.h"
 #include "shm/atomic.h"
@@ -23,7 +24,7 @@
 
 /* rows a message: a table of many goes in several of the same name */
 #define SHOW_ROWS    128u
-#define SHOW_COLUMNS 20u
+#define SHOW_COLUMNS 32u
 #define SHOW_TEXT    (64u << 10)
 
 struct sheet {
@@ -377,6 +378,45 @@ static void show_memory(struct sheet *s)
 	X("duplicates", DUPLICATES)   \
 	X("new", INSERT)
 
+static void iface_COUNT(struct sheet *s, uint64_t v)
+{
+	sheet_cell(s, "%" PRIu64, v);
+}
+
+static void iface_LEVEL(struct sheet *s, uint64_t v)
+{
+	sheet_cell(s, "%" PRIu64, v);
+}
+
+static void iface_SHARE(struct sheet *s, uint64_t v)
+{
+	sheet_cell(s, "%" PRIu64 ".%02u%%", v / 100, (unsigned int)(v % 100));
+}
+
+/* The same by interface or capture, of all workers. */
+static void show_interfaces(struct sheet *s)
+{
+	unsigned int i;
+
+	sheet_begin(s, "interfaces",
+	            "interface offload"
+#define X(name, kind, meaning) " " #name
+	            IFACE_FIGURES(X)
+#undef X
+	);
+	for (i = 0; i < ifaces_count(s->q->api); i++) {
+		struct iface_row r;
+
+		iface_row(s->q->api, i, &r);
+		sheet_row(s);
+		sheet_cell(s, "%s", r.name);
+		sheet_cell(s, "%s", r.offload);
+#define X(name, kind, meaning) iface_##kind(s, r.name);
+		IFACE_FIGURES(X)
+#undef X
+	}
+}
+
 /* How good is what the mirror port gives us? */
 static void show_mirror(struct sheet *s)
 {
@@ -409,6 +449,8 @@ static void show_mirror(struct sheet *s)
 			sheet_cell(s, "%" PRIu64,
 			           shm_load(&h->counter[counter[k]]));
 	}
+	sheet_send(s);
+	show_interfaces(s);
 }
 
 static void sheet_number(struct sheet *s, const char *name, uint64_t v)

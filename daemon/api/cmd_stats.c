@@ -90,7 +90,7 @@ static void scope_fill(struct scope *s, const struct api *a,
 			scope_decode(s, u);
 		}
 	}
-	for (i = STATS_MIRROR; i < STATS_SLOTS; i++)
+	for (i = STATS_MIRROR; i < STATS_NAMED; i++)
 		scope_add(s, mirror_counter_name(i), u->counter[i]);
 }
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/api/ifaces.h"
 #include "daemon/api/stats.h"
 #include "shm/atomic.h"
 #include "shm/clock.h"
@@ -34,6 +35,8 @@ static const struct {
 	{"events", "type", "events told, and lost in a ring"},
 	{"fragments", "result", "fragments and the datagrams of them"},
 	{"drops", "stage", "packets and events lost, by where"},
+	{"mirror", "kind", "what was repaired and seen of a mirror's faults"},
+	{"shed", "kind", "packets that were tracked and not looked into"},
 	{"drops.decode", "reason", "packets that are not tracked, by reason"},
 };
 
@@ -293,6 +296,61 @@ static void recorded(struct metrics *m)
 	}
 }
 
+/* ---- interfaces: what `ctctl show mirror` prints ---- */
+
+/* A name may hold anything. */
+static void iface_label(struct metrics *m, const char *name)
+{
+	fputs("{interface=\"", m->f);
+	for (; *name; name++) {
+		if (*name == '"' || *name == '\\')
+			fputc('\\', m->f);
+		fputc(*name == '\n' ? ' ' : *name, m->f);
+	}
+	fputs("\"} ", m->f);
+}
+
+static void interfaces(struct metrics *m)
+{
+	enum { COUNT, LEVEL, SHARE };
+	static const struct {
+		const char *name, *help;
+		size_t at;
+		int kind;
+	} rows[] = {
+#define X(name, kind, meaning) \
+	{#name, meaning, offsetof(struct iface_row, name), kind},
+		IFACE_FIGURES(X)
+#undef X
+	};
+	struct iface_row r[STATS_IFACES];
+	unsigned int n = ifaces_count(m->a), i, k;
+	char name[64];
+
+	for (i = 0; i < n; i++)
+		iface_row(m->a, i, &r[i]);
+	for (k = 0; k < ARRAY_SIZE(rows); k++) {
+		snprintf(name, sizeof(name), "interface_%s", rows[k].name);
+		family(m, name, rows[k].kind == COUNT ? "counter" : "gauge",
+		       rows[k].help);
+		for (i = 0; i < n; i++) {
+			uint64_t v;
+
+			memcpy(&v, (const char *)&r[i] + rows[k].at, sizeof(v));
+			fprintf(m->f, "ctshard_%s%s", name,
+			        rows[k].kind == COUNT ? "_total" : "");
+			iface_label(m, r[i].name);
+			/* of one, as is usual for ratios */
+			if (rows[k].kind == SHARE)
+				fprintf(m->f, "%u.%04u\n",
+				        (unsigned int)(v / 10000),
+				        (unsigned int)(v % 10000));
+			else
+				fprintf(m->f, "%" PRIu64 "\n", v);
+		}
+	}
+}
+
 static void memory(struct metrics *m)
 {
 	const struct region *r = &m->a->env->region;
@@ -343,6 +401,7 @@ static void print(struct metrics *m)
 	       "cells that the merged log has not taken yet");
 	processes(m, BEHIND);
 	recorded(m);
+	interfaces(m);
 	memory(m);
 	fputs("# EOF\n", m->f);
 }

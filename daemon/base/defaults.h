@@ -48,6 +48,8 @@
 	  "live: tell of what a connection counts so often, 0: at its end")    \
 	K("capture.buffer", SIZE, "64M", 1 << 20, 2047 << 20, NULL, 0, NONE,   \
 	  "the kernel's ring of a worker's interface: 200 ms at 1 M packets/s")\
+	K("capture.quiet", SECONDS, "60", 0, 86400, NULL, LIVE, NONE,          \
+	  "told when nothing has arrived at an interface for so long, 0: never")\
 	K("checksum", ENUM, "0", 0, 2, "0 1 auto", LIVE, checksum,             \
 	  "verify checksums: never, always, on live sources (F010)")           \
 	K("detail", ONOFF, "on", 0, 1, NULL, 0, NONE,                          \

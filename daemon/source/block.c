@@ -182,6 +182,20 @@ static void block_close(struct blocks *b)
 	b->walked++;
 }
 
+/* Blocks are filled one after the other, so one tells of all before it. */
+unsigned int blocks_quarters(const struct blocks *b)
+{
+	unsigned int q;
+
+	for (q = 3; q && b->found; q--) {
+		uint32_t at = b->head + b->shape.n / 4 * q;
+
+		if (block_ours(block_at(b, at % b->shape.n)))
+			return q;
+	}
+	return 0;
+}
+
 void blocks_release(struct blocks *b)
 {
 	if (!b->walked)

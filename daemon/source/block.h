@@ -70,6 +70,8 @@ void blocks_take(struct blocks *b);
 
 /* Blocks that the kernel has filled and we have not given back, in percent. */
 unsigned int blocks_fill(const struct blocks *b);
+/* About how many quarters of the ring wait to be read, 0 to 3. */
+unsigned int blocks_quarters(const struct blocks *b);
 
 /* Gives back to the kernel the blocks whose frames have all been taken. */
 void blocks_release(struct blocks *b);

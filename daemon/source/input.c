@@ -202,6 +202,7 @@ bool input_take(struct input *in, struct source *s, struct pkt *p)
 	const struct input_frame *f = &in->queue[in->head++];
 
 	in->stats.frames++;
+	in->stats.bytes += f->wirelen;
 	if (++s->frame <= s->seek) {
 		in->stats.skipped++;
 		return false;

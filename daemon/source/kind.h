@@ -29,6 +29,8 @@ struct source_kind {
 	/* NULL: frames have plain numbers */
 	void (*resume)(struct source *s, const uint64_t *cursor,
 	               struct ring_place *place);
+	/* NULL: not known */
+	unsigned int (*quarters)(const struct source *s);
 	/* NULL: never waits */
 	int (*fd)(const struct source *s);
 	int (*timeout)(const struct source *s);

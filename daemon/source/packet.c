@@ -196,6 +196,7 @@ static bool port_take(struct port *p, const struct packet *k, struct pkt *out)
 	unsigned int place = (unsigned int)(p - k->port);
 
 	p->stats.frames++;
+	p->stats.bytes += f->wirelen;
 	if (unlikely(p->away)) {
 		p->away = false;
 		p->stats.reopened++;
@@ -279,6 +280,19 @@ static int packet_fd(const struct source *s)
 static int packet_timeout(const struct source *s)
 {
 	return packet_const(s)->wait;
+}
+
+static unsigned int packet_quarters(const struct source *s)
+{
+	const struct packet *k = packet_const(s);
+	unsigned int fill = 0;
+
+	for (unsigned int i = 0; i < k->n; i++) {
+		unsigned int of = blocks_quarters(&k->port[i].blocks);
+
+		fill = of > fill ? of : fill;
+	}
+	return fill;
 }
 
 static unsigned int packet_inputs(const struct source *s)
@@ -441,8 +455,9 @@ const struct source_kind source_packet = {
 	.inputs = packet_inputs,
 	.input_name = packet_input_name,
 	.stats = packet_stats,
-	.fill = packet_fill,
 	.resume = packet_resume,
+	.fill = packet_fill,
+	.quarters = packet_quarters,
 	.fd = packet_fd,
 	.timeout = packet_timeout,
 	.close = packet_close,

@@ -97,6 +97,11 @@ unsigned int source_fill(const struct source *s)
 	return most;
 }
 
+unsigned int source_quarters(const struct source *s)
+{
+	return s->kind->quarters ? s->kind->quarters(s) : 0;
+}
+
 const char *source_kind_name(const struct source *s)
 {
 	return s->kind->name;

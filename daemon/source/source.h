@@ -37,6 +37,7 @@ enum { SOURCE_NONE = 0, SOURCE_END = -1, SOURCE_ERROR = -2 };
 	X(filtered, "filtered", "of these, refused by the filter")           \
 	X(skipped, "skipped", "of these, before the start of a resumed run") \
 	X(cut, "cut", "captured shorter than they were")                     \
+	X(bytes, "bytes", "of these, as long as they were on the wire")      \
 	X(received, "received", "seen by the kernel for this input")         \
 	X(ring, "ring", "lost: no room in the kernel's ring")                \
 	X(interface, "interface", "lost: dropped by the interface")          \
@@ -139,6 +140,8 @@ void source_stats(struct source *s, unsigned int input,
                   struct source_stats *out);
 /* How much of the fullest input's buffer waits to be read, in percent. */
 unsigned int source_fill(const struct source *s);
+/* The same in quarters, 0 to 3, at a cost that each batch can bear. */
+unsigned int source_quarters(const struct source *s);
 /* "live", "files", "memory" */
 const char *source_kind_name(const struct source *s);
 bool source_is_live(const struct source *s);

@@ -6,6 +6,7 @@
  *	message.c     what children say, settings, reload
  *	older.c       a table of an earlier layout
  *	taps.c        the capture sockets
+ *	ifaces.c      what else happens to the interfaces
  *	recording.c    when there is a recorder
  *	watchdog.c    the service manager's
  *	upgrade.c     another program in the same process
@@ -121,6 +122,9 @@ void taps_env(const struct super *s, uint32_t worker);
 /* before the supervisor itself executes another program */
 void taps_keep(const struct super *s);
 void taps_watch(struct super *s);
+
+/* ifaces.c */
+void ifaces_watch(struct super *s);
 
 /* older.c: what stands there is of today's layout afterwards, or was none that
  * can be migrated; 0, or -errno and why */

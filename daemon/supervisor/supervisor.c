@@ -293,8 +293,10 @@ static void turn(evutil_socket_t fd, short what, void *arg)
 	child_reap(s);
 	snapshot_turn(s);
 	watchdog_turn(s);
-	if (s->phase == PHASE_READY)
+	if (s->phase == PHASE_READY) {
 		taps_watch(s);
+		ifaces_watch(s);
+	}
 	if (s->phase <= PHASE_READY)
 		child_watch(s);
 	else if (super_now() > s->deadline_ns)

@@ -268,7 +268,7 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 	}
 	if (unlikely(ctx.mirror) &&
 	    (ctx.repairs | ctx.holes | (c->status & CONN_ONE_WAY)))
-		mirror_count(&w->cs, &ctx, c->status & ~status, s.x);
+		mirror_count(&w->cs, &ctx, status, c->status, s.x);
 	conn_refresh(w, c, &ctx, v);
 	if (v == TRK_INVALID) {
 		w->info = CTINFO_INVALID;
@@ -427,8 +427,12 @@ static bool insert(struct way *w, struct conn *c, const struct conn_ext *ext,
 	struct counters before = w->cs;
 
 	x.rate[w->dir] = pkt->l3len;
-	if (unlikely(w->p->mirror))
+	if (unlikely(w->p->mirror)) {
 		mirror_first(w->p->pol, w->l->trk, pkt, &x);
+		if (unlikely(w->p->many))
+			counters_add(&w->cs, STATS_IFACE(pkt->iface, IFACE_NEW),
+			             1);
+	}
 
 	count_class(w);
 	if (likely(!(c->status & CONN_EXPECTED)))
@@ -568,7 +572,7 @@ static enum help_fate apply_candidate(struct way *w, struct conn *c,
 		return HELP_USED;
 	}
 	if (unlikely(w->p->mirror)) {
-		mirror_count(&w->cs, &ctx, c->status, NULL);
+		mirror_count(&w->cs, &ctx, 0, c->status, NULL);
 		if (w->dir == DIR_REPLY) {
 			c->status |= CONN_SEEN_REPLY;
 			counters_add(&w->cs, CTR_MIRROR_TURNED, 1);

@@ -466,6 +466,10 @@ void help_run(struct way *w, struct conn *c, struct conn_ext *x, uint64_t id)
 	const struct helper *hp = helper_at(x->helper - 1u);
 	struct help q = {.w = w, .c = c, .x = x, .id = id};
 
+	if (unlikely(w->p->shed)) {
+		counters_add(&w->cs, CTR_SHED_HELPERS, 1);
+		return;
+	}
 	help_host(w);
 	if (!hp || !payload(w->l->pkt, &q.h) || (!q.h.len && !hp->empty))
 		return;

@@ -105,6 +105,17 @@ bool mirror_double(const struct policy *pol, const struct tracker *trk,
 	return false;
 }
 
+void mirror_doubled(struct counters *cs, const struct pkt *p, struct conn *c)
+{
+	counters_add(cs, CTR_DUPLICATES, 1);
+	counters_add(cs, STATS_IFACE(p->iface, IFACE_DUPLICATES), 1);
+	if (c->status & CONN_DOUBLED)
+		return;
+	c->status |= CONN_DOUBLED;
+	counters_add(cs, CTR_MIRROR_DOUBLED, 1);
+	counters_add(cs, STATS_IFACE(p->iface, IFACE_DOUBLED), 1);
+}
+
 enum twice mirror_twice(struct way *w, const struct spot *s)
 {
 	const struct policy *pol = w->p->pol;
@@ -113,15 +124,16 @@ enum twice mirror_twice(struct way *w, const struct spot *s)
 
 	if (pol->duplicates == DUPLICATES_OFF || !s->x)
 		return ONCE;
+	if (unlikely(w->p->shed >= SHED_DETAILS)) {
+		counters_add(&w->cs, CTR_SHED_DETAILS, 1);
+		return ONCE;
+	}
 	if (pol->duplicates == DUPLICATES_COUNT &&
 	    c->packets[w->dir] > MIRROR_LOOK && !(c->status & CONN_DOUBLED))
 		return ONCE;
 	if (!mirror_double(pol, w->l->trk, w->l->pkt, c, w->dir, s->x))
 		return ONCE;
-	counters_add(&w->cs, CTR_DUPLICATES, 1);
-	if (!(c->status & CONN_DOUBLED))
-		counters_add(&w->cs, CTR_MIRROR_DOUBLED, 1);
-	c->status |= CONN_DOUBLED;
+	mirror_doubled(&w->cs, w->l->pkt, c);
 	if (pol->duplicates == DUPLICATES_COUNT)
 		return TWICE;
 	counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
@@ -147,15 +159,15 @@ struct pkt mirror_turn(const struct pkt *p, uint8_t ports[4])
 	return t;
 }
 
-void mirror_count(struct counters *cs, const struct trk_ctx *c, uint32_t status,
-                  struct conn_detail *x)
+void mirror_count(struct counters *cs, const struct trk_ctx *c, uint32_t before,
+                  uint32_t status, struct conn_detail *x)
 {
 	static const uint8_t counter[CONN_NFIX] = {
 #define X(name, word) [CONN_FIX_##name] = CTR_MIRROR_##name,
 		CONN_FIXES(X)
 #undef X
 	};
-	unsigned int i;
+	unsigned int i, iface = c->pkt->iface;
 
 	for (i = 0; i < CONN_NFIX; i++) {
 		if (!(c->repairs >> i & 1))
@@ -164,8 +176,16 @@ void mirror_count(struct counters *cs, const struct trk_ctx *c, uint32_t status,
 		if (x && x->repairs[i] < UINT8_MAX)
 			x->repairs[i]++;
 	}
-	if (status & CONN_ONE_WAY)
+	if (status & ~before & CONN_ONE_WAY) {
 		counters_add(cs, CTR_MIRROR_ONE_WAY, 1);
+		counters_add(cs, STATS_IFACE(iface, IFACE_ONE_WAY), 1);
+	}
+	if (status & CONN_FIX_MASK && !(before & CONN_FIX_MASK))
+		counters_add(cs, STATS_IFACE(iface, IFACE_REPAIRED), 1);
+	if (c->repairs & 1u << CONN_FIX_GAP)
+		counters_add(cs, STATS_IFACE(iface, IFACE_GAPS), 1);
 	counters_add(cs, CTR_MIRROR_LOST, c->lost);
+	counters_add(cs, STATS_IFACE(iface, IFACE_LOST), c->lost);
 	counters_add(cs, CTR_MIRROR_HOLES, c->holes);
+	counters_add(cs, STATS_IFACE(iface, IFACE_HOLES), c->holes);
 }

@@ -43,14 +43,16 @@ enum twice { ONCE, TWICE, TWICE_DONE };
 /* The packet of an entry whose window is open.  TWICE: it was here before;
  * DONE: and that is all about it, the window is closed. */
 enum twice mirror_twice(struct way *w, const struct spot *s);
+/* It is one: counts it and marks its connection. */
+void mirror_doubled(struct counters *cs, const struct pkt *p, struct conn *c);
 
 /* The packet as one of the other direction, for who looks at addresses and
  * ports alone. */
 struct pkt mirror_turn(const struct pkt *p, uint8_t ports[4]);
 
-/* What the tracker repaired, and which bits of the status are new, into the
- * counters and, if it is kept, into the detail line. */
-void mirror_count(struct counters *cs, const struct trk_ctx *c, uint32_t status,
-                  struct conn_detail *x);
+/* What the tracker repaired, and which bits of the status are new since
+ * `before`, into the counters and, if it is kept, into the detail line. */
+void mirror_count(struct counters *cs, const struct trk_ctx *c, uint32_t before,
+                  uint32_t status, struct conn_detail *x);
 
 #endif

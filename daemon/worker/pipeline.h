@@ -66,6 +66,9 @@ struct tracing {
 	struct trace_rec rec;
 };
 
+/* each with those before it; what follows is lost in the kernel's ring */
+enum shed { SHED_NOTHING, SHED_HELPERS, SHED_DETAILS };
+
 struct pipeline {
 	struct table *t;
 	const struct policy *pol; /* valid during a batch */
@@ -73,6 +76,9 @@ struct pipeline {
 	bool capture; /* packet time is the clock; foreign shards skipped */
 	bool shares;  /* capture: with other workers */
 	bool mirror;  /* tcp.mode in force */
+	bool many;    /* more than one interface or capture */
+	uint8_t shed; /* enum shed: what is given up, since packets come faster
+	               * than they are tracked */
 	uint64_t clock_ns; /* capture: the clock, never goes back */
 	uint64_t last_pkt; /* cursor of the newest packet taken */
 	uint32_t due;      /* capture: tick of the next sweep at the earliest */

@@ -20,6 +20,7 @@
 #include "daemon/source/tunnels.h"
 #include "daemon/worker/fragment.h"
 #include "daemon/worker/help.h"
+#include "daemon/worker/ifaces.h"
 #include "daemon/worker/trace.h"
 #include "daemon/worker/mirror.h"
 #include "shm/clock.h"
@@ -35,6 +36,7 @@ struct worker {
 	struct decap decap;
 	struct pkt batch[PIPELINE_BATCH];
 	uint64_t next_stats_ns;
+	struct ifaces ifaces;
 	uint64_t vanished, broken; /* of the source, as they were told */
 	bool places; /* frames have numbers that a successor finds again */
 };
@@ -142,6 +144,7 @@ static void worker_stats_base(struct ring_header *h)
 	h->base_kernel = h->drop_kernel;
 	h->base_interface = h->drop_interface;
 	h->base_received = h->received;
+	ifaces_base(h);
 }
 
 /* what an operator wants to know of, and no counter shows */
@@ -162,6 +165,9 @@ static void worker_stats(struct worker *w, struct ring_header *h)
 {
 	struct source_stats st;
 
+	if (ifaces_figures(&w->ifaces, w->source, h))
+		log_warnx("source", "time stamps went back; what follows "
+		                    "goes by the daemon's clock");
 	source_stats(w->source, SOURCE_ALL, &st);
 	h->drop_kernel = h->base_kernel + st.ring;
 	h->drop_interface = h->base_interface + st.interface;
@@ -184,6 +190,7 @@ static int worker_begin(struct role_env *e)
 	pipeline_init(&w->pipe, e->t, e->slot, e->t->nworker, !e->live);
 	w->pipe.frags = w->frags;
 	w->pipe.decap = w->decap.on ? &w->decap : NULL;
+	w->pipe.many = source_inputs(w->source) > 1;
 	worker_stats_base(h);
 	w->places = source_resume(w->source, h->cursor, h->place);
 	/* a packet that has a number runs again; else it is gone with who had
@@ -248,8 +255,18 @@ static void worker_wait_reader(struct role_env *e)
 	}
 }
 
+/* From half of the ring on helpers are given up, from three quarters on
+ * comparisons with earlier packets; what is lost then is the kernel's count. */
+static uint8_t shed_of(unsigned int quarters)
+{
+	return quarters >= 3   ? SHED_DETAILS
+	       : quarters == 2 ? SHED_HELPERS
+	                       : SHED_NOTHING;
+}
+
 static void worker_batch(struct role_env *e, struct worker *w, unsigned int n)
 {
+	struct ring_header *h = e->t->ring[e->slot].hdr;
 	unsigned int i;
 
 	if (e->live && !w->places)
@@ -259,6 +276,11 @@ static void worker_batch(struct role_env *e, struct worker *w, unsigned int n)
 	fragments_policy(w->frags, w->pipe.pol);
 	w->pipe.mirror = mirror_mode(w->pipe.pol, e->live);
 	e->t->tell_ms = e->live ? w->pipe.pol->active_timeout * TICK_PER_S : 0;
+	if (e->live)
+		w->pipe.shed = shed_of(source_quarters(w->source));
+	ifaces_time(&w->ifaces, h, &w->batch[0], 0);
+	ifaces_time(&w->ifaces, h, &w->batch[n - 1],
+	            e->live ? clock_real_ns() : 0);
 	pipeline_batch(&w->pipe, w->batch, n);
 	rcud_leave(e->t);
 	if (w->pipe.waits)

@@ -223,7 +223,7 @@ unsigned int rig_counter_find(const char *name)
 	for (c = 0; c < CTR_COUNT; c++)
 		if (!strcmp(counter_name((enum counter)c), name))
 			return c;
-	for (c = STATS_MIRROR; c < STATS_SLOTS; c++)
+	for (c = STATS_MIRROR; c < STATS_NAMED; c++)
 		if (!strcmp(mirror_counter_name(c), name))
 			return c;
 	return STATS_SLOTS;

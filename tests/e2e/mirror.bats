@@ -1,0 +1,152 @@
+#!/usr/bin/env bats
+# How good the mirror is: show mirror and the metrics, two sources with a
+# direction each, and what is told of interfaces.
+load lib
+
+setup() {
+	e2e_setup
+}
+
+teardown() {
+	e2e_teardown
+	[ -z "${ns-}" ] || ip netns del "$ns"
+}
+
+pairs() {
+	need_root "for network namespaces"
+	ns=e2em$$
+	ip netns add "$ns"
+	ip netns exec "$ns" sh -c '
+		sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+		ip link add tx0 type veth peer name rx0
+		ip link add tx1 type veth peer name rx1
+		for i in tx0 rx0 tx1 rx1; do ip link set $i up || exit; done'
+}
+
+live() {
+	ip netns exec "$ns" "$BUILD/ctshardd" -R "$run_dir" -i rx0 -i rx1 "$@" \
+		2>>"$W/log" 3>&- 4>&- &
+	pid=$!
+	try ready_or_dead
+	answers || { cat "$W/log"; return 1; }
+}
+
+mirror() {
+	/usr/bin/python3 tests/e2e/mirror.py "$@"
+}
+
+# A figure of an interface as `show` has it: PLACE NAME
+figure() {
+	ctl show mirror -o json | jq -r --argjson n "$1" --arg f "$2" \
+		'[.. | objects | select(has("skew_us"))][$n][$f]'
+}
+
+figure_is() {
+	[ "$(figure "$1" "$2")" = "$3" ]
+}
+
+metric() {
+	ctl metrics | grep -F "ctshard_interface_$2{interface=\"$1\"} " |
+		sed 's/.* //'
+}
+
+ended() {
+	ctl list -o jsonl,wide 2>/dev/null |
+		jq -e 'select(.original.dport == 443) |
+		.state == "TIME_WAIT" and .original.sport == 40000'
+}
+
+@test "two captures with a direction each, the SYN/ACK first" {
+	n=$(mirror files "$W")
+	"$BUILD/ctctl" replay -s tcp.mode=mirror -o jsonl,wide \
+		"$W/0.pcap" "$W/1.pcap" >"$W/t"
+	jq -e --argjson n "$n" '.state == "TIME_WAIT" and
+		.original.sport == 40000 and .detail.direction == "syn" and
+		.original.packets + .reply.packets == $n' "$W/t"
+	# strict mode is lost in it
+	"$BUILD/ctctl" replay -o jsonl,wide "$W/0.pcap" "$W/1.pcap" >"$W/s"
+	run jq -e --argjson n "$n" \
+		'.original.packets + .reply.packets == $n' "$W/s"
+	[ "$status" -ne 0 ]
+}
+
+@test "two interfaces with a direction each: one connection, a row each" {
+	pairs
+	n=$(mirror files "$W")
+	live
+	ip netns exec "$ns" taskset -c "$cpu" \
+		/usr/bin/python3 tests/e2e/mirror.py send tx0 tx1
+	try frames_are "$n"
+	try ended
+	ctl list -o jsonl,wide 2>/dev/null | jq -e --argjson n "$n" \
+		'.original.packets + .reply.packets == $n'
+	try figure_is 0 interface rx0
+	figure_is 1 interface rx1
+	[ $(($(figure 0 received) + $(figure 1 received))) -eq "$n" ]
+	[ $(($(figure 0 connections) + $(figure 1 connections))) -eq 1 ]
+	figure_is 0 up 1
+	[ "$(metric rx0 received_total)" = "$(figure 0 received)" ]
+	[ "$(metric rx1 mtu)" = 1500 ]
+}
+
+told() {
+	grep -q "$1" "$W/log"
+}
+
+@test "interfaces: quiet, down, up, another MTU, joined packets" {
+	pairs
+	command -v ethtool >/dev/null &&
+		ip netns exec "$ns" ethtool -K rx0 gro on 2>/dev/null
+	live -s capture.quiet=1
+	try told 'rx0: nothing has arrived for'
+	try told 'rx1: nothing has arrived for'
+	ip netns exec "$ns" ip link set rx1 mtu 1400
+	try told 'rx1: MTU 1400, was 1500'
+	try figure_is 1 mtu 1400
+	figure_is 1 changes 1
+	ip netns exec "$ns" ip link set tx0 down
+	try told 'rx0 is down'
+	try figure_is 0 up 0
+	ip netns exec "$ns" ip link set tx0 up
+	try told 'rx0 is up'
+	mirror files "$W"
+	ip netns exec "$ns" taskset -c "$cpu" \
+		/usr/bin/python3 tests/e2e/mirror.py send tx0 tx1
+	try told 'rx0: packets arrive again'
+	# and once only, however long it is
+	[ "$(grep -c 'rx1: nothing' "$W/log")" -eq 1 ]
+	if [ "$(figure 0 offload)" = gro ]; then
+		told 'rx0: GRO is on'
+	fi
+}
+
+@test "a mirror that shows one packet of four is said to be sampled" {
+	n=$(mirror lost 4 "$W/some.pcap")
+	start -r "$W/some.pcap" -s tcp.mode=mirror
+	try frames_are "$n"
+	try figure_is 0 received "$n"
+	# as near as that
+	[[ "$(figure 0 sampled)" == [345] ]]
+	[ "$(figure 0 gaps)" -gt 100 ]
+	[ "$(metric "$W/some.pcap" lost_share)" != 0.0000 ]
+	ctl stats -o json | jq -e '.mirror.gap > 100'
+}
+
+@test "a mirror that loses little is not, and says how much" {
+	n=$(mirror lost 1.02 "$W/some.pcap")
+	start -r "$W/some.pcap" -s tcp.mode=mirror
+	try frames_are "$n"
+	try figure_is 0 received "$n"
+	figure_is 0 sampled 0
+	figure 0 lost_share | tee "$W/share"
+	grep -Eqx '[1-9]\.[0-9]+%' "$W/share"
+}
+
+@test "time that goes back is told and not believed" {
+	n=$(mirror back "$W/back.pcap")
+	start -r "$W/back.pcap" -s tcp.mode=mirror
+	try frames_are "$n"
+	try told 'time stamps went back'
+	figure_is 0 clock_back 1
+	ended
+}

@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+"""One conversation, a direction a source, its SYN/ACK before its SYN.
+
+  mirror.py files DIR       DIR/0.pcap and DIR/1.pcap
+  mirror.py send IF0 IF1    the same into two interfaces, from one process
+  mirror.py lost SHARE OUT  conversations of which a mirror shows one in SHARE
+  mirror.py back OUT        one whose clock goes back by an hour
+"""
+import os
+import random
+import socket
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+import damage                           # noqa: E402
+import talks                            # noqa: E402
+
+
+def conversation():
+    rnd = random.Random(5)
+    talk = talks.Talk(rnd, talks.Net(rnd, 1), "fin", 1000.0)
+    talk.port = [40000, 443]
+    talk.run()
+    frames = talk.frames
+    # the answer's source is the faster one
+    frames[1].t = frames[0].t - 0.0002
+    return sorted(frames, key=lambda f: f.t)
+
+
+def send(names):
+    out = []
+    for name in names:
+        s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        s.bind((name, 0))
+        out.append(s)
+    for f in conversation():
+        # to be captured in this order, whatever the block that they are in
+        out[f.dir].send(f.data + bytes(min(f.len, 1400) - len(f.data)))
+
+
+def main(args):
+    if len(args) == 2 and args[0] == "files":
+        for way in (0, 1):
+            damage.write(os.path.join(args[1], "%d.pcap" % way),
+                         [f for f in conversation() if f.dir == way])
+        print(len(conversation()))
+    elif len(args) == 3 and args[0] == "send":
+        send(args[1:])
+    elif len(args) == 3 and args[0] == "lost":
+        frames, _ = talks.talks(1, 300)
+        frames = damage.lose(frames, 1 - 1 / float(args[1]), 1)
+        damage.write(args[2], frames)
+        print(len(frames))
+    elif len(args) == 2 and args[0] == "back":
+        frames = conversation()
+        for f in frames[-4:]:
+            f.t -= 3600
+        damage.write(args[1], [f.copy(t=f.t + 4000) for f in frames])
+        print(len(frames))
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
