@@ -17,6 +17,7 @@
 #define HISTORY_MAGIC 0x3154534948544331ull
 #define MARK_AT       1024
 #define COPY_RECORDS  64u
+#define REFRESH_TRIES 3
 
 struct head {
 	uint64_t magic;
@@ -242,12 +243,15 @@ int history_commit(struct history *h, uint64_t at)
 int history_refresh(struct history *h)
 {
 	struct mark m;
+	int i;
 
-	/* both copies are bad for a moment only if two were written since */
-	if (!mark_read(h->fd, MARK_AT, &m) && !mark_read(h->fd, MARK_AT, &m))
-		return h->mark.turn ? -1 : 0;
-	h->mark = m;
-	return 0;
+	/* both copies look bad for a moment if two were written meanwhile */
+	for (i = 0; i < REFRESH_TRIES; i++)
+		if (mark_read(h->fd, MARK_AT, &m)) {
+			h->mark = m;
+			return 0;
+		}
+	return h->mark.turn ? -1 : 0;
 }
 
 uint64_t history_oldest(const struct history *h)
