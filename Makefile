@@ -142,7 +142,7 @@ BENCH := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.c))
 $(B)/ctbench: $(BENCH) $(call lib,$(PIPELINE))
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $(BENCH) $(call group,$(call lib,$(PIPELINE))) \
-		$(LIBS_ctshardd)
+		$(LIBS_ctshardd) -lm
 
 # -- tests: tests/ROOM/test_X.c links ROOM and the rooms under it ---------------
 TESTLIB := $(patsubst %.c,$(B)/%.o,$(filter-out tests/lib/mk%.c,\

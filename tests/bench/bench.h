@@ -10,6 +10,9 @@
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
+#include <limits.h>
+#include <sys/types.h>
+
 #include "daemon/source/source.h"
 #include "daemon/worker/pipeline.h"
 #include "shm/region.h"
@@ -73,12 +76,35 @@ struct flow *rig_fill(struct rig *r, const struct bench_opt *o);
 uint64_t rig_packets(const struct rig *r); /* sum of all packet counters */
 double rig_floor(struct rig *r);           /* ns a line, see bench_floor.c */
 
+/* the daemon beside ctbench, on a capture of made-up connections (clients.c) */
+struct yard {
+	char dir[64], capture[128], run[128];
+	char bin[PATH_MAX];
+	pid_t daemon;
+};
+bool yard_open(struct yard *y, const struct bench_opt *o, bool hold);
+void yard_close(struct yard *y);
+uint64_t wall_ns(void);
+/* a program beside ctbench, its output thrown away; its exit code, or -1 */
+pid_t spawn(const struct yard *y, const char *const *argv);
+int finish(pid_t pid);
+/* K subscribers that only count, each until it has `n` events (follow.c);
+ * seconds, or -1 */
+double followers_run(const struct yard *y, uint64_t n, unsigned int k);
+
+int bench_subscribers(const struct bench_opt *o);
 int bench_floor(const struct bench_opt *o);
 int bench_pipeline(const struct bench_opt *o);
 int bench_create(const struct bench_opt *o);
 int bench_expire(const struct bench_opt *o);
 int bench_recover(const struct bench_opt *o);
 int bench_scale(const struct bench_opt *o);
+int bench_live(const struct bench_opt *o);
+int bench_latency(const struct bench_opt *o);
+int bench_idle(const struct bench_opt *o);
+int bench_flood(const struct bench_opt *o);
+int bench_readers(const struct bench_opt *o);
+int bench_reaper(const struct bench_opt *o);
 int bench_list(const struct bench_opt *o);
 int bench_events(const struct bench_opt *o);
 

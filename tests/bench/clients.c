@@ -19,13 +19,7 @@
 
 #define CLIENTS_MAX 128u
 
-struct yard {
-	char dir[64], capture[128], run[128];
-	char bin[PATH_MAX];
-	pid_t daemon;
-};
-
-static uint64_t wall_ns(void)
+uint64_t wall_ns(void)
 {
 	struct timespec ts;
 
@@ -33,8 +27,7 @@ static uint64_t wall_ns(void)
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
-/* a program beside ctbench, its output thrown away */
-static pid_t spawn(const struct yard *y, const char *const *argv)
+pid_t spawn(const struct yard *y, const char *const *argv)
 {
 	char path[PATH_MAX + 16];
 	char *args[16];
@@ -54,7 +47,7 @@ static pid_t spawn(const struct yard *y, const char *const *argv)
 	_exit(127);
 }
 
-static int finish(pid_t pid)
+int finish(pid_t pid)
 {
 	int status = -1;
 
@@ -91,7 +84,7 @@ static bool capture_write(const struct yard *y, const struct bench_opt *o)
 	return fclose(f) == 0;
 }
 
-static bool yard_open(struct yard *y, const struct bench_opt *o, bool hold)
+bool yard_open(struct yard *y, const struct bench_opt *o, bool hold)
 {
 	const char *const daemon[] = {
 		"ctshardd",  "-R",           y->run,
@@ -121,7 +114,7 @@ static bool yard_open(struct yard *y, const struct bench_opt *o, bool hold)
 	return false;
 }
 
-static void yard_close(struct yard *y)
+void yard_close(struct yard *y)
 {
 	char cmd[128];
 
@@ -171,7 +164,9 @@ static int clients_bench(const struct bench_opt *o, const char *name,
 		const char *const watch[] = {
 			"ctctl",   "-R",    y.run, "watch", "-o", format,
 			"--since", "start", "-n",  many,    NULL};
-		double t = clients_run(&y, events ? watch : list, k);
+		double t = events && !strcmp(format, "binary")
+		                   ? followers_run(&y, o->connections, k)
+		                   : clients_run(&y, events ? watch : list, k);
 
 		ok = t > 0;
 		/* the first waits for the capture to be worked off */

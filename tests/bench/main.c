@@ -20,10 +20,23 @@ static const struct bench {
 	{"expire", bench_expire, 1000000, 0, "every connection ends"},
 	{"recover", bench_recover, 1000000, 0,
          "a shard made anew from its entries"},
+	{"flood", bench_flood, 1000000, 0,
+         "connections that nobody answers, into a full table"},
+	{"readers", bench_readers, 1000000, 1000000,
+         "what list, expiry and a subscriber cost the worker"},
+	{"reaper", bench_reaper, 10000000, 0,
+         "a look at all deadlines when none has come"},
 	{"list", bench_list, 1000000, 0,
          "rows through the socket, by ctctl list"},
 	{"events", bench_events, 1000000, 0,
          "events through the socket, by ctctl watch"},
+	{"subscribers", bench_subscribers, 1000000, 0,
+         "100 at once, each of which a hundredth gets through to"},
+	{"live", bench_live, 10000, 0,
+         "packets off a veth, beside a libpcap reader that does nothing"},
+	{"latency", bench_latency, 1000000, 0,
+         "from a packet to its event at a subscriber"},
+	{"idle", bench_idle, 100000, 0, "all roles, when nothing comes"},
 	{"scale", bench_scale, 100000, 10000000,
          "one to N pinned workers with shards of their own"},
 };
@@ -40,7 +53,7 @@ static int usage(FILE *to, int code)
 	            "               [--clients K] [--subscribers K] "
 	            "[-o FORMAT]\n");
 	for (i = 0; i < ARRAY_SIZE(benches); i++)
-		fprintf(to, "  %-9s %s\n", benches[i].name, benches[i].what);
+		fprintf(to, "  %-11s %s\n", benches[i].name, benches[i].what);
 	return code;
 }
 
