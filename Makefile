@@ -183,6 +183,7 @@ SUBMAKE = $(MAKE) --no-print-directory \
 DEPS = test
 check-kernel soak bench-restart: DEPS = kernel
 fuzz: DEPS = fuzz
+bench-peers: DEPS = peers
 deps:
 	@tests/deps.sh $(DEPS)
 	@mkdir -p build && touch build/.deps
@@ -203,6 +204,10 @@ bench: deps
 bench-restart: deps
 	+@$(SUBMAKE) all tests
 	@BUILD=$(CURDIR)/$(B) tests/bench/restart.py $(RESTART_ARGS)
+
+bench-peers: deps
+	+@$(SUBMAKE) all $(B)/tests/lib/mkflows
+	@BUILD=$(CURDIR)/$(B) tests/bench-peers.py $(PEERS_ARGS)
 
 check-kernel: deps
 	+@$(SUBMAKE) all tests
@@ -267,6 +272,6 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all tests fuzzers deps run test bench bench-restart check-kernel check-mirror \
+.PHONY: all tests fuzzers deps run test bench bench-peers bench-restart check-kernel check-mirror \
 	soak fuzz format format-check install deb clean
 -include $(shell find $(B) -path build/deb -prune -o -type f -name '*.d' -print 2>/dev/null)

@@ -4,7 +4,7 @@
 # there it does nothing, and neither does it on another system, where the
 # compiler will say what it misses.
 #
-#	tests/deps.sh [--check] [build|test|kernel|fuzz|ci]
+#	tests/deps.sh [--check] [build|test|kernel|fuzz|peers|ci]
 set -eu
 
 build="gcc make liburcu-dev libpcap-dev libprotobuf-c-dev
@@ -22,10 +22,12 @@ if [ "${1-}" = --check ]; then
 	check=1
 	shift
 fi
+peers="tcpreplay nftables conntrack softflowd nfdump argus-server tshark"
 case "${1-test}" in
 build) want=$build ;;
 test) want="$build $test" ;;
 kernel) want="$build $test $kernel" ;;
+peers) want="$build $test $peers" ;;
 fuzz) want="$build $test $fuzz" ;;
 ci) want="$build $test $ci" ;;
 *)
