@@ -100,6 +100,8 @@ build/proto/ctshard.pb-c.c: proto/ctshard.proto | build/.deps
 	@mkdir -p build/proto
 	$(call say,PB)
 	$(Q)protoc-c --c_out=build $<
+# made by the same run: who includes it must see that it is new
+build/proto/ctshard.pb-c.h: build/proto/ctshard.pb-c.c ;
 
 build/.deps: tests/deps.sh
 	@tests/deps.sh --check build

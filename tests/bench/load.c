@@ -67,6 +67,7 @@ int bench_flood(const struct bench_opt *o)
 	struct frames fr;
 	struct flow *fl;
 	struct rig r;
+	double med;
 	unsigned int i;
 
 	rig_open(&r, o->connections, o->detail);
@@ -92,14 +93,14 @@ int bench_flood(const struct bench_opt *o)
 		frames_free(&fr);
 	}
 	kept = assured(&r);
+	med = sample_median(&s);
 	printf("{\"bench\":\"flood\",\"connections\":%llu,\"established\":%llu,"
 	       "\"kept\":%llu,\"early_drops\":%llu,\"refused\":%llu,"
 	       "\"per_second\":%.0f,\"min\":%.0f,\"max\":%.0f}\n",
 	       (unsigned long long)o->connections, (unsigned long long)half,
 	       (unsigned long long)kept,
 	       (unsigned long long)r.t->ring[0].hdr->counter[CTR_EARLY_DROP],
-	       (unsigned long long)lost, sample_median(&s), s.v[0],
-	       s.v[s.n - 1]);
+	       (unsigned long long)lost, med, s.v[0], s.v[s.n - 1]);
 	free(fl);
 	rig_close(&r);
 	return kept == half ? 0 : 1;
