@@ -251,7 +251,7 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 			rules_timeouts(w->p->pol, table_ext(t, s.sh, c->ext));
 	counters_one(&w->cs, CTR_FOUND);
 	update_open(t, &s, ctx.mirror);
-	if (unlikely(ctx.mirror)) {
+	if (unlikely(ctx.mirror) && mirror_looks(w->p->pol, c, w->dir, s.x)) {
 		struct spot mine = s; /* that `s` may stay in registers */
 
 		twice = mirror_twice(w, &mine);

@@ -122,15 +122,10 @@ enum twice mirror_twice(struct way *w, const struct spot *s)
 	struct table *t = w->p->t;
 	struct conn *c = s->c;
 
-	if (pol->duplicates == DUPLICATES_OFF || !s->x)
-		return ONCE;
 	if (unlikely(w->p->shed >= SHED_DETAILS)) {
 		counters_add(&w->cs, CTR_SHED_DETAILS, 1);
 		return ONCE;
 	}
-	if (pol->duplicates == DUPLICATES_COUNT &&
-	    c->packets[w->dir] > MIRROR_LOOK && !(c->status & CONN_DOUBLED))
-		return ONCE;
 	if (!mirror_double(pol, w->l->trk, w->l->pkt, c, w->dir, s->x))
 		return ONCE;
 	mirror_doubled(&w->cs, w->l->pkt, c);

@@ -35,13 +35,23 @@ bool mirror_double(const struct policy *pol, const struct tracker *trk,
                    const struct pkt *p, const struct conn *c, uint8_t dir,
                    struct conn_detail *x);
 
+/* Is a packet of this connection to be compared at all? */
+static inline bool mirror_looks(const struct policy *pol, const struct conn *c,
+                                uint8_t dir, const struct conn_detail *x)
+{
+	if (!x || pol->duplicates == DUPLICATES_OFF)
+		return false;
+	return pol->duplicates != DUPLICATES_COUNT ||
+	       c->packets[dir] <= MIRROR_LOOK || c->status & CONN_DOUBLED;
+}
+
 struct way;
 struct spot;
 
 enum twice { ONCE, TWICE, TWICE_DONE };
 
-/* The packet of an entry whose window is open.  TWICE: it was here before;
- * DONE: and that is all about it, the window is closed. */
+/* The packet of an entry whose window is open, if mirror_looks().  TWICE: it
+ * was here before; DONE: and that is all about it, the window is closed. */
 enum twice mirror_twice(struct way *w, const struct spot *s);
 /* It is one: counts it and marks its connection. */
 void mirror_doubled(struct counters *cs, const struct pkt *p, struct conn *c);

@@ -373,7 +373,36 @@ static void test_counted(void **state)
 	assert_false(v.conn.status & CONN_ONE_WAY);
 	assert_int_equal(counter(&bed, CTR_MIRROR_GAP), 1);
 	assert_int_equal(counter(&bed, CTR_MIRROR_LOST), 300);
+	/* the same by interface; a connection is repaired once */
+	assert_int_equal(counter(&bed, STATS_IFACE(0, IFACE_ONE_WAY)), 1);
+	assert_int_equal(counter(&bed, STATS_IFACE(0, IFACE_REPAIRED)), 1);
+	assert_int_equal(counter(&bed, STATS_IFACE(0, IFACE_GAPS)), 1);
+	assert_int_equal(counter(&bed, STATS_IFACE(0, IFACE_LOST)), 300);
+	assert_int_equal(counter(&bed, STATS_IFACE(0, IFACE_HOLES)), 700);
+	assert_int_equal(counter(&bed, STATS_IFACE(0, IFACE_NEW)), 0);
 	assert_int_equal(v.detail.repairs[CONN_FIX_GAP], 1);
+	bed_close(&bed);
+}
+
+/* When the ring runs full doubles are tracked, and that is counted. */
+static void test_shed(void **state)
+{
+	struct bed bed;
+	unsigned int i;
+
+	(void)state;
+	bed_open(&bed, DUPLICATES_DROP);
+	bed.pipe->many = true;
+	bed_seg(&bed, &talk[0], 1);
+	assert_int_equal(counter(&bed, STATS_IFACE(0, IFACE_NEW)), 1);
+	for (i = SHED_NOTHING; i <= SHED_DETAILS; i++) {
+		bed.pipe->shed = (uint8_t)i;
+		bed_seg(&bed, &talk[0], 1);
+	}
+	assert_int_equal(counter(&bed, CTR_DUPLICATES), 2);
+	assert_int_equal(counter(&bed, STATS_IFACE(0, IFACE_DUPLICATES)), 2);
+	assert_int_equal(counter(&bed, STATS_IFACE(0, IFACE_DOUBLED)), 1);
+	assert_int_equal(counter(&bed, CTR_SHED_DETAILS), 1);
 	bed_close(&bed);
 }
 
@@ -400,6 +429,7 @@ int main(void)
 		cmocka_unit_test(test_udp),
 		cmocka_unit_test(test_turned),
 		cmocka_unit_test(test_counted),
+		cmocka_unit_test(test_shed),
 		cmocka_unit_test(test_mode),
 	};
 
