@@ -188,12 +188,14 @@ decode() { # OUT REASON: how many
 @test "tshark sees the same inner addresses" {
 	command -v tshark >/dev/null || skip "tshark is not installed"
 	tunnels tshark "$ALL/plain.pcap" | sort >"$TMPDIR/plain.seen"
-	for name in vxlan geneve gtpu erspan2 mpls pppoe gre nvgre; do
+	while read -r name _; do
+		# it does not guess what MPLS without IP carries
+		[ "$name" = mpls-ethernet ] && continue
 		tunnels tshark "$ALL/$name.pcap" | sort >"$TMPDIR/seen"
 		# it shows the carrier's addresses where there are no others
 		cut -f1,2,5,6 "$TMPDIR/plain.seen" | grep '^10' | sort \
 			>"$TMPDIR/want"
 		cut -f1,2,5,6 "$TMPDIR/seen" | grep '^10' | sort |
 			diff "$TMPDIR/want" -
-	done
+	done <"$ALL/list"
 }

@@ -478,13 +478,43 @@ static void test_shape(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, fresh, done)
 
+/* Quarters of the ring that wait, wherever the reader stands. */
+static void test_quarters(void **state)
+{
+	unsigned int i, at;
+
+	(void)state;
+	memset(ring, 0, (size_t)N * SIZE);
+	begin(ETHERNET);
+	assert_int_equal(blocks_quarters(&B), 0);
+	for (i = 0; i < 40; i++) {
+		fill(i % N, i + 1, 1);
+		expect(i + 1, 0);
+		assert_null(blocks_peek(&B));
+		blocks_release(&B);
+		if (i % 3)
+			continue;
+		for (at = 1; at <= N; at++) {
+			fill((i + at) % N, i + at + 1, 1);
+			assert_non_null(blocks_peek(&B));
+			assert_int_equal(blocks_quarters(&B), at - 1);
+		}
+		for (at = 1; at <= N; at++)
+			expect(i + at + 1, 0);
+		assert_null(blocks_peek(&B));
+		blocks_release(&B);
+		assert_int_equal(blocks_quarters(&B), 0);
+		i += N;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_adopt_torn), T(test_walk),       T(test_release),
-		T(test_adopt),      T(test_generation), T(test_tag),
-		T(test_tag_torn),   T(test_cooked),     T(test_broken),
-		T(test_noise),      T(test_shape),
+		T(test_adopt_torn), T(test_walk),     T(test_quarters),
+		T(test_release),    T(test_adopt),    T(test_generation),
+		T(test_tag),        T(test_tag_torn), T(test_cooked),
+		T(test_broken),     T(test_noise),    T(test_shape),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
