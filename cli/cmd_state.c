@@ -1,10 +1,14 @@
 /* cmd_state.c - stats, show, set, check, help. */
 #include "cli/cmd.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <libsmartcols/libsmartcols.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cli/child.h"
 #include "cli/words.h"
@@ -282,6 +286,49 @@ static int check_fault(void *arg, const char *text)
 	return k->o->error;
 }
 
+/* Its lines are faults; what it ends with is the verdict. */
+static int check_lines(const struct cmd *c, const char *const *argv)
+{
+	struct check k = {0};
+	char *line = NULL;
+	size_t size = 0;
+	int p[2], code = CMD_OK, status = 0;
+	ssize_t n;
+	pid_t pid;
+	FILE *f;
+
+	k.o = cmd_out(c, &out_line, &out_line, &code);
+	if (!k.o)
+		return code;
+	if (pipe2(p, O_CLOEXEC) || !(f = fdopen(p[0], "r"))) {
+		cmd_warn("pipe: %s", strerror(errno));
+		return cmd_finish(k.o, CMD_FAILED);
+	}
+	pid = fork();
+	if (!pid) {
+		if (dup2(p[1], STDOUT_FILENO) >= 0)
+			child_exec(argv);
+		_exit(127);
+	}
+	close(p[1]);
+	out_char(k.o, '[');
+	while ((n = getline(&line, &size, f)) > 0) {
+		line[n - 1] = line[n - 1] == '\n' ? '\0' : line[n - 1];
+		check_fault(&k, line);
+	}
+	out_str(k.o, "\n]\n");
+	free(line);
+	fclose(f);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	code = pid < 0 || !WIFEXITED(status) ? CMD_FAILED : WEXITSTATUS(status);
+	if (code == 127) {
+		cmd_warn("no daemon, and ctshardd is not found");
+		code = CMD_NO_DAEMON;
+	}
+	return cmd_finish(k.o, code);
+}
+
 /* Nobody runs: the daemon's program looks at the segments that it left. */
 static int check_offline(const struct cmd *c)
 {
@@ -293,6 +340,8 @@ static int check_offline(const struct cmd *c)
 	if (c->deep)
 		argv[n++] = "--deep";
 	argv[n] = NULL;
+	if (c->format && c->format != &out_line)
+		return check_lines(c, argv);
 	child_exec(argv);
 	cmd_warn("no daemon, and ctshardd is not found");
 	return CMD_NO_DAEMON;

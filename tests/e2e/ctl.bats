@@ -291,6 +291,7 @@ code() {
 	stop
 	code 0 check
 	code 0 check --deep
+	[ "$(ctl check --deep -o json 2>/dev/null | jq -c .)" = '[]' ]
 }
 
 # A fault while nobody runs: Python on the bytes b of the table's segment.
@@ -318,6 +319,10 @@ b[at + 1] ^= 1'
 	code 1 check --deep
 	[ -n "$output" ]
 	[ "$(grep -vc '^ctctl: ' <<<"$output")" -ge 1 ]
+	run ctl check --deep -o json
+	[ "$status" -eq 1 ]
+	ctl check --deep -o json 2>/dev/null >"$W/json" || :
+	jq -e 'length >= 1 and all(type == "string")' "$W/json"
 	cat "$W/good" >"$(segment tbl)"
 	code 0 check --deep
 }
