@@ -12,6 +12,13 @@ teardown() { e2e_teardown; }
 		"$root/docs/tutorial.md"
 }
 
+@test "the README, command by command" {
+	root=$PWD
+	cd "$W"
+	PATH=$BUILD:$PATH /usr/bin/python3 "$root/tests/lib/tutorial.py" \
+		"$root/README.md" 4
+}
+
 @test "example in C: built against the installed header and library" {
 	# a sanitized library wants a sanitized program
 	! ldd "$BUILD/libctshard.so" | grep -q 'lib[at]san' ||
