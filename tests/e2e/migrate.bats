@@ -44,7 +44,8 @@ fresh() {
 	ctl expect list 2>/dev/null | sort | diff "$W/fresh.expect" -
 	ctl check --deep
 	# the log of old goes on under its numbers
-	ctl watch --since start -o jsonl >"$W/events" 2>/dev/null 3>&- 4>&- &
+	"$BUILD/ctctl" -R "$run_dir" watch --since start -o jsonl \
+		>"$W/events" 2>/dev/null 3>&- 4>&- &
 	others+=("$!")
 	try grep -q '"DESTROY"' "$W/events"
 	[ "$(head -n 1 "$W/events" | jq .seq)" -eq 1 ]
