@@ -338,22 +338,26 @@ class Soak:
         return '/proc/%d/root%s/filler' % (self.keeper.pid, self.shm)
 
     def tmpfs_fill(self):
+        # those that have begun may still be on their way
+        self.traffic.v6 = self.traffic.risky = True
+        time.sleep(0.2)
+        for f in list(self.traffic.flows.values()):
+            f.risky |= f.v6
         libc = ctypes.CDLL(None, use_errno=True)
         libc.posix_fallocate.argtypes = [ctypes.c_int, ctypes.c_int64,
                                          ctypes.c_int64]
         fd = os.open(self.filler(), os.O_CREAT | os.O_WRONLY, 0o600)
-        room = os.fstatvfs(fd).f_bavail
-        page = os.fstatvfs(fd).f_frsize
-        while room and libc.posix_fallocate(fd, 0, room * page):
-            room -= 1
+        size, step = 0, 1 << 24
+        while step >= 4096:
+            if libc.posix_fallocate(fd, size, step):
+                step //= 2
+            else:
+                size += step
         os.close(fd)
         self.full += 1
-        self.traffic.v6 = self.traffic.risky = True
 
     def tmpfs_free(self):
         os.unlink(self.filler())
-        # what is on its way began when there was no room
-        time.sleep(0.5)
         self.traffic.risky = False
 
     def phases(self):
