@@ -319,6 +319,8 @@ static void send_tagged(int fd, uint32_t mark, uint16_t id)
 static void test_tags(void **state)
 {
 	enum { N_FRAMES = 20 };
+	static const char all[] = "1/42 3/42 5/42 7/42 9/42 11/42 13/42 15/42 "
+				  "17/42 19/42 3/0 ";
 	struct tap_group g = group_of(0, "a0", 1);
 	struct source *s;
 	int fd;
@@ -333,30 +335,31 @@ static void test_tags(void **state)
 	send_mark(fd, 3);
 	send_mark(fd, 4);
 	for (unsigned int life = 0; life < 3; life++) {
-		uint8_t hits[N_FRAMES] = {0};
-		uint32_t got = 0;
+		char seen[2 * sizeof(all)] = "";
+		size_t len = 0;
 
 		s = reader("a0", NULL, 0, NULL, NULL);
-		for (int round = 0; round < ROUNDS && got < 11;) {
+		for (int round = 0; round < ROUNDS && !strstr(seen, "/0");) {
 			int n = source_next(s, batch, SOURCE_BATCH);
 
-			for (int i = 0; i < n; i++) {
+			for (int i = 0; i < n && len < sizeof(all); i++) {
 				int64_t mark = mark_of(&batch[i]);
 
-				assert_in_range(mark, 1, N_FRAMES);
-				assert_int_equal(batch[i].vlan,
-				                 got < 10 ? 42 : 0);
-				hits[mark]++;
-				got++;
+				len += (size_t)snprintf(
+					seen + len, sizeof(seen) - len,
+					"%d/%u ", (int)mark, batch[i].vlan);
 			}
 			if (n)
 				continue;
 			round++;
 			wait_for(s);
 		}
-		assert_int_equal(got, 11);
-		assert_int_equal(hits[3], 2);
-		/* nothing was given back: its blocks wait for the next one */
+		/* A block that was read to its end is given back when the next
+		 * one begins, and a slow machine made two of it. */
+		assert_in_range(len, life ? 1 : sizeof(all) - 1,
+		                sizeof(all) - 1);
+		assert_string_equal(seen, all + sizeof(all) - 1 - len);
+		/* the last one was not: it waits for who comes next */
 		source_close(s);
 	}
 	close(fd);
