@@ -464,10 +464,10 @@ static bool take_conn(struct unpack *u, Ctshard__Conn **to)
 	TAKE_ALL(CONN_FIELDS)
 	if (!m->n_detail)
 		return true;
-	m->detail = arena_get(u->a, m->n_detail * sizeof(details[0]));
+	m->detail = arena_get(u->a, m->n_detail * sizeof(void *));
 	if (!m->detail)
 		return false;
-	memcpy(m->detail, details, m->n_detail * sizeof(details[0]));
+	memcpy(m->detail, details, m->n_detail * sizeof(void *));
 	return true;
 }
 
@@ -557,8 +557,8 @@ Ctshard__Response *rows_unpack(struct frame_arena *a, const uint8_t *body,
 	if (!m)
 		return NULL;
 	*m = empty;
-	m->conn = arena_get(a, conns * sizeof(m->conn[0]));
-	m->event = arena_get(a, events * sizeof(m->event[0]));
+	m->conn = arena_get(a, conns * sizeof(void *));
+	m->event = arena_get(a, events * sizeof(void *));
 	if (!m->conn || !m->event || !take_rows(&u, m))
 		return NULL;
 	return m;

@@ -47,16 +47,15 @@ static int head_export(const struct tbl_header *head, char *buf, size_t len)
 static int head_import(struct tbl_header *head, const char *text)
 {
 	uint8_t *b = (uint8_t *)head;
-	unsigned int v;
+	char two[3] = "";
 	size_t i;
 
 	if (strspn(text, "0123456789abcdef") != 2 * sizeof(*head) ||
 	    text[2 * sizeof(*head)])
 		return -EINVAL;
 	for (i = 0; i < sizeof(*head); i++) {
-		if (sscanf(text + 2 * i, "%2x", &v) != 1)
-			return -EINVAL;
-		b[i] = (uint8_t)v;
+		memcpy(two, text + 2 * i, 2);
+		b[i] = (uint8_t)strtoul(two, NULL, 16);
 	}
 	return 0;
 }
