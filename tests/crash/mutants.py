@@ -35,6 +35,7 @@ TESTS = [
     ("tests/shm/test_read.c", []),
     ("tests/shm/test_proc.c", []),
     ("tests/shm/test_repair.c", []),
+    ("tests/shm/test_told.c", []),
     ("tests/crash/test_soak_shm.c", ["1"]),
     ("tests/crash/test_step.c", ["7", "60", "20"]),
     ("tests/crash/test_step.c", ["11", "40", "260"]),
@@ -264,8 +265,12 @@ def main():
     picked = every
     if a.only:
         picked = [m for m in every if any(o in m[0] for o in a.only)]
-    if a.pick:	# not all of what is built upon the core is caught yet
-        picked = sorted((m for m in every if not PACKETS_OF.match(m[1])), key=lambda m: hashlib.sha256(
+    if a.pick:
+        # not all of what is built upon the core is caught yet; and what was
+        # told of a connection twice needs a longer walk than these tests have
+        picked = [m for m in every if not PACKETS_OF.match(m[1]) and
+                  " update_told " not in m[0]]
+        picked = sorted(picked, key=lambda m: hashlib.sha256(
             (a.pick[0] + m[0]).encode()).hexdigest())[:int(a.pick[1])]
     if a.list:
         print("\n".join(m[0] for m in picked))
