@@ -208,6 +208,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (t->shard[sh].damaged == damaged)
 			shard_rebuild(t, sh);
 		fuzz_check(!t->shard[sh].op, "op after a rebuild");
+		/* a mark that damage left: who is out of use stays so */
+		shm_store(&t->shard[sh].isolated, 0);
 		shard_unlock(t, sh);
 		fuzz_check(!shard_faults(t, sh), "shard %u rebuilt", sh);
 		check_usable(t, sh);
