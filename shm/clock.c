@@ -29,3 +29,15 @@ uint64_t table_clock_ns(const struct table *t)
 		return shm_load(&t->hdr->clock_ns);
 	return t->hdr->t0_real_ns + (clock_mono_ns() - t->hdr->t0_mono_ns);
 }
+
+void clock_advance(const struct table *t, uint64_t ns)
+{
+	uint64_t old = shm_load(&t->hdr->clock_ns), found;
+
+	while (ns > old) {
+		found = shm_cas(&t->hdr->clock_ns, old, ns);
+		if (found == old)
+			break;
+		old = found;
+	}
+}

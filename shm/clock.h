@@ -19,6 +19,9 @@ uint64_t clock_mono_ns(void);
  * workers have published */
 uint64_t table_clock_ns(const struct table *t);
 
+/* a worker of a capture is here; the clock stays if another is further */
+void clock_advance(const struct table *t, uint64_t ns);
+
 static inline uint32_t table_tick_of(const struct table *t, uint64_t ns)
 {
 	return (uint32_t)((int64_t)(ns - t->hdr->t0_real_ns) /

@@ -341,10 +341,10 @@ void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
 	for (i = 0; i < n && !p->cut; i += PIPELINE_PART)
 		pipeline_part(p, pkts + i,
 		              n - i < PIPELINE_PART ? n - i : PIPELINE_PART);
+	/* who sees the frames counted finds the clock where they put it */
+	if (p->capture && !p->cut)
+		clock_advance(p->t, p->clock_ns);
 	counters_close(p->t);
-	if (p->capture && !p->cut) {
+	if (p->capture && !p->cut)
 		shm_store_release(&h->done, pkts[n - 1].frame);
-		if (p->clock_ns > shm_load(&p->t->hdr->clock_ns))
-			shm_store(&p->t->hdr->clock_ns, p->clock_ns);
-	}
 }
