@@ -8,32 +8,18 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "cli/number.h"
 
 #define STEP_MS 20
 #define STEPS   500
 
-static int starts_row(void *arg, const struct ctshard_row *r)
-{
-	uint64_t *starts = arg;
-
-	if (r->cells > 3 && !strcmp(r->cell[0], "flow_log"))
-		*starts = strtoull(r->cell[3], NULL, 10);
-	return 0;
-}
-
+/* How often the recorder has been started. */
 static int starts_ask(struct ctshard *ct, uint64_t *starts)
 {
-	static const char *const what[] = {"recorder"};
-	struct ctshard_handler h = {.arg = starts, .row = starts_row};
-	uint64_t id;
-	int rc;
-
-	*starts = 0;
-	rc = ctshard_show(ct, what, 1, &h, &id);
-	return rc ? rc : ctshard_wait(ct, id);
+	return number_ask(ct, "recorder", "flow_log", 3, starts);
 }
 
 static int reopen_wait(struct ctshard *ct, uint64_t before)

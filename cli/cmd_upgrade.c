@@ -17,30 +17,18 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "cli/number.h"
+
 #define STEP_MS 50
 #define STEPS   400 /* 20 s; a large table takes its time to be adopted */
 /* answers of the old daemon, after which it is not going to end: the question
  * to the new program takes 5 s at most */
 #define SAME 120
 
-static int starts_row(void *arg, const struct ctshard_row *r)
-{
-	uint64_t *starts = arg;
-
-	if (r->cells > 1 && !strcmp(r->cell[0], "starts"))
-		*starts = strtoull(r->cell[1], NULL, 10);
-	return 0;
-}
-
 /* How often the daemon has been started. */
 static int starts_ask(struct ctshard *ct, uint64_t *starts)
 {
-	static const char *const what[] = {"version"};
-	struct ctshard_handler h = {.arg = starts, .row = starts_row};
-	uint64_t id;
-	int rc = ctshard_show(ct, what, 1, &h, &id);
-
-	return rc ? rc : ctshard_wait(ct, id);
+	return number_ask(ct, "version", "starts", 1, starts);
 }
 
 long cmd_pid(const struct cmd *c)
