@@ -4,27 +4,7 @@
  */
 #include "daemon/worker/fragment.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "shm/check.h"
-#include "shm/rcu.h"
-#include "shm/read.h"
-#include "shm/region.h"
-#include "tests/lib/packet.h"
-
-#define T0 1700000000000000000ull
-#define MS NS_PER_MS
-
-struct bed {
-	struct table *t;
-	struct pipeline *pipe;
-	struct policy pol;
-};
+#include "tests/worker/bed.h"
 
 static const struct fragment_limits limits = {
 	.bytes = {1 << 20, 1 << 20},
@@ -34,58 +14,26 @@ static struct packet B;
 
 static void bed_open(struct bed *bed, uint32_t worker, uint32_t nworker)
 {
-	struct region_params p = {.max = 10000,
-	                          .nworker = 2,
-	                          .ring_bytes = 1 << 20,
-	                          .log_bytes = 1 << 16,
-	                          .detail = true,
-	                          .clock_mode = CLOCK_CAPTURE};
-
-	memset(bed, 0, sizeof(*bed));
-	bed->t = region_memory(&p);
-	assert_non_null(bed->t);
-	assert_int_equal(proc_attach(bed->t, 0, 0), 0);
-	tracker_defaults(&bed->pol);
-	bed->pol.acct = 1;
-	bed->pol.events = 1;
-	assert_int_equal(rcud_publish(bed->t, &bed->pol), 0);
-	bed->pipe = calloc(1, sizeof(*bed->pipe));
-	assert_non_null(bed->pipe);
-	pipeline_init(bed->pipe, bed->t, worker, nworker, true);
+	bed_table(bed, 10000);
+	bed_start(bed, worker, nworker);
 	bed->pipe->frags = fragments_new(&limits, 42, true);
 	assert_non_null(bed->pipe->frags);
 }
 
-static void no_fault(void *arg, const char *text)
+static void bed_end(struct bed *bed)
 {
-	(void)arg;
-	print_error("%s\n", text);
-}
-
-static void bed_close(struct bed *bed)
-{
-	uint32_t sh;
-	int n = 0;
-
-	for (sh = 0; sh < bed->t->nshard; sh++)
-		n += shard_check(bed->t, sh, key_home, no_fault, NULL);
-	n += rings_check(bed->t, no_fault, NULL);
-	assert_int_equal(n, 0);
 	fragments_free(bed->pipe->frags);
-	region_memory_free(bed->t);
-	free(bed->pipe);
+	bed_close(bed);
 }
 
-static void bed_send(struct bed *bed, uint64_t frame, uint64_t ms)
+static void bed_frame(struct bed *bed, uint64_t frame, uint64_t ms)
 {
 	struct pkt p;
 
 	packet_pkt(&B, &p);
 	p.frame = frame;
 	p.ts_ns = T0 + ms * MS;
-	bed->pipe->pol = rcud_enter(bed->t);
-	pipeline_batch(bed->pipe, &p, 1);
-	rcud_leave(bed->t);
+	bed_give(bed, &p);
 }
 
 static void bed_sweep(struct bed *bed)
@@ -93,11 +41,6 @@ static void bed_sweep(struct bed *bed)
 	bed->pipe->pol = rcud_enter(bed->t);
 	pipeline_sweep(bed->pipe, bed->pipe->clock_ns);
 	rcud_leave(bed->t);
-}
-
-static uint64_t counter(const struct bed *bed, uint32_t c)
-{
-	return bed->t->ring[0].hdr->counter[c];
 }
 
 /* bytes off..end of a UDP datagram of `len` */
@@ -140,10 +83,10 @@ static void test_datagram(void **state)
 	for (v6 = false;; v6 = true) {
 		bed_open(&bed, 0, 1);
 		fragment(v6, 1, 4000, 1000, 1800, 1800);
-		bed_send(&bed, 1, 0);
+		bed_frame(&bed, 1, 0);
 		assert_int_equal(counter(&bed, CTR_NEW), 0);
 		fragment(v6, 1, 4000, 0, 1000, 1800);
-		bed_send(&bed, 2, 5);
+		bed_frame(&bed, 2, 5);
 		assert_int_equal(counter(&bed, CTR_FRAMES), 2);
 		assert_int_equal(counter(&bed, CTR_FRAG_RECEIVED), 2);
 		assert_int_equal(counter(&bed, CTR_FRAG_REASSEMBLED), 1);
@@ -155,7 +98,7 @@ static void test_datagram(void **state)
 		assert_int_equal(v.conn.bytes[0], v6 ? 1840 : 1820);
 		assert_int_equal(v.detail.start_ns, T0 + 5 * MS);
 		assert_int_equal(bed.t->ring[0].hdr->cursor[0], 2);
-		bed_close(&bed);
+		bed_end(&bed);
 		if (v6)
 			return;
 	}
@@ -169,21 +112,21 @@ static void test_timeout(void **state)
 	(void)state;
 	bed_open(&bed, 0, 1);
 	fragment(false, 1, 4000, 0, 1000, 1800);
-	bed_send(&bed, 1, 0);
+	bed_frame(&bed, 1, 0);
 	fragment(true, 1, 4000, 0, 1000, 1800);
-	bed_send(&bed, 2, 0);
+	bed_frame(&bed, 2, 0);
 	fragment(false, 2, 4000, 0, 1000, 1800);
-	bed_send(&bed, 3, 30000);
+	bed_frame(&bed, 3, 30000);
 	assert_int_equal(counter(&bed, CTR_FRAG_TIMEOUT), 1);
 	fragment(false, 1, 4000, 1000, 1800, 1800);
-	bed_send(&bed, 4, 30001);
+	bed_frame(&bed, 4, 30001);
 	assert_int_equal(counter(&bed, CTR_FRAG_REASSEMBLED), 0);
 	bed_sweep(&bed);
 	assert_int_equal(counter(&bed, CTR_FRAG_TIMEOUT), 1);
 	bed.pipe->clock_ns = T0 + 60000 * MS;
 	bed_sweep(&bed);
 	assert_int_equal(counter(&bed, CTR_FRAG_TIMEOUT), 3);
-	bed_close(&bed);
+	bed_end(&bed);
 }
 
 /* without a store all are refused, and counted so */
@@ -196,12 +139,12 @@ static void test_no_store(void **state)
 	fragments_free(bed.pipe->frags);
 	bed.pipe->frags = NULL;
 	fragment(false, 1, 4000, 0, 1000, 1800);
-	bed_send(&bed, 1, 0);
+	bed_frame(&bed, 1, 0);
 	bed_sweep(&bed);
 	assert_int_equal(counter(&bed, CTR_FRAG_RECEIVED), 1);
 	assert_int_equal(counter(&bed, CTR_FRAG_DROPPED), 1);
 	assert_int_equal(counter(&bed, CTR_FRAMES), 1);
-	bed_close(&bed);
+	bed_end(&bed);
 }
 
 /* F006: what the kernel lets pass alone is a packet, not a datagram */
@@ -212,12 +155,12 @@ static void test_pass(void **state)
 	(void)state;
 	bed_open(&bed, 0, 1);
 	fragment(true, 1, 4000, 1000, 1801, 1900); /* odd, and not the last */
-	bed_send(&bed, 1, 0);
+	bed_frame(&bed, 1, 0);
 	assert_int_equal(counter(&bed, CTR_FRAG_RECEIVED), 1);
 	assert_int_equal(counter(&bed, CTR_FRAG_REASSEMBLED), 0);
 	assert_int_equal(counter(&bed, CTR_FRAG_DROPPED), 0);
 	assert_int_equal(counter(&bed, CTR_INVALID), 1);
-	bed_close(&bed);
+	bed_end(&bed);
 }
 
 static const struct decap vxlan = {.on = 1u << DECAP_VXLAN,
@@ -272,10 +215,10 @@ static void test_tunnel(void **state)
 	bed.pol.zone_from = ZONE_FROM_VNI;
 	assert_int_equal(rcud_publish(bed.t, &bed.pol), 0);
 	carrier_fragment(1, 0, 600, 0);
-	bed_send(&bed, 1, 0);
+	bed_frame(&bed, 1, 0);
 	assert_int_equal(counter(&bed, CTR_NEW), 0);
 	carrier_fragment(1, 600, UINT32_MAX, 0);
-	bed_send(&bed, 2, 0);
+	bed_frame(&bed, 2, 0);
 	assert_int_equal(counter(&bed, CTR_FRAG_REASSEMBLED), 1);
 	assert_int_equal(counter(&bed, CTR_NEW), 1);
 	assert_true(conn_walk(bed.t, &walk, &v));
@@ -283,11 +226,11 @@ static void test_tunnel(void **state)
 	assert_int_equal(v.conn.key.zone, 9);
 	/* in one piece outside, two inside: only the first has the ports */
 	carrier_fragment(2, 0, UINT32_MAX, 0x2000);
-	bed_send(&bed, 3, 0);
+	bed_frame(&bed, 3, 0);
 	assert_int_equal(counter(&bed, CTR_FRAG_RECEIVED), 3);
 	assert_int_equal(counter(&bed, CTR_FRAG_REASSEMBLED), 1);
 	carrier_fragment(3, 0, UINT32_MAX, 1008 / 8);
-	bed_send(&bed, 4, 0);
+	bed_frame(&bed, 4, 0);
 	assert_int_equal(counter(&bed, CTR_FRAG_REASSEMBLED), 2);
 	assert_int_equal(counter(&bed, CTR_NEW), 1);
 	walk = (struct conn_walk){0, 0};
@@ -295,13 +238,13 @@ static void test_tunnel(void **state)
 	assert_int_equal(v.conn.bytes[0], 1028 + 2036);
 	/* in pieces both */
 	carrier_fragment(4, 0, 600, 0x2000);
-	bed_send(&bed, 5, 0);
+	bed_frame(&bed, 5, 0);
 	carrier_fragment(4, 600, UINT32_MAX, 0x2000);
-	bed_send(&bed, 6, 0);
+	bed_frame(&bed, 6, 0);
 	assert_int_equal(counter(&bed, CTR_FRAG_REASSEMBLED), 3);
 	assert_int_equal(counter(&bed, CTR_COUNT + PKT_TUNNEL_FRAGMENT), 1);
 	assert_int_equal(counter(&bed, CTR_FRAMES), 6);
-	bed_close(&bed);
+	bed_end(&bed);
 }
 
 static uint32_t rnd(void)
@@ -339,9 +282,9 @@ static void test_workers(void **state)
 	for (i = 1; i < 6000; i++) {
 		random_frame();
 		ms += rnd() % 2000;
-		bed_send(&one, i, ms);
-		bed_send(&half[0], i, ms);
-		bed_send(&half[1], i, ms);
+		bed_frame(&one, i, ms);
+		bed_frame(&half[0], i, ms);
+		bed_frame(&half[1], i, ms);
 	}
 	bed_sweep(&one);
 	bed_sweep(&half[0]);
@@ -356,9 +299,9 @@ static void test_workers(void **state)
 	assert_true(counter(&one, CTR_FRAG_DROPPED) > 0);
 	assert_true(counter(&half[0], CTR_NEW) > 0);
 	assert_true(counter(&half[1], CTR_NEW) > 0);
-	bed_close(&one);
-	bed_close(&half[0]);
-	bed_close(&half[1]);
+	bed_end(&one);
+	bed_end(&half[0]);
+	bed_end(&half[1]);
 }
 
 int main(void)

@@ -4,115 +4,16 @@
  */
 #include "daemon/worker/mirror.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "daemon/worker/pipeline.h"
-#include "shm/check.h"
-#include "shm/rcu.h"
-#include "shm/read.h"
-#include "shm/region.h"
 #include "shm/tick.h"
-#include "tests/lib/packet.h"
-
-#define T0 1700000000000000000ull
-#define US 1000ull
-
-struct bed {
-	struct table *t;
-	struct pipeline *pipe;
-	struct policy pol;
-	uint64_t frame, now;
-	uint16_t ident; /* of the next IPv4 packet */
-	uint8_t ttl;
-	bool v6, tag;
-	struct packet b;
-};
+#include "tests/worker/bed.h"
 
 static void bed_open(struct bed *bed, enum duplicates d)
 {
-	struct region_params p = {.max = 1000,
-	                          .nworker = 1,
-	                          .ring_bytes = 1 << 20,
-	                          .log_bytes = 1 << 16,
-	                          .detail = true,
-	                          .clock_mode = CLOCK_CAPTURE};
-
-	memset(bed, 0, sizeof(*bed));
-	bed->t = region_memory(&p);
-	assert_non_null(bed->t);
-	assert_int_equal(proc_attach(bed->t, 0, 0), 0);
-	tracker_defaults(&bed->pol);
-	bed->pol.acct = 1;
-	bed->pol.events = 1;
+	bed_table(bed, 1000);
 	bed->pol.tcp_mode = TCP_MODE_MIRROR;
 	bed->pol.duplicates = (uint8_t)d;
 	bed->pol.duplicates_ms = 50;
-	assert_int_equal(rcud_publish(bed->t, &bed->pol), 0);
-	bed->pipe = calloc(1, sizeof(*bed->pipe));
-	assert_non_null(bed->pipe);
-	pipeline_init(bed->pipe, bed->t, 0, 1, true);
-	bed->pipe->mirror = mirror_mode(&bed->pol, false);
-	bed->now = T0;
-	bed->ttl = 64;
-}
-
-static void no_fault(void *arg, const char *text)
-{
-	(void)arg;
-	print_error("%s\n", text);
-}
-
-static void bed_close(struct bed *bed)
-{
-	uint32_t sh;
-	int n = 0;
-
-	for (sh = 0; sh < bed->t->nshard; sh++)
-		n += shard_check(bed->t, sh, key_home, no_fault, NULL);
-	n += rings_check(bed->t, no_fault, NULL);
-	assert_int_equal(n, 0);
-	region_memory_free(bed->t);
-	free(bed->pipe);
-}
-
-static void bed_begin(struct bed *bed, bool reply)
-{
-	static const char *const v4[2] = {"10.0.0.1", "10.0.1.1"};
-	static const char *const v6[2] = {"fd00::1", "fd01::1"};
-	uint8_t *ip;
-
-	packet_begin(&bed->b);
-	packet_eth(&bed->b);
-	if (bed->tag)
-		packet_vlan(&bed->b, 12);
-	if (bed->v6) {
-		ip = packet_ip6(&bed->b, v6[reply], v6[!reply]);
-		ip[7] = bed->ttl;
-	} else {
-		ip = packet_ip4(&bed->b, v4[reply], v4[!reply]);
-		put16(ip + 4, bed->ident);
-		ip[8] = bed->ttl;
-	}
-}
-
-/* `us` microseconds after the last */
-static void bed_send(struct bed *bed, uint64_t us)
-{
-	struct pkt p;
-
-	packet_end(&bed->b);
-	packet_pkt(&bed->b, &p);
-	bed->now += us * US;
-	p.ts_ns = bed->now;
-	p.frame = ++bed->frame;
-	bed->pipe->pol = rcud_enter(bed->t);
-	pipeline_batch(bed->pipe, &p, 1);
-	rcud_leave(bed->t);
+	bed_start(bed, 0, 1);
 }
 
 struct seg {
@@ -128,7 +29,7 @@ static void bed_seg(struct bed *bed, const struct seg *s, uint64_t us)
 	packet_tcp(&bed->b, s->reply ? 80 : 4000, s->reply ? 4000 : 80, s->seq,
 	           s->ack, s->flags, 65535);
 	packet_fill(&bed->b, 'd', s->len);
-	bed_send(bed, us);
+	bed_send(bed, us * US);
 }
 
 static void bed_udp(struct bed *bed, bool reply, uint8_t fill, uint64_t us)
@@ -136,22 +37,7 @@ static void bed_udp(struct bed *bed, bool reply, uint8_t fill, uint64_t us)
 	bed_begin(bed, reply);
 	packet_udp(&bed->b, reply ? 53 : 4000, reply ? 4000 : 53);
 	packet_fill(&bed->b, fill, 10);
-	bed_send(bed, us);
-}
-
-static uint64_t counter(const struct bed *bed, unsigned int c)
-{
-	return bed->t->ring[0].hdr->counter[c];
-}
-
-static struct conn_view only(const struct bed *bed)
-{
-	struct conn_walk w = {0, 0};
-	struct conn_view v, more;
-
-	assert_true(conn_walk(bed->t, &w, &v));
-	assert_false(conn_walk(bed->t, &w, &more));
-	return v;
+	bed_send(bed, us * US);
 }
 
 #define SYN_ 0x02

@@ -4,101 +4,15 @@
  */
 #include "daemon/worker/pipeline.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "shm/check.h"
 #include "shm/expire.h"
-#include "shm/rcu.h"
-#include "shm/read.h"
-#include "shm/region.h"
 #include "shm/tick.h"
-#include "tests/lib/packet.h"
-
-#define T0 1700000000000000000ull
-#define MS NS_PER_MS
-
-struct bed {
-	struct table *t;
-	struct pipeline *pipe;
-	struct policy pol;
-	uint64_t frame, now;
-	struct packet b;
-};
-
-static void bed_policy(struct bed *bed)
-{
-	assert_int_equal(rcud_publish(bed->t, &bed->pol), 0);
-}
+#include "tests/worker/bed.h"
 
 static void bed_open(struct bed *bed, uint32_t max)
 {
-	struct region_params p = {.max = max ? max : 10000,
-	                          .nworker = 2,
-	                          .ring_bytes = 1 << 20,
-	                          .log_bytes = 1 << 16,
-	                          .detail = true,
-	                          .clock_mode = CLOCK_CAPTURE};
-
-	memset(bed, 0, sizeof(*bed));
-	bed->t = region_memory(&p);
-	assert_non_null(bed->t);
-	assert_int_equal(proc_attach(bed->t, 0, 0), 0);
-	tracker_defaults(&bed->pol);
-	bed->pol.acct = 1;
-	bed->pol.events = 1;
+	bed_table(bed, max ? max : 10000);
 	bed->pol.max = max;
-	bed_policy(bed);
-	bed->pipe = calloc(1, sizeof(*bed->pipe));
-	assert_non_null(bed->pipe);
-	pipeline_init(bed->pipe, bed->t, 0, 1, true);
-	bed->now = T0;
-}
-
-static void no_fault(void *arg, const char *text)
-{
-	(void)arg;
-	print_error("%s\n", text);
-}
-
-static void bed_close(struct bed *bed)
-{
-	uint32_t sh;
-	int n = 0;
-
-	for (sh = 0; sh < bed->t->nshard; sh++)
-		n += shard_check(bed->t, sh, key_home, no_fault, NULL);
-	n += rings_check(bed->t, no_fault, NULL);
-	assert_int_equal(n, 0);
-	region_memory_free(bed->t);
-	free(bed->pipe);
-}
-
-/* the frame in bed->b, `ms` after the last one */
-static void bed_send(struct bed *bed, uint32_t ms)
-{
-	struct pkt p;
-
-	packet_end(&bed->b);
-	packet_pkt(&bed->b, &p);
-	bed->now += ms * MS;
-	p.ts_ns = bed->now;
-	p.frame = ++bed->frame;
-	bed->pipe->pol = rcud_enter(bed->t);
-	pipeline_batch(bed->pipe, &p, 1);
-	rcud_leave(bed->t);
-}
-
-static void bed_begin(struct bed *bed, bool reply)
-{
-	packet_begin(&bed->b);
-	packet_eth(&bed->b);
-	packet_ip4(&bed->b, reply ? "10.0.1.1" : "10.0.0.1",
-	           reply ? "10.0.0.1" : "10.0.1.1");
+	bed_start(bed, 0, 1);
 }
 
 static void bed_tcp(struct bed *bed, uint16_t port, bool reply, uint32_t seq,
@@ -107,7 +21,7 @@ static void bed_tcp(struct bed *bed, uint16_t port, bool reply, uint32_t seq,
 	bed_begin(bed, reply);
 	packet_tcp(&bed->b, reply ? 80 : port, reply ? port : 80, seq, ack,
 	           flags, 65535);
-	bed_send(bed, 1);
+	bed_send(bed, 1 * MS);
 }
 
 static void bed_udp(struct bed *bed, uint16_t port, bool reply, uint32_t ms)
@@ -115,12 +29,7 @@ static void bed_udp(struct bed *bed, uint16_t port, bool reply, uint32_t ms)
 	bed_begin(bed, reply);
 	packet_udp(&bed->b, reply ? 53 : port, reply ? port : 53);
 	packet_fill(&bed->b, 'x', 10);
-	bed_send(bed, ms);
-}
-
-static uint64_t counter(const struct bed *bed, enum counter c)
-{
-	return bed->t->ring[0].hdr->counter[c];
+	bed_send(bed, ms * MS);
 }
 
 /* record number n of the ring, PAD cells not counted */
@@ -139,14 +48,6 @@ static const struct event_cell *event(const struct bed *bed, uint64_t n)
 	return NULL;
 }
 
-static bool only(const struct bed *bed, struct conn_view *v)
-{
-	struct conn_walk w = {0, 0};
-	struct conn_view more;
-
-	return conn_walk(bed->t, &w, v) && !conn_walk(bed->t, &w, &more);
-}
-
 static void handshake(struct bed *bed, uint16_t port)
 {
 	bed_tcp(bed, port, false, 1000, 0, 0x02);
@@ -163,7 +64,7 @@ static void test_handshake(void **state)
 	(void)state;
 	bed_open(&bed, 0);
 	handshake(&bed, 4000);
-	assert_true(only(&bed, &v));
+	assert_true(bed_only(&bed, &v));
 	assert_int_equal(v.conn.packets[0], 2);
 	assert_int_equal(v.conn.packets[1], 1);
 	assert_int_equal(v.conn.bytes[0], 80);
@@ -195,7 +96,7 @@ static void test_kill(void **state)
 	bed_open(&bed, 0);
 	bed_tcp(&bed, 4000, false, 1000, 0, 0x02);
 	bed_tcp(&bed, 4000, true, 0, 1001, 0x14);
-	assert_false(only(&bed, &v));
+	assert_false(bed_only(&bed, &v));
 	assert_int_equal(event(&bed, 1)->type, EVENT_DESTROY);
 	assert_int_equal(event(&bed, 1)->reason, REASON_TCP_RESET);
 	m = (const struct event_more *)(const void *)(event(&bed, 1) + 1);
@@ -256,14 +157,14 @@ static void test_related(void **state)
 	packet_ip4(&bed.b, "10.9.9.9", "10.0.0.1");
 	packet_icmp(&bed.b, 3, 3, 0);
 	packet_quote(&bed.b, &q, 8);
-	bed_send(&bed, 1);
+	bed_send(&bed, 1 * MS);
 	assert_int_equal(counter(&bed, CTR_RELATED_REPLY), 1);
 	packet_begin(&bed.b);
 	packet_eth(&bed.b);
 	packet_ip4(&bed.b, "10.9.9.9", "10.0.0.2");
 	packet_icmp(&bed.b, 3, 3, 0);
 	packet_quote(&bed.b, &q, 8);
-	bed_send(&bed, 1);
+	bed_send(&bed, 1 * MS);
 	assert_int_equal(counter(&bed, CTR_ERROR), 1);
 	assert_int_equal(counter(&bed, CTR_INVALID), 1);
 	assert_int_equal(table_count(bed.t), 1);
@@ -328,12 +229,12 @@ static void test_ping(void **state)
 	for (i = 0; i < 2; i++) {
 		bed_begin(&bed, i);
 		packet_icmp(&bed.b, 8, 0, 77u << 16);
-		bed_send(&bed, 1);
+		bed_send(&bed, 1 * MS);
 	}
 	assert_int_equal(table_count(bed.t), 2);
 	bed_begin(&bed, true);
 	packet_icmp(&bed.b, 0, 0, 77u << 16);
-	bed_send(&bed, 1);
+	bed_send(&bed, 1 * MS);
 	assert_int_equal(table_count(bed.t), 2);
 	assert_int_equal(counter(&bed, CTR_ESTABLISHED_REPLY), 1);
 	for (i = 0; i < 2; i++) {
@@ -344,7 +245,7 @@ static void test_ping(void **state)
 		packet_tcp(&bed.b, i ? 80 : 4000, i ? 4000 : 80,
 		           i ? 5000 : 1000, i ? 1001 : 0, i ? 0x12 : 0x02,
 		           65535);
-		bed_send(&bed, 1);
+		bed_send(&bed, 1 * MS);
 	}
 	assert_int_equal(table_count(bed.t), 3);
 	assert_int_equal(counter(&bed, CTR_ESTABLISHED_REPLY), 2);
@@ -364,7 +265,7 @@ static void test_land(void **state)
 		packet_eth(&bed.b);
 		packet_ip4(&bed.b, "10.0.0.1", "10.0.0.1");
 		packet_udp(&bed.b, 7, 7);
-		bed_send(&bed, 1);
+		bed_send(&bed, 1 * MS);
 	}
 	assert_int_equal(table_count(bed.t), 1);
 	assert_int_equal(counter(&bed, CTR_NEW_PKT), 1);
@@ -385,10 +286,10 @@ static void test_policy(void **state)
 	tracker_find(&bed.pol, 17, &id);
 	bed.pol.timeout[id][0] = 77;
 	bed_policy(&bed);
-	assert_true(only(&bed, &v));
+	assert_true(bed_only(&bed, &v));
 	assert_int_equal(v.conn.deadline, 30000);
 	bed_udp(&bed, 5000, false, 1000);
-	assert_true(only(&bed, &v));
+	assert_true(bed_only(&bed, &v));
 	assert_int_equal(v.conn.deadline, 78000);
 	bed_close(&bed);
 }
@@ -407,7 +308,7 @@ static void test_no_acct(void **state)
 	bed.pol.acct = 1;
 	bed_policy(&bed);
 	bed_udp(&bed, 5000, true, 1);
-	assert_true(only(&bed, &v));
+	assert_true(bed_only(&bed, &v));
 	assert_int_equal(v.conn.packets[0] + v.conn.packets[1], 0);
 	assert_false(v.conn.status & CONN_ACCT);
 	bed_close(&bed);
