@@ -219,7 +219,7 @@ check-kernel: deps
 
 check-mirror: deps
 	+@$(SUBMAKE) all
-	@BUILD=$(CURDIR)/$(B) timeout 115 tests/check-mirror.py $(MIRROR_ARGS)
+	@BUILD=$(CURDIR)/$(B) timeout 300 tests/check-mirror.py $(MIRROR_ARGS)
 
 soak: deps
 	+@$(SUBMAKE) all tests

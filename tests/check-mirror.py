@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """What tcp.mode = mirror makes of a damaged mirror port.
 
-	tests/check-mirror.py [-n CONVERSATIONS] [--seed N] [-v] [-c [FOLDER]]
+	tests/check-mirror.py [-n CONVERSATIONS] [--seed N] [--seeds N] [-v]
+			      [-c [FOLDER]]
 
 Makes conversations, damages them as mirror ports do, replays them in strict
 and in mirror mode, and compares each TCP connection's end with what strict mode
@@ -19,13 +20,18 @@ LAST_ACK, TIME_WAIT and CLOSE closed, since in LAST_ACK both sides have ended.
 "Right" is class and direction, "exact" the very state and direction, a class
 has recall/precision, "counts" are packet counters that are what was seen
 (of connections of which all frames count without the damage); all in percent.
-Left out, and counted: connections with less than half of their frames, those
-that lost every frame with a FIN or RST, and those that ended in CLOSE and lost
-every RST.  Stuck is a connection that
-stands in the table but counted less than half of the frames that were left.
+Left out, and counted ("out"): connections with less than half of their frames,
+those that lost every frame with a FIN or RST, and those that ended in CLOSE and
+lost every RST.  "cut" are those of which one side lost its FIN and all that
+comes behind it or acknowledges it, so that nothing tells this side's end from
+one that goes on: "right" counts them, the classes do not.  Stuck is a
+connection that stands in the table but counted less than half of the frames
+that were left.  Loss is judged over several seeds, for each class to have
+enough connections.
 """
 import argparse
 import collections
+import concurrent.futures
 import glob
 import json
 import os
@@ -40,6 +46,7 @@ BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
 CTCTL = os.path.join(BUILD, "ctctl")
 
 import damage                           # noqa: E402
+import ends                             # noqa: E402
 import kinds                            # noqa: E402
 import wrap                             # noqa: E402
 from frames import FIN, RST             # noqa: E402
@@ -63,6 +70,7 @@ LEAST = {"none": (99.8, 100, 100), "loss 0.1%": (99.5, 97, 99.5),
          "snaplen 96": (99.8, 100, 100), "outage 5%": (90, 85, 99),
          "client alone": (90, 0, 94), "server alone": (78, 0, 94)}
 
+ENOUGH = 30                             # connections of a class, to judge it
 
 BASE = []                               # settings of every replay
 
@@ -147,12 +155,15 @@ def counts(files):
 
 
 class Score:
-    def __init__(self, truth, got, whole, left, drops=False):
+    def __init__(self):
         self.right = self.total = self.out = self.stuck = self.gone = 0
+        self.cut = 0
         self.counted = self.exact = 0 # of so many, so many counters are right
         self.same = 0 # the state itself, not its class alone
         self.have, self.said, self.hit = (collections.Counter() for _ in "abc")
         self.wrong = []
+
+    def add(self, truth, got, whole, left, cut, drops=False):
         for key, (state, client, packets, _) in truth.conn.items():
             if left[0][key] * 2 < whole[0][key] or not whole[0][key] or \
                whole[1][key] and not left[1][key] or \
@@ -160,15 +171,17 @@ class Score:
                 self.out += 1
                 continue
             self.total += 1
+            self.cut += key in cut
             want = CLASS[state]
-            self.have[want] += 1
+            self.have[want] += key not in cut
             if key not in got.conn:
                 self.gone += 1
-                self.wrong.append((key, state, "-"))
+                self.wrong.append((key, state, "-", ""))
                 continue
-            now, who, n, _ = got.conn[key]
-            self.said[CLASS[now]] += 1
-            self.hit[want] += CLASS[now] == want
+            now, who, n, detail = got.conn[key]
+            if key not in cut:
+                self.said[CLASS[now]] += 1
+                self.hit[want] += CLASS[now] == want
             if len(truth.lives[key]) == 1 and packets == whole[0][key]:
                 self.counted += 1
                 self.exact += n == (packets if drops else left[0][key])
@@ -177,13 +190,14 @@ class Score:
                n * 2 * whole[0][key] < left[0][key] * packets:
                 self.stuck += 1
                 self.wrong.append((key, state, "stuck with %d of %d" %
-                                   (n, left[0][key])))
+                                   (n, left[0][key]), detail))
             self.same += now == state and who == client
             if CLASS[now] == want and who == client:
                 self.right += 1
             else:
-                self.wrong.append((key, state, now if who == client else
-                                   now + " turned"))
+                self.wrong.append((key, state, now + (
+                    " turned" if who != client else "") + (
+                        " cut" if key in cut else ""), detail))
 
     @staticmethod
     def share(a, b):
@@ -195,40 +209,46 @@ class Score:
                   self.share(self.hit[c], self.said[c])) for c in CLASSES])
 
 
-def damages(frames, seed):
-    """(name, files, more settings)"""
-    yield "none", [frames], []
+def damages(frames, seed, seeds):
+    """(name, files of each seed, more settings)"""
+    some = range(seed, seed + seeds)
+    yield "none", [[frames]], []
     for share in (0.001, 0.01, 0.05):
-        yield "loss %g%%" % (share * 100), [damage.lose(frames, share,
-                                                        seed)], []
-    yield "bursts 1%", [damage.lose_bursts(frames, 0.01, 8, seed)], []
-    yield "outage 5%", [damage.outage(frames, 0.05, seed)], []
-    yield "swaps 2%", [damage.swap(frames, 0.02, seed)], []
-    yield "swaps in talks 2%", [damage.swap_talk(frames, 0.02, seed)], []
-    yield "doubles 10%", [damage.double(frames, 0.1, seed)], []
-    yield "doubles 100%", [damage.double(frames, 1, seed)], []
-    yield "doubles 100% drop", [damage.double(frames, 1, seed)], \
-        ["duplicates=drop"]
-    yield "doubles late drop", [damage.double(frames, 1, seed, 0.002)], \
-        ["duplicates=drop"]
-    yield "client alone", [damage.one_way(frames, 0)], []
-    yield "server alone", [damage.one_way(frames, 1)], []
-    yield "two taps", damage.two_taps(frames, seed), []
-    yield "snaplen 64", [damage.snap(frames, 64)], []
-    yield "snaplen 96", [damage.snap(frames, 96)], []
+        yield "loss %g%%" % (share * 100), [
+            [damage.lose(frames, share, s)] for s in some], []
+    yield "bursts 1%", [
+        [damage.lose_bursts(frames, 0.01, 8, s)] for s in some], []
+    for name, files, more in (
+            ("outage 5%", [damage.outage(frames, 0.05, seed)], []),
+            ("swaps 2%", [damage.swap(frames, 0.02, seed)], []),
+            ("swaps in talks 2%", [damage.swap_talk(frames, 0.02, seed)], []),
+            ("doubles 10%", [damage.double(frames, 0.1, seed)], []),
+            ("doubles 100%", [damage.double(frames, 1, seed)], []),
+            ("doubles 100% drop", [damage.double(frames, 1, seed)],
+             ["duplicates=drop"]),
+            ("doubles late drop", [damage.double(frames, 1, seed, 0.002)],
+             ["duplicates=drop"]),
+            ("client alone", [damage.one_way(frames, 0)], []),
+            ("server alone", [damage.one_way(frames, 1)], []),
+            ("two taps", damage.two_taps(frames, seed), []),
+            ("snaplen 64", [damage.snap(frames, 64)], []),
+            ("snaplen 96", [damage.snap(frames, 96)], [])):
+        yield name, [files], more
 
 
-ROW = "%-18s %-7s %6d %5d %5d %6.2f %6.2f %6.2f  " + "%6.1f/%-6.1f" * 3 + " %5d"
-HEAD = "%-18s %-7s %6s %5s %5s %6s %6s %6s  %13s%13s%13s %5s" % (
-    "damage", "mode", "conns", "out", "gone", "right", "exact", "counts",
-    "open", "closing", "closed", "stuck")
+ROW = "%-18s %-6s %6d %5d %4d %4d %6.2f %6.2f %6.2f  " + \
+    "%5.1f/%-5.1f %5d " * 3 + "%5d"
+HEAD = "%-18s %-6s %6s %5s %4s %4s %6s %6s %6s  %11s %5s %11s %5s %11s %5s " \
+    "%5s" % ("damage", "mode", "conns", "out", "cut", "gone", "right", "exact",
+             "counts", "open", "n", "closing", "n", "closed", "n", "stuck")
 
 
 class Run:
-    def __init__(self, verbose):
+    def __init__(self, verbose, seeds):
         self.verbose = verbose
+        self.seeds = seeds
         self.bad = []
-        self.frames = None
+        self.frames = self.ends = None
 
     def workers(self, frames):
         """The number of workers makes no difference."""
@@ -276,28 +296,36 @@ class Run:
         for x in without:
             self.bad.append("no reason: %s, mirror %s" % x)
 
-    def judge(self, name, files, more, truths, whole, clean):
-        left = counts(files)
+    def judge(self, name, variants, more, truths, whole, clean):
+        left = [counts(files) for files in variants]
+        cut = [self.ends.cut(files) for files in variants]
         # what is equal without the damage is a double there, too
         same = Ends([self.frames], ["tcp.mode=mirror"] + more) if more \
             else clean
         for mode, truth in zip(("strict", "mirror"), truths):
-            got = Ends(files, ["tcp.mode=" + mode] +
-                       (more if mode == "mirror" else []))
             if mode == "mirror" and truth is clean:
                 truth = same
-            s = Score(truth, got, whole, left, bool(more) and mode == "mirror")
+            s = Score()
+            settings = ["tcp.mode=" + mode]
+            if mode == "mirror":
+                settings += more
+            with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                for k, got in enumerate(pool.map(
+                        lambda f, s=settings: Ends(f, s), variants)):
+                    s.add(truth, got, whole, left[k], cut[k],
+                          bool(more) and mode == "mirror")
             right, per = s.figures()
             counters = s.share(s.exact, s.counted)
-            print(ROW % (name, mode, s.total, s.out, s.gone, right,
+            print(ROW % (name, mode, s.total, s.out, s.cut, s.gone, right,
                          s.share(s.same, s.total), counters,
-                         *(x for p in per for x in p), s.stuck))
+                         *(x for c, p in zip(CLASSES, per)
+                           for x in (*p, s.have[c])), s.stuck))
             if mode == "strict":
                 continue
             if self.verbose:
-                for key, want, have in s.wrong[:self.verbose * 10]:
+                for key, want, have, detail in s.wrong[:self.verbose * 10]:
                     print("   ", key[0], sorted(key[1]), want, "->", have,
-                          got.conn.get(key, ("", "", "", {}))[3])
+                          detail)
             if name not in LEAST:
                 continue
             least, each, least_counters = LEAST[name]
@@ -308,7 +336,10 @@ class Run:
                 self.bad.append("%s: %.2f %% right, least %g" %
                                 (name, right, least))
             for c, (recall, precision) in zip(CLASSES, per):
-                if s.have[c] >= 30 and min(recall, precision) < each:
+                if s.have[c] < ENOUGH and name.startswith("loss"):
+                    self.bad.append("%s: %d are too few to judge %s by" % (
+                        name, s.have[c], c))
+                if s.have[c] >= ENOUGH and min(recall, precision) < each:
                     self.bad.append("%s: %s %.1f/%.1f, least %g" % (
                         name, c, recall, precision, each))
             if s.stuck:
@@ -333,6 +364,7 @@ class Run:
     def all(self, frames, seed, known=()):
         whole = counts([frames])
         self.frames = frames
+        self.ends = ends.Ends(frames, talk_key)
         truth = Ends([frames], ["tcp.mode=strict"])
         for t in known:
             state, _, n, detail = truth.conn[t.key]
@@ -347,8 +379,8 @@ class Run:
         if BASE:
             self.exceptions(truth, clean)
         print(HEAD)
-        for name, files, more in damages(frames, seed):
-            self.judge(name, files, more,
+        for name, variants, more in damages(frames, seed, self.seeds):
+            self.judge(name, variants, more,
                        (truth, clean if BASE else truth), whole, clean)
         self.tunnels(frames, seed)
         self.workers(damage.double(damage.lose(frames, 0.02, seed), 0.3,
@@ -360,6 +392,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("-n", type=int, default=1200)
     p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--seeds", type=int)
     p.add_argument("-c", nargs="?", const=os.environ.get(
         "CAPTURES", os.path.join(ROOT, "..", "shared")))
     p.add_argument("-v", action="count", default=0)
@@ -376,7 +409,7 @@ def main():
         frames, known = damage.merged(paths), ()
     else:
         frames, known = talks(args.seed, args.n)
-    run = Run(args.v)
+    run = Run(args.v, args.seeds or (8 if args.c else 3))
     run.all(frames, args.seed, known)
     for line in run.bad:
         print("FAIL " + line)

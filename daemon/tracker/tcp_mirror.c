@@ -40,7 +40,9 @@
 
 /* ports below are servers', ports from the second on are clients', and these
  * are between them by number alone */
-#define PORT_SYSTEM    1024u
+#define PORT_SYSTEM 1024u
+/* nobody listens on it: an FTP server's own end (RFC 959 3.2) */
+#define PORT_FTP_DATA  20u
 #define PORT_EPHEMERAL 32768u
 static const uint16_t port_servers[] = {
 	1433, 1521, 1723, 1883, 2049, 3128,  3260,  3268,  3306,
@@ -60,6 +62,8 @@ static unsigned int port_rank(uint16_t port)
 {
 	unsigned int i;
 
+	if (port == PORT_FTP_DATA)
+		return 4;
 	if (port < PORT_SYSTEM)
 		return 0;
 	for (i = 0; i < ARRAY_SIZE(port_servers); i++)
@@ -399,7 +403,9 @@ void tcp_mirror_hole(struct tcp_step *st)
 	st->conn->status |= 1u << (CONN_TAIL_SHIFT + st->dir);
 	if (hole != 1 || side_has(st->t, st->dir, SIDE_CLOSED))
 		return;
-	if (st->from == ES) {
+	if (side_has(st->t, !st->dir, SIDE_CLOSED) && st->from == ES) {
+		st->to = LA; /* it acknowledged a FIN that was lost, too */
+	} else if (st->from == ES) {
 		side_set(st->t, st->dir, SIDE_CLOSED);
 		st->to = FW;
 	} else if (st->from == FW || st->from == CW) {

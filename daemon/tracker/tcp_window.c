@@ -128,6 +128,14 @@ static void win_start(struct tcp_step *st)
 		st->t->scale = 0;
 }
 
+/* On a mirror it may be that we did not come late, and this side's first
+ * segments alone were lost: then the other's numbers are known. */
+static bool start_seen(const struct tcp_step *st)
+{
+	return st->c->mirror && (st->conn->status & CONN_DIR_MASK) ==
+	                                CONN_DIR_SYN << CONN_DIR_SHIFT;
+}
+
 /* First segment of its side, and not a SYN: we came late, believe it. */
 static void win_guess(struct tcp_step *st)
 {
@@ -143,7 +151,7 @@ static void win_guess(struct tcp_step *st)
 	st->snd->maxend = st->s.end + win;
 	if (!st->rcv->maxwin)
 		st->rcv->end = st->rcv->maxend = st->sack;
-	else if (st->sack == st->rcv->end + 1)
+	else if (st->sack == st->rcv->end + 1 && !start_seen(st))
 		st->rcv->end++; /* answers a keepalive that we took for old */
 }
 

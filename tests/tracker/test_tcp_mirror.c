@@ -49,6 +49,9 @@ static void test_origin(void **state)
 		{50000, 27017, TH_ACK, CONN_DIR_PORT, false},
 		/* ephemeral ones are clients' */
 		{20000, 50000, TH_ACK, CONN_DIR_PORT, true},
+		/* but who sends from FTP's data port calls */
+		{20, 50000, TH_ACK, CONN_DIR_PORT, false},
+		{50000, 20, TH_ACK, CONN_DIR_PORT, true},
 		/* nobody knows */
 		{50000, 50001, TH_ACK, CONN_DIR_UNKNOWN, false},
 		{2000, 20000, TH_ACK, CONN_DIR_UNKNOWN, false},
