@@ -269,7 +269,7 @@ static enum trk_verdict tcp_syn(struct tcp_step *st)
 {
 	const struct tcp_priv *t = st->t;
 
-	if (st->from < TW)
+	if (st->from < TW || (st->c->mirror && tcp_mirror_late_syn(st)))
 		return TRK_ACCEPT;
 	if (side_has(t, DIR_ORIGINAL, SIDE_CLOSED) ||
 	    side_has(t, DIR_REPLY, SIDE_CLOSED) ||
@@ -361,6 +361,10 @@ static enum trk_verdict tcp_correct(struct tcp_step *st)
 		return tcp_ignored(st);
 	case SS:
 		return tcp_syn(st);
+	case FW:
+		if (st->c->mirror)
+			tcp_mirror_ends(st);
+		return TRK_ACCEPT;
 	case CW:
 		if (st->c->mirror)
 			tcp_mirror_sends_on(st);

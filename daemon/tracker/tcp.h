@@ -249,6 +249,8 @@ bool tcp_mirror_new(struct tcp_step *st);
 void tcp_mirror_late(struct tcp_step *st);
 bool tcp_mirror_cell(struct tcp_step *st, enum trk_verdict *v);
 bool tcp_mirror_talks(struct tcp_step *st);
+bool tcp_mirror_late_syn(struct tcp_step *st);
+void tcp_mirror_ends(struct tcp_step *st);
 bool tcp_mirror_fin_again(const struct tcp_step *st);
 void tcp_mirror_sends_on(struct tcp_step *st);
 void tcp_mirror_hole(struct tcp_step *st);

@@ -38,59 +38,13 @@
  * are then too wide rather than too narrow */
 #define SCALE_UNKNOWN 14u
 
-/* ports below are servers', ports from the second on are clients', and these
- * are between them by number alone */
-#define PORT_SYSTEM 1024u
-/* nobody listens on it: an FTP server's own end (RFC 959 3.2) */
-#define PORT_FTP_DATA  20u
-#define PORT_EPHEMERAL 32768u
-static const uint16_t port_servers[] = {
-	1433, 1521, 1723, 1883, 2049, 3128,  3260,  3268,  3306,
-	3389, 5000, 5060, 5061, 5222, 5432,  5672,  5900,  5985,
-	6379, 6443, 6566, 6667, 8000, 8080,  8443,  8883,  9000,
-	9042, 9090, 9092, 9100, 9200, 10080, 11211, 25565, 27017};
-
 static void fix(struct tcp_step *st, enum conn_fix kind)
 {
 	st->c->repairs |= 1u << kind;
 	st->conn->status |= 1u << (CONN_FIX_SHIFT + kind);
 }
 
-/* ---- who began ---- */
-
-static unsigned int port_rank(uint16_t port)
-{
-	unsigned int i;
-
-	if (port == PORT_FTP_DATA)
-		return 4;
-	if (port < PORT_SYSTEM)
-		return 0;
-	for (i = 0; i < ARRAY_SIZE(port_servers); i++)
-		if (port == port_servers[i])
-			return 1;
-	return port < PORT_EPHEMERAL ? 2 : 3;
-}
-
-uint8_t tcp_origin(const struct pkt *p, bool *answer)
-{
-	const uint8_t *h = pkt_l4(p, 0, TCP_HLEN);
-	unsigned int src, dst;
-
-	*answer = false;
-	if (!h)
-		return CONN_DIR_UNKNOWN;
-	if (h[13] & TH_SYN) {
-		*answer = h[13] & TH_ACK;
-		return *answer ? CONN_DIR_SYNACK : CONN_DIR_SYN;
-	}
-	src = port_rank(get16(h));
-	dst = port_rank(get16(h + 2));
-	if (src == dst)
-		return CONN_DIR_UNKNOWN;
-	*answer = src < dst;
-	return CONN_DIR_PORT;
-}
+/* ---- news ---- */
 
 /* What was noted of a segment that nothing was learnt from is this one. */
 static bool noted_same(const struct tcp_priv *t, const struct tcp_seg *s,
@@ -216,22 +170,55 @@ static bool cell_pickup(struct tcp_step *st)
 	return true;
 }
 
-/* The SYN behind its SYN/ACK: two sources, and one was faster. */
-static bool cell_late_syn(struct tcp_step *st)
+/* What was guessed of a side whose SYN comes late, SYN or SYN/ACK, gives way to
+ * what it offers. */
+static void side_learns(struct tcp_step *st)
 {
 	struct tcp_priv *t = st->t;
+	uint32_t scale, offers = tcp_seg_offers(&st->s, &scale);
 
-	if (st->dir != DIR_ORIGINAL || st->snd->maxwin ||
-	    st->s.end != st->snd->end)
-		return false;
 	st->snd->maxwin = tcp_win_seen(st->s.win);
-	tcp_side_offers(st);
+	side_clear(t, st->dir, SIDE_WSCALE | SIDE_SACK);
+	side_set(t, st->dir, offers);
+	side_set_scale(t, st->dir, scale);
 	if (!side_has(t, 0, SIDE_WSCALE) || !side_has(t, 1, SIDE_WSCALE))
 		t->scale = 0;
-	st->conn->status &= ~(CONN_DIR_MASK | CONN_ONE_WAY);
-	st->conn->status |= CONN_DIR_SYN << CONN_DIR_SHIFT;
-	st->to = SR;
+	st->conn->status &= ~CONN_ONE_WAY;
 	fix(st, CONN_FIX_STATE);
+}
+
+/* Is it the first of its side, and what is known of that side from the other
+ * is not far behind it? */
+static bool first_late(const struct tcp_step *st)
+{
+	return !st->snd->maxwin && st->snd->end - st->s.end <= NEAR;
+}
+
+/* The SYN behind its SYN/ACK, or more: two sources, and one was faster. */
+bool tcp_mirror_late_syn(struct tcp_step *st)
+{
+	if (st->dir != DIR_ORIGINAL || st->from < SR || !first_late(st))
+		return false;
+	side_learns(st);
+	st->conn->status &= ~CONN_DIR_MASK;
+	st->conn->status |= CONN_DIR_SYN << CONN_DIR_SHIFT;
+	st->to = st->from;
+	st->trusted = st->from != SR;
+	return true;
+}
+
+/* The SYN/ACK behind the client's next segments, which have answered it. */
+static bool cell_late_synack(struct tcp_step *st)
+{
+	if (st->dir != DIR_REPLY || st->from < ES || !first_late(st) ||
+	    st->rcv->end - st->s.ack > NEAR)
+		return false;
+	side_learns(st);
+	st->snd->maxack = st->s.ack;
+	side_set(st->t, st->dir, SIDE_MAXACK);
+	trk_assure(st->c, st->conn);
+	st->to = st->from;
+	st->trusted = true;
 	return true;
 }
 
@@ -276,13 +263,15 @@ bool tcp_mirror_cell(struct tcp_step *st, enum trk_verdict *v)
 	*v = TRK_ACCEPT;
 	if (st->from == SS || st->from == S2)
 		return (index == ACK || index == FIN) && cell_pickup(st);
+	if (index == SYNACK && cell_late_synack(st))
+		return true;
 	if (index == SYNACK) {
 		*v = TRK_REPEAT;
 		return cell_synack(st);
 	}
 	if (index != SYN)
 		return false;
-	if (st->from == SR && cell_late_syn(st))
+	if (tcp_mirror_late_syn(st))
 		return true;
 	/* a new start from the other end: its answer will tell */
 	*v = TRK_IGNORE;
@@ -299,6 +288,15 @@ bool tcp_mirror_talks(struct tcp_step *st)
 		return false;
 	fix(st, CONN_FIX_STATE);
 	return true;
+}
+
+/* ... nor do they end before it: it comes later, or was lost. */
+void tcp_mirror_ends(struct tcp_step *st)
+{
+	if (st->from != SR || st->dir != DIR_REPLY)
+		return;
+	trk_assure(st->c, st->conn);
+	fix(st, CONN_FIX_STATE);
 }
 
 /* ---- the end ---- */
