@@ -1,7 +1,9 @@
 #!/bin/bash
 # The Debian packages: built, judged by lintian, unpacked into a tree of their
-# own, and run from there: a replay as a user who may nothing, and the test
-# that the packages carry (as root).  Nothing is installed on this system.
+# own, and run from there: a replay as a user who may nothing.  Then installed,
+# used, upgraded and purged in a copy of this system (installed.sh); where that
+# cannot be, the test that they carry runs from the tree.  Nothing is installed
+# on this system.
 #
 #	tests/packages.sh
 #
@@ -63,10 +65,17 @@ n=$("${as[@]}" env PATH=/usr/bin:/bin LD_LIBRARY_PATH="$library" TMPDIR=/tmp \
 	grep -c 'NEW')
 [ "$n" = 700 ] || fault "replay from the packages: $n connections, not 700"
 
-if [ "$(id -u)" -eq 0 ]; then
-	ROOT=$root LIBRARY=$library timeout 100 debian/tests/veth ||
-		fault "the packages' own test"
-else
-	echo "no root: the test on a veth pair was not run"
-fi
+tests/installed.sh build/deb
+case $? in
+0) ;;
+77)
+	if [ "$(id -u)" -eq 0 ]; then
+		ROOT=$root LIBRARY=$library timeout 100 debian/tests/veth ||
+			fault "the packages' own test"
+	else
+		echo "no root: the test on a veth pair was not run"
+	fi
+	;;
+*) fault "the installed packages" ;;
+esac
 exit $bad
