@@ -310,8 +310,8 @@ static int count_row(void *arg, const struct ctshard_count *row)
 	struct count *n = arg;
 
 	if (n->json) {
-		out_str(n->o, n->rows++ ? ",\n" : "\n");
-		out_str(n->o, "{");
+		out_item(n->o, n->rows++);
+		out_char(n->o, '{');
 		if (row->key) {
 			out_str(n->o, "\"key\":");
 			out_json_string(n->o, row->key);
@@ -348,14 +348,14 @@ int cmd_count(struct cmd *c)
 		free(n.o);
 		return code;
 	}
-	n.json = n.o->format == &out_json || n.o->format == &out_jsonl;
+	n.json = out_is_json(n.o);
 	if (n.json)
-		out_char(n.o, '[');
+		out_items(n.o);
 	rc = ctshard_count(ct, &opts, &h, &id);
 	if (!rc)
 		rc = ctshard_wait(ct, id);
 	if (n.json)
-		out_str(n.o, "\n]\n");
+		out_items_end(n.o, n.rows);
 	code = rc && !n.o->error ? cmd_error(ct, rc) : CMD_OK;
 	ctshard_close(ct);
 	return cmd_finish(n.o, code);

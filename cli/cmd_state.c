@@ -13,11 +13,6 @@
 #include "cli/child.h"
 #include "cli/words.h"
 
-static bool state_json(const struct out *o)
-{
-	return o->format == &out_json || o->format == &out_jsonl;
-}
-
 /*
  * show: each table of the answer is printed when the next begins.  The answer
  * may bring one table in parts (the same name again): rows go on then.
@@ -85,7 +80,9 @@ static int show_begin(struct show *s, const struct ctshard_table *t)
 
 static void show_next(struct show *s)
 {
-	if (state_json(s->o)) {
+	if (s->o->format == &out_jsonl) {
+		/* each row says whose it is */
+	} else if (out_is_json(s->o)) {
 		out_str(s->o, s->tables ? "\n],\n" : "");
 		out_json_string(s->o, s->name);
 		out_str(s->o, ":[");
@@ -110,24 +107,30 @@ static int show_table(void *arg, const struct ctshard_table *t)
 		return -1;
 	s->config = !strcmp(t->name, "config") && t->columns == 2;
 	show_next(s);
-	if (state_json(s->o) || s->config)
+	if (out_is_json(s->o) || s->config)
 		return 0;
 	return show_begin(s, t);
 }
 
 static void show_json(struct show *s, const struct ctshard_row *r)
 {
+	bool lines = s->o->format == &out_jsonl;
 	size_t i;
 
-	out_str(s->o, s->rows++ ? ",\n{" : "\n{");
+	if (lines) {
+		out_str(s->o, "{\"table\":");
+		out_json_string(s->o, s->name);
+	} else {
+		out_str(s->o, s->rows++ ? ",\n{" : "\n{");
+	}
 	for (i = 0; i < r->cells && i < s->columns; i++) {
-		if (i)
+		if (i || lines)
 			out_char(s->o, ',');
 		out_json_string(s->o, s->column[i]);
 		out_char(s->o, ':');
 		out_json_string(s->o, r->cell[i]);
 	}
-	out_char(s->o, '}');
+	out_str(s->o, lines ? "}\n" : "}");
 }
 
 static int show_line(struct show *s, const struct ctshard_row *r)
@@ -153,7 +156,7 @@ static int show_row(void *arg, const struct ctshard_row *r)
 {
 	struct show *s = arg;
 
-	if (state_json(s->o)) {
+	if (out_is_json(s->o)) {
 		show_json(s, r);
 	} else if (s->config) {
 		out_text(s->o, r->cells > 0 ? r->cell[0] : "");
@@ -211,13 +214,13 @@ int cmd_show(struct cmd *c)
 		free(s.o);
 		return code;
 	}
-	if (state_json(s.o))
+	if (s.o->format == &out_json)
 		out_char(s.o, '{');
 	rc = ctshard_show(ct, c->arg, c->args, &h, &id);
 	if (!rc)
 		rc = ctshard_wait(ct, id);
 	show_flush(&s);
-	if (state_json(s.o))
+	if (s.o->format == &out_json)
 		out_str(s.o, s.tables ? "\n]}\n" : "}\n");
 	code = rc && !s.o->error ? cmd_error(ct, rc) : CMD_OK;
 	ctshard_close(ct);
@@ -275,8 +278,8 @@ static int check_fault(void *arg, const char *text)
 {
 	struct check *k = arg;
 
-	if (state_json(k->o)) {
-		out_str(k->o, k->faults++ ? ",\n" : "\n");
+	if (out_is_json(k->o)) {
+		out_item(k->o, k->faults++);
 		out_json_string(k->o, text);
 		return k->o->error;
 	}
@@ -311,12 +314,12 @@ static int check_lines(const struct cmd *c, const char *const *argv)
 		_exit(127);
 	}
 	close(p[1]);
-	out_char(k.o, '[');
+	out_items(k.o);
 	while ((n = getline(&line, &size, f)) > 0) {
 		line[n - 1] = line[n - 1] == '\n' ? '\0' : line[n - 1];
 		check_fault(&k, line);
 	}
-	out_str(k.o, "\n]\n");
+	out_items_end(k.o, k.faults);
 	free(line);
 	fclose(f);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -368,13 +371,13 @@ int cmd_check(struct cmd *c)
 	}
 	k.o = cmd_out(c, &out_line, &out_line, &code);
 	if (k.o) {
-		if (state_json(k.o))
-			out_char(k.o, '[');
+		if (out_is_json(k.o))
+			out_items(k.o);
 		rc = ctshard_check(ct, c->deep, &h, &id);
 		if (!rc)
 			rc = ctshard_wait(ct, id);
-		if (state_json(k.o))
-			out_str(k.o, "\n]\n");
+		if (out_is_json(k.o))
+			out_items_end(k.o, k.faults);
 		code = rc && !k.o->error ? cmd_error(ct, rc) : CMD_OK;
 		code = cmd_finish(k.o, code);
 		if (code == CMD_OK && k.faults)

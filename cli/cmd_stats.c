@@ -41,7 +41,7 @@ static int stats_print(struct cmd *c, struct ctshard *ct, struct out *o)
 		rc = stats_read(ct, &s);
 	if (!rc) {
 		stats_less(&s, &before);
-		if (o->format == &out_json || o->format == &out_jsonl)
+		if (out_is_json(o))
 			stats_json(&s, o);
 		else
 			stats_text(&s, o);
@@ -140,10 +140,9 @@ static void top_line(struct out *o, const char *key, const struct tally_row *r)
 	out_char(o, '\n');
 }
 
-static void top_json(struct out *o, const char *key, const struct tally_row *r,
-                     bool first)
+static void top_json(struct out *o, const char *key, const struct tally_row *r)
 {
-	out_str(o, first ? "\n{\"key\":" : ",\n{\"key\":");
+	out_str(o, "{\"key\":");
 	out_json_string(o, key);
 	out_str(o, ",\"count\":");
 	out_u64(o, r->count);
@@ -156,22 +155,24 @@ static void top_json(struct out *o, const char *key, const struct tally_row *r,
 
 static void top_print(struct top *t, struct out *o, uint64_t most)
 {
-	bool json = o->format == &out_json || o->format == &out_jsonl;
+	bool json = out_is_json(o);
 	char key[INET6_ADDRSTRLEN];
 	size_t i;
 
 	tally_sort(&t->tally);
 	if (json)
-		out_char(o, '[');
+		out_items(o);
 	for (i = 0; i < t->tally.rows && i < most; i++) {
 		top_text(t, &t->tally.row[i], key, sizeof(key));
-		if (json)
-			top_json(o, key, &t->tally.row[i], !i);
-		else
+		if (!json) {
 			top_line(o, key, &t->tally.row[i]);
+			continue;
+		}
+		out_item(o, i);
+		top_json(o, key, &t->tally.row[i]);
 	}
 	if (json)
-		out_str(o, "\n]\n");
+		out_items_end(o, i);
 }
 
 static int stats_top(struct cmd *c, struct ctshard *ct, struct out *o,

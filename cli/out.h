@@ -178,6 +178,11 @@ void out_json_string(struct out *o, const char *s);
 void out_json_time(struct out *o, const char *key, const char *key_ns,
                    uint64_t ns);
 void out_json_status(struct out *o, uint32_t status);
+/* Their list: an array, or one a line. */
+bool out_is_json(const struct out *o);
+void out_items(struct out *o);
+void out_item(struct out *o, uint64_t before);
+void out_items_end(struct out *o, uint64_t n);
 
 /* Of out_trace.c: a packet in words, and as an object. */
 void out_trace_text(struct out *o, const struct ctshard_trace *t);

@@ -217,6 +217,33 @@ static void json_tail(struct out *o, const struct ctshard_conn *c)
 }
 
 /* The members of a connection, without braces. */
+bool out_is_json(const struct out *o)
+{
+	return o->format == &out_json || o->format == &out_jsonl;
+}
+
+void out_items(struct out *o)
+{
+	if (o->format == &out_json)
+		out_char(o, '[');
+}
+
+void out_item(struct out *o, uint64_t before)
+{
+	if (o->format == &out_json)
+		out_str(o, before ? ",\n" : "\n");
+	else if (before)
+		out_char(o, '\n');
+}
+
+void out_items_end(struct out *o, uint64_t n)
+{
+	if (o->format == &out_json)
+		out_str(o, n ? "\n]\n" : "]\n");
+	else if (n)
+		out_char(o, '\n');
+}
+
 void out_json_conn(struct out *o, const struct ctshard_conn *c)
 {
 	json_id(o, "\"id\":", c->id);

@@ -190,6 +190,8 @@ static void stats_worker(const struct stats_scope *sc, struct out *o)
 
 void stats_json(const struct stats *s, struct out *o)
 {
+	/* jsonl: all of it is one line */
+	const char *line = o->format == &out_jsonl ? "" : "\n";
 	bool first = true;
 	size_t i;
 
@@ -205,7 +207,8 @@ void stats_json(const struct stats *s, struct out *o)
 	for (i = 0; i < s->scopes; i++) {
 		if (s->scope[i].total || s->scope[i].worker < 0)
 			continue;
-		out_str(o, first ? "\n" : ",\n");
+		out_str(o, first ? "" : ",");
+		out_str(o, line);
 		first = false;
 		stats_worker(&s->scope[i], o);
 	}
@@ -213,7 +216,9 @@ void stats_json(const struct stats *s, struct out *o)
 	for (i = 0; i < s->scopes; i++) {
 		if (s->scope[i].total || s->scope[i].worker != -1)
 			continue;
-		out_str(o, ",\n\"reaper\":{");
+		out_char(o, ',');
+		out_str(o, line);
+		out_str(o, "\"reaper\":{");
 		stats_object(&s->scope[i], true, o);
 		out_char(o, '}');
 	}

@@ -148,7 +148,12 @@ same() {
 		(.[] | select(.difference == "state") |
 		.tracker.state == "ESTABLISHED" and
 		.kernel.state == "CLOSE_WAIT")' "$W/json"
-	[ "$(compare -o jsonl 2>/dev/null | jq -s length)" -eq 5 ]
+	/usr/bin/python3 tests/lib/schema.py docs/ctctl.schema.json \
+		differences <"$W/json"
+	compare -o jsonl 2>/dev/null >"$W/json" || [ $? -eq 1 ]
+	/usr/bin/python3 tests/lib/schema.py docs/ctctl.schema.json \
+		difference <"$W/json"
+	[ "$(wc -l <"$W/json")" -eq 5 ]
 	# one filter for both sides
 	compare -s 10.78.0.0/16
 	compare -p tcp -d 10.78.0.2

@@ -14,7 +14,7 @@ teardown() { e2e_teardown; }
 			# shellcheck disable=SC2086
 			ctl $verb -o $o 2>/dev/null >"$W/json" || [ $? = 4 ]
 			jq -e -s 'length > 0 or $empty' --argjson empty \
-				"$([[ $verb =~ 192.0.2|^update|^delete ]] &&
+				"$([[ $verb =~ 192.0.2|^update|^delete|^check ]] &&
 					echo true || echo false)" <"$W/json" >/dev/null ||
 				{ echo "$verb -o $o"; cat "$W/json"; false; }
 		done
