@@ -39,9 +39,7 @@ prints() {
 	try ctl history -n 1 >"$W/seen" 2>/dev/null
 	: >"$W/done"
 	while IFS='|' read -r verb args; do
-		for o in json json,id,labels,wide,community-id \
-			jsonl jsonl,id,labels,wide,community-id; do
-			[[ "$verb $o" != replay*,* ]] || continue
+		for o in json jsonl,id,labels,wide,community-id; do
 			what=$(prints "$verb" "${o%%,*}")
 			# shellcheck disable=SC2086
 			ctl ${verb%% *} $args -o $o >"$W/json" 2>"$W/err" ||
