@@ -1,25 +1,33 @@
 #!/usr/bin/python3
-"""Ten consumers, restarts of everything, and one truth.
+"""Consumers, restarts of everything, and one truth.
 
-  consumers.py [--seconds S] [--pps P] [--consumers N] [--build DIR]
+  consumers.py [--seconds S] [--rate EVENTS] [--consumers N] [--seed N]
+               [--build DIR]
 
-A veth pair in a namespace of its own: tcpreplay sends datagrams, each of a new
-connection that soon expires, so a packet is two events.  Consumers follow with
-`ctctl watch --snapshot -o jsonl`, each for itself, as programs do: a set of
-connections, from LIST and NEW to DESTROY.  Meanwhile reaper, api, a worker, the
-whole daemon and the consumers' own ctctl get SIGKILL in turn.  A consumer that
-lost its ctctl goes on with the number of the last event that it has worked off;
-one that is told of a GAP takes a new snapshot, and is allowed to.
+A veth pair in a namespace of its own: tests/lib/mkstream sends connections, each
+of which is three events; most end soon, one in --keep stays.  Consumers follow,
+each with a copy of the table: docs/examples/mirror.c, all events or with a
+filter, one without UPDATE, one with details, one that takes fewer events than
+there are; one is Python with nothing but the schema, one reads `ctctl watch`;
+these two with a filter.  Meanwhile workers, reaper, api, the whole daemon and
+the consumers get SIGKILL at random times.  A consumer goes on with the last
+event that it has worked off, or, as mirror.c does, with the one that its copy
+on disk is of; after a GAP it takes a new snapshot.
 
-At the end traffic stops, and every consumer must hold exactly the connections
-of the table, its numbers must have gone up by one but for gaps that said how
-much is missing, and no connection may have been told of as new twice.  Prints
-one line of figures; exits with 1 if anything differs.  Needs root.
+At the end traffic stops, and the copy of every consumer must be what `ctctl
+list` prints: connections, tuples, states.  Numbers went up by one but for gaps
+that said how much is missing, nothing began twice, nothing that had not been
+there ended.  For who has no filter, events received + reported lost + held in a
+snapshot instead = produced, which the shards count.  Prints figures, and with 1
+ends if anything differs.  Needs root.
 """
 import argparse
+import importlib.util
+import ipaddress
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import struct
@@ -30,87 +38,262 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(HERE)
 TRIES = 1200            # waits are bounded by tries of 50 ms
 
+# struct head and struct row of docs/examples/mirror.c
+HEAD = struct.Struct('=8s16s9Q')
+HEAD_NAMES = ('magic uuid seq events lost skipped gaps snapshots faults '
+              'list_ns count').split()
+ROW = struct.Struct('=Q16s16s5IBB18s')
+STATUS = {'EXPECTED': 1, 'SEEN_REPLY': 2, 'ASSURED': 4, 'CONFIRMED': 8,
+          'DYING': 512, 'FIXED_TIMEOUT': 1024, 'HELPER': 8192}
 
-def wait(what, true):
-    for _ in range(TRIES):
+
+def wait(what, true, tries=TRIES):
+    for _ in range(tries):
         if true():
             return
         time.sleep(0.05)
     sys.exit('consumers: never true: ' + what)
 
 
-class Consumer(threading.Thread):
-    def __init__(self, ctl, uuid, number):
-        super().__init__(daemon=True)
-        self.ctl, self.uuid, self.number = ctl, uuid, number
-        self.live = {}          # id: source port
-        self.seq = None         # last event worked off
-        self.events = self.gaps = self.restarts = 0
+class Consumer:
+    """What all of them have: a name, a copy, figures."""
+    ports = None                # (from, to) of the filter
+    exact = True                # states are told, too
+
+    def __init__(self, name):
+        self.name = name
+        self.kills = 0
         self.faults = []
-        self.done = False
-        self.child = None
+        self.figures = dict.fromkeys(HEAD_NAMES, 0)
 
     def fault(self, text):
         if len(self.faults) < 5:
-            self.faults.append('consumer %d: %s' % (self.number, text))
+            self.faults.append('%s: %s' % (self.name, text))
 
-    def event(self, e):
-        kind, seq = e['event'], e.get('seq')
+    def wants(self, row):
+        return not self.ports or self.ports[0] <= row[5] <= self.ports[1]
+
+    def should(self, table):
+        return {k: r if self.exact else r[:6] for k, r in table.items()
+                if self.wants(r)}
+
+
+class Native(Consumer):
+    """docs/examples/mirror.c, its copy on disk."""
+    def __init__(self, bed, name, *options):
+        super().__init__(name)
+        self.file = os.path.join(bed.work, name)
+        self.argv = [bed.mirror, *options, bed.run_dir, self.file]
+        self.whole = '-n' not in options and '-p' not in options
+        self.exact = '-n' not in options
+        if '-p' in options:
+            a, b = options[options.index('-p') + 1].split('-')
+            self.ports = int(a), int(b)
+        self.log = open(self.file + '.log', 'w')
+        self.child = None
+        bed.natives.append(self)
+        self.start()
+
+    def start(self):
+        self.child = subprocess.Popen(self.argv, stderr=self.log)
+
+    def kill(self):
+        self.child.kill()
+        self.child.wait()
+        self.kills += 1
+        self.start()
+
+    def head(self):
+        try:
+            with open(self.file, 'rb') as f:
+                self.figures = dict(zip(HEAD_NAMES,
+                                        HEAD.unpack(f.read(HEAD.size))))
+        except FileNotFoundError:
+            pass
+        return self.figures
+
+    def ready(self):
+        return self.head()['snapshots']
+
+    def copy(self):
+        with open(self.file, 'rb') as f:
+            self.figures = dict(zip(HEAD_NAMES, HEAD.unpack(
+                f.read(HEAD.size))))
+            out = {}
+            for (num, src, dst, sport, dport, status, _, proto, l3, _,
+                 state) in ROW.iter_unpack(f.read()):
+                n = 4 if l3 == 4 else 16
+                row = (l3, proto, src[:n], dst[:n], sport, dport)
+                if self.exact:
+                    row += (status, state.rstrip(b'\0').decode())
+                out[num] = row
+        return out
+
+    def end(self, produced):
+        if self.child.poll() is not None:
+            self.fault('has ended by itself: %d' % self.child.returncode)
+        else:
+            self.child.terminate()
+            self.child.wait()
+        self.log.close()
+        f = self.head()
+        with open(self.log.name) as log:
+            for line in log.read().splitlines()[:5]:
+                self.fault(line)
+        if f['faults']:
+            self.fault('%d faults' % f['faults'])
+        if self.whole and f['events'] + f['lost'] + f['skipped'] != produced:
+            self.fault('%(events)d events + %(lost)d lost + %(skipped)d in '
+                       'snapshots' % f + ' are not %d' % produced)
+
+
+class Follower(Consumer, threading.Thread):
+    """A copy that Python holds, from LIST and NEW to DESTROY."""
+    whole = exact = False
+
+    def __init__(self, bed, name, port):
+        threading.Thread.__init__(self, daemon=True)
+        Consumer.__init__(self, name)
+        self.bed, self.ports = bed, (port, port)
+        self.live, self.listed = {}, set()
+        self.seq = self.uuid = None     # last event worked off
+        self.done = False
+        self.start()
+
+    def event(self, kind, seq, key, row, begun_ns):
+        """False: a snapshot is needed."""
         if kind == 'GAP':
-            self.gaps += 1
+            self.figures['gaps'] += 1
             self.seq = None
             return False
         if kind == 'LIST':
-            self.live[e['id']] = e['original'].get('sport')
+            self.live[key] = row
+            self.listed.add(key)
             return True
         if kind == 'LIST_END':
             self.seq = seq
+            self.figures['snapshots'] += 1
             return True
         if seq <= self.seq:
             self.fault('%d after %d' % (seq, self.seq))
-        if seq != self.seq + 1:
-            self.fault('%d is missing' % (self.seq + 1))
-        self.seq = seq
-        self.events += 1
+        self.figures['events'] += 1
         if kind == 'NEW':
-            if e['id'] in self.live:
-                self.fault('new twice: ' + e['id'])
-            self.live[e['id']] = e['original'].get('sport')
+            if key in self.live and key not in self.listed:
+                self.fault('new twice: %d' % key)
+            self.live[key] = row
+            self.listed.discard(key)
         elif kind == 'DESTROY':
-            if self.live.pop(e['id'], self) is self:
-                self.fault('ended and was not there: ' + e['id'])
+            self.live.pop(key, None)
+        self.seq = seq
         return True
 
     def run(self):
         while not self.done:
-            argv = self.ctl + ['watch', '-o', 'jsonl', '--no-reconnect']
             if self.seq is None:
                 self.live.clear()
-                argv += ['--snapshot']
-            else:
-                argv += ['--since', '%s:%d' % (self.uuid, self.seq)]
-            self.child = subprocess.Popen(argv, stdout=subprocess.PIPE,
-                                          stderr=subprocess.DEVNULL)
-            snapshot = self.seq is None
-            for line in self.child.stdout:
-                try:
-                    e = json.loads(line)
-                except ValueError:
-                    break       # a line that was cut by a kill
-                if e.get('event') == 'LIST_END' and not snapshot:
-                    continue
-                if not self.event(e):
-                    break
-            if snapshot and self.seq is None:
-                self.live.clear()
+                self.listed.clear()
+            try:
+                self.follow()
+            except Exception as e:      # a thread's are not seen otherwise
+                self.fault(repr(e))
+            time.sleep(0.1)
+
+    def ready(self):
+        return self.figures['snapshots']
+
+    def head(self):
+        return self.figures
+
+    def copy(self):
+        return dict(self.live)
+
+    def end(self, produced):
+        self.done = True
+        self.cut()
+        self.join(20)
+
+    def kill(self):
+        self.kills += 1
+        self.cut()
+
+
+class Jsonl(Follower):
+    """`ctctl watch -o jsonl`"""
+    child = None
+
+    def cut(self):
+        if self.child:
             self.child.kill()
-            self.child.stdout.close()
-            self.child.wait()
-            if not self.done:
-                self.restarts += 1
-                time.sleep(0.1)
+
+    def follow(self):
+        argv = self.bed.ctl + ['watch', '-o', 'jsonl', '--no-reconnect',
+                               '--dport', str(self.ports[0])]
+        argv += ['--snapshot'] if self.seq is None else \
+            ['--since', '%s:%d' % (self.bed.uuid, self.seq)]
+        self.child = subprocess.Popen(argv, stdout=subprocess.PIPE,
+                                      stderr=subprocess.DEVNULL)
+        for line in self.child.stdout:
+            try:
+                e = json.loads(line)
+            except ValueError:
+                break                   # a line that was cut by a kill
+            row = json_row(e)[:6] if 'id' in e else None
+            if not self.event(e['event'], e.get('seq'), int(e.get('id', 0)),
+                              row, e.get('start_ns')):
+                break
+        self.child.kill()
+        self.child.stdout.close()
+        self.child.wait()
+
+
+class Schema(Follower):
+    """docs/examples/follow.py: ctshard.proto, and nothing of ours."""
+    daemon = None
+
+    def cut(self):
+        if self.daemon:
+            try:
+                self.daemon.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def follow(self):
+        pb, follow = self.bed.pb, self.bed.follow
+        w = pb.Watch(brief=True)
+        getattr(w.filter, 'dport').CopyFrom(getattr(pb.Filter, 'Range')(
+            **{'from': self.ports[0], 'to': self.ports[1]}))
+        try:
+            self.daemon = follow.Daemon(pb, self.bed.run_dir)
+            if self.seq is None:
+                w.snapshot = True
+            else:
+                w.since, w.uuid = self.seq, self.uuid
+            self.uuid = self.daemon.hello.uuid
+            for e in self.daemon.watch(w):
+                c = e.conn
+                row = (c.l3, c.protonum, c.original.src, c.original.dst,
+                       c.original.sport, c.original.dport)
+                if not self.event(pb.EventType.Name(e.type), e.seq, c.id, row,
+                                  c.start_ns):
+                    break
+        except follow.Gone:
+            pass
+        finally:
+            if self.daemon:
+                self.daemon.stream.close()
+                self.daemon.sock.close()
+
+
+def json_row(c):
+    o = c['original']
+    return (int(c['l3'][3:]), c['protonum'],
+            ipaddress.ip_address(o['src']).packed,
+            ipaddress.ip_address(o['dst']).packed,
+            o.get('sport', 0), o.get('dport', 0),
+            sum(STATUS[s] for s in c['status']), c.get('state', ''))
 
 
 class Bed:
@@ -122,15 +305,44 @@ class Bed:
         os.chmod(work, 0o711)
         self.daemon = self.sender = None
         self.ctl = [os.path.join(o.build, 'ctctl'), '-R', self.run_dir]
+        self.mirror = os.path.join(work, 'mirror')
+        self.natives = []
+
+    def compile(self):
+        os.mkdir(self.work + '/include')
+        shutil.copy(TOP + '/proto/ctshard.h', self.work + '/include')
+        so = os.path.join(self.o.build, 'libctshard.so')
+        ldd = subprocess.run(['ldd', so], capture_output=True, text=True)
+        san = ['-fsanitize=address,undefined'] if 'libasan' in ldd.stdout \
+            else []
+        subprocess.run([os.environ.get('CC', 'gcc'), '-std=c99', '-O2', '-g',
+                        *san, '-I', self.work + '/include', '-o', self.mirror,
+                        TOP + '/docs/examples/mirror.c', '-L', self.o.build,
+                        '-lctshard', '-Wl,-rpath,' + self.o.build], check=True)
+
+    def schema(self):
+        """follow.py as a module, and what protoc makes; False: cannot be."""
+        try:
+            import google.protobuf      # noqa: F401
+        except ImportError:
+            return False
+        if not shutil.which('protoc'):
+            return False
+        spec = importlib.util.spec_from_file_location(
+            'follow', TOP + '/docs/examples/follow.py')
+        self.follow = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.follow)
+        self.pb = self.follow.schema(TOP + '/proto/ctshard.proto')
+        return True
 
     def inside(self, *argv, **kw):
+        kw.setdefault('stdout', subprocess.DEVNULL)
         return subprocess.Popen(('ip', 'netns', 'exec', self.ns) + argv,
-                                stdout=subprocess.DEVNULL,
                                 stderr=subprocess.DEVNULL, **kw)
 
     def ask(self, *argv):
         r = subprocess.run(self.ctl + list(argv), capture_output=True,
-                           text=True, timeout=60)
+                           text=True, timeout=120)
         return r.stdout if r.returncode == 0 else None
 
     def net(self):
@@ -145,9 +357,14 @@ class Bed:
     def start(self):
         self.daemon = self.inside(
             os.path.join(self.o.build, 'ctshardd'), '-R', self.run_dir, '-i',
-            'rx0', '-s', 'udp_timeout=2', '-s', 'capture.buffer=8M', '-s',
-            'event.log=256M', '-s', 'event.ring=64M', '-s', 'max=400000')
+            'rx0', '-w', '2', '-s', 'udp_timeout=2', '-s',
+            'capture.buffer=16M', '-s', 'event.log=%dM' % self.o.log, '-s',
+            'event.ring=64M', '-s', 'max=800000')
         wait('the daemon is ready', lambda: self.ask('count'))
+
+    def name(self):
+        v = json.loads(self.ask('show', 'version', '-o', 'json'))
+        return next(r['value'] for r in v['version'] if r['what'] == 'uuid')
 
     def pid(self):
         with open(os.path.join(self.run_dir, 'pid')) as f:
@@ -159,141 +376,173 @@ class Bed:
                            text=True)
         return [int(p) for p in r.stdout.split()]
 
-    def flows(self, path, n):
-        """One datagram each, from ports and addresses of their own."""
-        with open(path, 'wb') as f:
-            f.write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
-            for i in range(n):
-                ip = struct.pack('>BBHHHBBH4s4s', 0x45, 0, 32, i & 65535, 0,
-                                 64, 17, 0, struct.pack('>I',
-                                                        0x0a000000 + i // 50),
-                                 socket.inet_aton('10.99.0.1'))
-                b = bytes(12) + b'\x08\x00' + ip + struct.pack(
-                    '>HHHH', 1024 + i % 50, 4001, 12, 0) + bytes(4)
-                f.write(struct.pack('<IIII', 1700000000, i % 1000000, len(b),
-                                    len(b)) + b)
+    def produced(self):
+        """Events, as the shards count them when they make them."""
+        text = self.ask('show', 'shards', '-o', 'json')
+        return text and sum(int(r['events'])
+                            for r in json.loads(text)['shards'])
 
-    def send(self, path):
-        self.sender = self.inside('tcpreplay', '-q', '-i', 'tx0', '-K',
-                                  '--loop=0', '-p', str(self.o.pps), path)
+    def table(self):
+        text = self.ask('list', '-o', 'json')
+        return text and {int(c['id']): json_row(c) for c in json.loads(text)}
 
-    def end(self, p):
-        if p and p.poll() is None:
-            p.terminate()
-            try:
-                p.wait(20)
-            except subprocess.TimeoutExpired:
-                p.kill()
-                p.wait()
+    def send(self):
+        self.sender = self.inside(
+            os.path.join(self.o.build, 'tests/lib/mkstream'), 'tx0',
+            str(self.o.rate), str(self.o.keep), stdout=subprocess.PIPE)
+
+    def sent(self):
+        if self.sender.poll() is not None:
+            sys.exit('consumers: the sender has ended')
+        self.sender.terminate()
+        return [int(n) for n in self.sender.communicate()[0].split()]
 
     def close(self):
-        self.end(self.sender)
-        self.end(self.daemon)
+        for p in [self.sender, self.daemon] + [c.child for c in self.natives]:
+            if p and p.poll() is None:
+                p.terminate()
+                try:
+                    p.wait(20)
+                except subprocess.TimeoutExpired:
+                    p.kill()
+                    p.wait()
         subprocess.run([os.path.join(self.o.build, 'ctshardd'), '-R',
                         self.run_dir, '--remove-table'], capture_output=True)
         subprocess.run(['ip', 'netns', 'del', self.ns], capture_output=True)
 
 
-def blow(bed, consumers, turn):
-    """One of everything, in turn."""
-    kind = ('consumer', 'reaper', 'api', 'worker 0', 'daemon')[turn % 5]
+def hire(bed):
+    """The kinds in turn, so that a few are a mixture, too."""
+    o = bed.o
+    slow = str(max(1, o.rate // 2))
+    kinds = [lambda n: Native(bed, 'all%d' % n),
+             lambda n: Native(bed, 'slow%d' % n, '-l', slow),
+             lambda n: Native(bed, 'eighth%d' % n, '-p', '1000-1011'),
+             lambda n: Jsonl(bed, 'jsonl%d' % n, 1001),
+             lambda n: Native(bed, 'no-update%d' % n, '-n'),
+             lambda n: Native(bed, 'details%d' % n, '-d')]
+    if bed.schema():
+        kinds.insert(3, lambda n: Schema(bed, 'schema%d' % n, 1002))
+    everything = kinds[0]
+    return [kinds[n](n) if n < len(kinds) else everything(n)
+            for n in range(o.consumers)]
+
+
+def blow(bed, consumers, kind):
     if kind == 'consumer':
-        for c in random.sample(consumers, max(1, len(consumers) // 3)):
-            if c.child:
-                c.child.kill()
+        for c in random.sample(consumers, random.randint(
+                1, max(1, len(consumers) // 3))):
+            c.kill()
     elif kind == 'daemon':
         os.kill(bed.pid(), signal.SIGKILL)
         bed.daemon.wait()
         bed.start()
     else:
-        for p in bed.role(kind):
+        old = bed.role(kind)
+        for p in old:
             try:
                 os.kill(p, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        wait(kind + ' is there again', lambda: bed.role(kind)
+        wait(kind + ' is there again', lambda: set(bed.role(kind)) - set(old)
              and bed.ask('count'))
-    return kind
 
 
-def truth(bed):
-    text = bed.ask('list', '-o', 'json')
-    return {c['id']: c['original'].get('sport') for c in json.loads(text)} \
-        if text else None
+def trouble(bed, consumers):
+    """Each of everything once at least: how often what was killed."""
+    kinds = ['consumer', 'reaper', 'api', 'worker 0', 'worker 1', 'daemon']
+    todo, killed = list(kinds), {}
+    random.shuffle(todo)
+    began = time.monotonic()
+    pause = min(6, bed.o.seconds / 8)
+    while time.monotonic() - began < bed.o.seconds or todo:
+        time.sleep(random.uniform(0.1, pause))
+        kind = todo.pop() if todo else random.choice(kinds)
+        blow(bed, consumers, kind)
+        killed[kind] = killed.get(kind, 0) + 1
+        if bed.sender.poll() is not None:
+            sys.exit('consumers: the sender has ended')
+    return killed
 
 
-def settled(bed, consumers):
-    """Nothing comes any more, and everybody has got it."""
-    seq = json.loads(bed.ask('stats', '-o', 'json') or '{}').get('events')
-    same = [c.seq for c in consumers]
-    return seq and None not in same and len(set(same)) == 1
+def differs(bed, consumers):
+    """What is not as it should be now: [] when all is."""
+    before = bed.produced()
+    table = bed.table()
+    if before is None or table is None:
+        return None, 0, ['no answer']
+    bad = []
+    for c in consumers:
+        f, copy, want = c.head(), c.copy(), c.should(table)
+        if c.whole and f['seq'] != before:
+            bad.append('%s: at event %d of %d' % (c.name, f['seq'], before))
+        elif copy != want:
+            more = [k for k in copy if copy[k] != want.get(k)]
+            less = [k for k in want if want[k] != copy.get(k)]
+            bad.append('%s: %d connections, should have %d; %s' % (
+                c.name, len(copy), len(want), [
+                    (k, copy.get(k), want.get(k))
+                    for k in (more + less)[:2]]))
+    if bed.produced() != before:
+        bad.append('events still come')
+    return table, before, bad
 
 
 def judge(bed, consumers):
-    table = None
-
-    def equal():
-        nonlocal table
-        if not settled(bed, consumers):
-            return False
-        before = [c.seq for c in consumers]
-        table = truth(bed)
-        return table is not None and before == [c.seq for c in consumers] \
-            and all(c.live == table for c in consumers)
-
     # connections still end while we look, so it must be true at some instant
-    for _ in range(TRIES):
-        if equal():
-            return table, []
-        time.sleep(0.1)
-    return table, ['consumer %d: %d connections, the table has %d; last %s' %
-                   (c.number, len(c.live), len(table or ()), c.seq)
-                   for c in consumers if c.live != table]
+    for _ in range(TRIES // 2):
+        table, produced, bad = differs(bed, consumers)
+        if not bad:
+            break
+        time.sleep(0.2)
+    return table, produced, bad
+
+
+def tell(consumers, took):
+    for c in consumers:
+        f = c.figures
+        print('%-12s%9d events, %6.0f a second; %9d lost in %3d gaps, %8d in '
+              'snapshots, %3d of them; killed %d' %
+              (c.name, f['events'], f['events'] / took, f['lost'], f['gaps'],
+               f['skipped'], f['snapshots'], c.kills))
 
 
 def work(o, bed):
+    bed.compile()
     bed.net()
     bed.start()
-    bed.flows(os.path.join(bed.work, 'flows.pcap'), o.flows)
-    uuid = json.loads(bed.ask('show', 'version', '-o', 'json'))
-    uuid = next(r['value'] for r in uuid['version'] if r['what'] == 'uuid')
-    consumers = [Consumer(bed.ctl, uuid, i) for i in range(o.consumers)]
-    for c in consumers:
-        c.start()
-    bed.send(os.path.join(bed.work, 'flows.pcap'))
-    began, turn, kinds = time.monotonic(), 0, {}
-    while time.monotonic() - began < o.seconds or turn < 5:
-        time.sleep(max(0.5, min(5, o.seconds / 12)))
-        kind = blow(bed, consumers, turn)
-        kinds[kind] = kinds.get(kind, 0) + 1
-        turn += 1
-        if bed.sender.poll() is not None:
-            sys.exit('consumers: tcpreplay has ended')
+    bed.uuid = bed.name()
+    consumers = hire(bed)
+    wait('everybody has begun', lambda: all(c.ready() for c in consumers))
+    bed.send()
+    began = time.monotonic()
+    killed = trouble(bed, consumers)
+    flows, packets = bed.sent()
     took = time.monotonic() - began
-    bed.end(bed.sender)
-    # connections that stay: what is compared is not only that all is empty
-    bed.ask('set', 'udp_timeout=600')
-    few = os.path.join(bed.work, 'few.pcap')
-    bed.flows(few, 500)
-    subprocess.run(['ip', 'netns', 'exec', bed.ns, 'tcpreplay', '-q', '-K',
-                    '-i', 'tx0', '-p', '2000', few], capture_output=True)
-    table, faults = judge(bed, consumers)
-    if not faults and len(table) < 500:
-        faults = ['%d connections in the end, of 500' % len(table)]
+    made = bed.produced()
+    table, produced, faults = judge(bed, consumers)
     for c in consumers:
-        c.done = True
-        c.child.kill()
-    for c in consumers:
-        c.join(10)
+        c.end(produced)
         faults += c.faults
-    events = [c.events for c in consumers]
-    print('%d consumers, %.0f s, %s; events a second of each %.0f to %.0f; '
-          'restarts of consumers %d, gaps told %d; %d connections in the end'
-          % (len(consumers), took,
-             ', '.join('%s killed %d' % k for k in sorted(kinds.items())),
-             min(events) / took, max(events) / took,
-             sum(c.restarts for c in consumers),
-             sum(c.gaps for c in consumers), len(table or ())))
+    stay = flows // o.keep
+    if not faults and len(table) < stay / 2:
+        faults.append('%d connections in the end, of %d that stay' %
+                      (len(table), stay))
+    check = subprocess.run(bed.ctl + ['check', '--deep'], capture_output=True,
+                           text=True)
+    if check.returncode:
+        faults.append('check --deep: ' + check.stdout + check.stderr)
+    drops = json.loads(bed.ask('stats', '-o', 'json'))['drops']
+    tell(consumers, took)
+    print('sent %d connections, %d packets; lost by the kernel\'s ring %d, '
+          'event rings %d; load %.0f' %
+          (flows, packets, drops['kernel_ring'], drops['event_ring'],
+           os.getloadavg()[0]))
+    print('killed: ' + ', '.join('%s %d' % k for k in sorted(killed.items())))
+    print('%d consumers, %.0f s, seed %d: %.0f events a second, %d in all; %d '
+          'connections in the end, %d faults' %
+          (len(consumers), took, o.seed, made / took, produced,
+           len(table or ()), len(faults)))
     for f in faults:
         print(f)
     return 1 if faults else 0
@@ -301,14 +550,18 @@ def work(o, bed):
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument('--seconds', type=float, default=10)
-    p.add_argument('--pps', type=int, default=1000)
-    p.add_argument('--flows', type=int, default=50000)
+    p.add_argument('--seconds', type=float, default=600)
+    p.add_argument('--rate', type=int, default=50000, help='events a second')
     p.add_argument('--consumers', type=int, default=10)
+    p.add_argument('--keep', type=int, default=256,
+                   help='one connection of so many stays')
+    p.add_argument('--log', type=int, default=256, help='event.log, MiB')
+    p.add_argument('--seed', type=int, default=1)
     p.add_argument('--build', default=os.environ.get(
-        'BUILD', os.path.join(os.path.dirname(HERE), 'build')))
+        'BUILD', os.path.join(TOP, 'build')))
     o = p.parse_args()
     o.build = os.path.abspath(o.build)
+    random.seed(o.seed)
     with tempfile.TemporaryDirectory(prefix='consumers.') as d:
         bed = Bed(o, d)
         try:
