@@ -333,7 +333,7 @@ static int count_row(void *arg, const struct ctshard_count *row)
 
 int cmd_count(struct cmd *c)
 {
-	struct ctshard_count_opts opts = {&c->filter, c->by};
+	struct ctshard_count_opts opts = {.filter = &c->filter, .by = c->by};
 	struct count n = {0};
 	struct ctshard_handler h = {.arg = &n, .count = count_row};
 	struct ctshard *ct;

@@ -53,16 +53,25 @@ static void watch_went_on(struct watch *w, uint64_t seq)
 	w->opts.from_start = 0;
 }
 
+/* Where expectations begin, and where we stand, are nothing to show. */
+static bool watch_shows(const struct watch *w, const struct ctshard_event *e)
+{
+	return e->type != CTSHARD_POSITION &&
+	       (!w->o->expect || e->type != CTSHARD_LIST_END);
+}
+
 static int watch_event(void *arg, const struct ctshard_event *e)
 {
 	struct watch *w = arg;
 
-	/* where expectations begin: nothing to show */
-	if (!w->o->expect || e->type != CTSHARD_LIST_END)
+	if (watch_shows(w, e))
 		out_event(w->o, e);
 	switch (e->type) {
 	case CTSHARD_LIST:
 		w->shown++;
+		break;
+	case CTSHARD_POSITION:
+		watch_went_on(w, e->seq);
 		break;
 	case CTSHARD_LIST_END:
 		w->opts.snapshot = 0;
@@ -101,6 +110,7 @@ static int watch_ask(struct watch *w)
 
 	w->ended = false;
 	w->opts.brief = out_brief(w->o);
+	w->opts.positions = 1;
 	return w->o->expect ? ctshard_expect_watch(w->ct, &w->opts, &h, NULL)
 	                    : ctshard_watch(w->ct, &w->opts, &h, NULL);
 }

@@ -8,6 +8,10 @@
  * that a caller has one way to learn of it.  A callback may add requests (they
  * go to the head of the list) but the list is only swept outside callbacks.
  *
+ * A callback may do anything but wait: a handle that it closes is freed when the
+ * function that called it is done with it, and a request that it ends has no
+ * callbacks any more, in the middle of an answer.
+ *
  * An answer is unpacked into an arena that the next answer uses again: rows
  * cost no allocation, and are gone when their callback returns.
  */
@@ -23,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -64,12 +69,22 @@ int client_fail(struct ctshard *c, int error, const char *fmt, ...)
 	return error;
 }
 
+/* Rows that have come with this one are told to nobody; `done` and `arg` stay.
+ */
+static void request_mute(struct client_request *q)
+{
+	const struct ctshard_handler h = {.arg = q->h.arg, .done = q->h.done};
+
+	q->h = h;
+}
+
 static void request_end(struct client_request *q, int error, const char *text)
 {
 	if (q->ended)
 		return;
 	q->ended = 1;
 	q->error = error;
+	request_mute(q);
 	if (q->h.done)
 		q->h.done(q->h.arg, error, text);
 }
@@ -154,7 +169,8 @@ int client_submit(struct ctshard *c, Ctshard__Request *r,
 		rc = rc == -EMSGSIZE ? CTSHARD_ETOOBIG : CTSHARD_ENOMEM;
 		return client_fail(c, rc, "%s", ctshard_strerror(rc));
 	}
-	q->h = *h;
+	if (h)
+		q->h = *h;
 	q->next = c->requests;
 	c->requests = q;
 	if (id)
@@ -192,14 +208,61 @@ static int client_send_cancel(struct ctshard *c, uint64_t id)
 	return client_flush(c);
 }
 
+static void client_free(struct ctshard *c)
+{
+	struct client_request *q, *next;
+
+	if (c->fd >= 0)
+		close(c->fd);
+	for (q = c->requests; q; q = next) {
+		next = q->next;
+		free(q);
+	}
+	frame_free(&c->in);
+	frame_free(&c->out);
+	arena_free(&c->arena);
+	free(c);
+}
+
+/* Behind what may have called callbacks: `rc`, unless one closed the handle. */
+static int client_leave(struct ctshard *c, int rc)
+{
+	if (--c->inside || !c->closing)
+		return rc;
+	client_free(c);
+	return CTSHARD_ECANCELLED;
+}
+
+void ctshard_close(struct ctshard *c)
+{
+	struct client_request *q;
+
+	if (!c)
+		return;
+	if (!c->inside) {
+		client_free(c);
+		return;
+	}
+	/* in silence: what a callback's `arg` meant may be gone already */
+	c->closing = 1;
+	c->error = CTSHARD_ECANCELLED;
+	for (q = c->requests; q; q = q->next) {
+		q->ended = 1;
+		request_mute(q);
+	}
+}
+
 int ctshard_cancel(struct ctshard *c, uint64_t id)
 {
 	struct client_request *q = request_find(c, id);
+	int rc;
 
 	if (!q || q->ended)
 		return CTSHARD_EINVAL;
+	c->inside++;
 	request_end(q, CTSHARD_ECANCELLED, NULL);
-	return c->error ? c->error : client_send_cancel(c, id);
+	rc = c->error ? c->error : client_send_cancel(c, id);
+	return client_leave(c, rc);
 }
 
 /* One answer: 0, or what broke the connection. */
@@ -295,7 +358,7 @@ static int client_read(struct ctshard *c)
 	return n > INT32_MAX ? INT32_MAX : (int)n;
 }
 
-int ctshard_dispatch(struct ctshard *c)
+static int client_turn(struct ctshard *c)
 {
 	size_t turn = 0;
 	int rc, sent;
@@ -318,6 +381,14 @@ int ctshard_dispatch(struct ctshard *c)
 		rc = client_broken(c, rc);
 	requests_sweep(c);
 	return rc;
+}
+
+int ctshard_dispatch(struct ctshard *c)
+{
+	if (c->inside)
+		return CTSHARD_EINVAL;
+	c->inside++;
+	return client_leave(c, client_turn(c));
 }
 
 int ctshard_fd(const struct ctshard *c)
@@ -361,20 +432,23 @@ int ctshard_wait(struct ctshard *c, uint64_t id)
 	struct client_request *q = request_find(c, id);
 	int rc;
 
-	if (!q || q->h.done)
+	if (!q || q->h.done || c->inside)
 		return CTSHARD_EINVAL;
 	while (!q->ended) {
 		rc = client_poll(c, -1);
 		if (rc == CTSHARD_EINTR)
 			return rc;
-		ctshard_dispatch(c);
+		c->inside++;
+		client_turn(c);
+		if (client_leave(c, 0))
+			return CTSHARD_ECANCELLED;
 	}
 	return request_take(c, id);
 }
 
 const char *ctshard_errmsg(const struct ctshard *c)
 {
-	return c->text;
+	return c ? c->text : ctshard_strerror(CTSHARD_ENOMEM);
 }
 
 const struct ctshard_peer *ctshard_peer(const struct ctshard *c)
@@ -404,6 +478,7 @@ static int client_address(struct sockaddr_un *sa, const char *rundir,
 static int client_connect(struct ctshard *c, const char *rundir,
                           const char *name)
 {
+	const struct timeval most = {.tv_sec = HELLO_MS / 1000};
 	struct sockaddr_un sa;
 	int dir = -1, rc, err;
 
@@ -412,6 +487,8 @@ static int client_connect(struct ctshard *c, const char *rundir,
 	if (c->fd < 0)
 		return client_fail(c, CTSHARD_ENOMEM, "socket: %s",
 		                   strerror(errno));
+	/* a daemon that stands still accepts nobody, and the queue is full */
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most));
 	rc = client_address(&sa, rundir, name, &dir);
 	while (!rc && connect(c->fd, (struct sockaddr *)&sa, sizeof(sa)))
 		rc = errno == EINTR ? 0 : -1;
@@ -426,7 +503,8 @@ static int client_connect(struct ctshard *c, const char *rundir,
 		                   "`%s', or root)",
 		                   rundir, name, CTSHARD_GROUP);
 	return client_fail(c, CTSHARD_ENODAEMON, "no daemon at %s: %s", rundir,
-	                   strerror(err));
+	                   err == EAGAIN ? "it does not answer"
+	                                 : strerror(err));
 }
 
 static int64_t client_ms(void)
@@ -498,23 +576,4 @@ int ctshard_open(const char *rundir, unsigned flags, struct ctshard **out)
 	if (rc && !c->error)
 		client_broken(c, rc);
 	return rc;
-}
-
-void ctshard_close(struct ctshard *c)
-{
-	struct client_request *q, *next;
-
-	if (!c)
-		return;
-	/* in silence: what a callback's `arg` meant may be gone already */
-	if (c->fd >= 0)
-		close(c->fd);
-	for (q = c->requests; q; q = next) {
-		next = q->next;
-		free(q);
-	}
-	frame_free(&c->in);
-	frame_free(&c->out);
-	arena_free(&c->arena);
-	free(c);
 }

@@ -17,6 +17,8 @@ struct client_request {
 struct ctshard {
 	int fd;
 	int error; /* of the connection: nothing more can be asked */
+	int inside;  /* callbacks may be under way */
+	int closing; /* when they are over */
 	uint64_t last_id;
 	struct client_request *requests;
 	struct frame_buf in;

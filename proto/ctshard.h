@@ -1,17 +1,36 @@
 /*
  * ctshard.h - libctshard: talk to a running ctshardd.
  *
- * A handle is one connection to one daemon.  There is no global state; a
- * handle belongs to one thread at a time.  Two ways to use it:
+ * A handle is one connection to one daemon.  Two ways to use it:
  *
  *   blocking      ctshard_open, ctshard_list(...), ctshard_wait
  *   own loop      wait until ctshard_fd is ready for ctshard_events, then call
  *                 ctshard_dispatch; several requests may be under way
  *
  * Functions return 0 or an `enum ctshard_error` (negative); the words for the
- * last error of a handle are ctshard_errmsg.  Rows are handed to callbacks as
- * plain structs that are valid during the callback only.  A callback may start
- * or cancel requests, but must not dispatch, wait or close.
+ * last error of a handle are ctshard_errmsg.
+ *
+ * Threads.  There is no global state: handles are independent of each other.
+ * One handle belongs to one thread at a time, and does not survive fork() in
+ * both processes.  No function changes signals, and none raises SIGPIPE.
+ *
+ * Memory.  What a function is given (options, filter, strings, the handler) is
+ * copied or used up when it returns; but `arg` must live until its request has
+ * ended.  What a callback is given, and all that it points to, ends with the
+ * call.  Texts of a handle (ctshard_errmsg, ctshard_peer) live until the next
+ * call with it.
+ *
+ * Callbacks come out of ctshard_dispatch, ctshard_wait and ctshard_cancel
+ * alone. They may start and cancel requests, and close the handle; they must
+ * not dispatch or wait (CTSHARD_EINVAL).
+ *
+ * A lost connection is not mended: CTSHARD_ELOST ends all requests, and the
+ * handle can only be closed.  Open another; how a watch goes on where it was is
+ * told at struct ctshard_watch_opts.
+ *
+ * Growth.  Structs that a caller fills have `reserved` members, which must be 0
+ * ({0}, or naming the others) and from which later ones will be taken.  Structs
+ * that callbacks are given grow at their end: look at them where they are.
  */
 #ifndef PROTO_CTSHARD_H
 #define PROTO_CTSHARD_H
@@ -174,7 +193,8 @@ enum ctshard_status {
 	X(DESTROY, 3, "DESTROY")   \
 	X(LIST, 4, "LIST")         \
 	X(LIST_END, 5, "LIST_END") \
-	X(GAP, 6, "GAP")
+	X(GAP, 6, "GAP")           \
+	X(POSITION, 7, "POSITION")
 
 enum ctshard_event_type {
 #define X(name, number, word) CTSHARD_##name = (number),
@@ -273,6 +293,7 @@ struct ctshard_filter {
 	const char *state;
 	const char *expression;
 	uint8_t labels[16];
+	void *reserved[8];
 };
 
 #define CTSHARD_TRACE_FRAME      0x01u
@@ -378,6 +399,7 @@ struct ctshard_handler {
 	void (*done)(void *arg, int error, const char *text);
 	int (*expect)(void *arg, const struct ctshard_expect *expect);
 	int (*trace)(void *arg, const struct ctshard_trace *trace);
+	void *reserved[8];
 };
 
 struct ctshard;
@@ -385,9 +407,11 @@ struct ctshard;
 #define CTSHARD_CONTROL 1u /* control.sock: may change things */
 
 /*
- * Connect and say hello.  *out is set even on failure, so that its
- * ctshard_errmsg can be read, and must be closed; it is NULL when there is no
- * memory for it.
+ * Connect to the daemon of a run directory (NULL: CTSHARD_RUNDIR) and say
+ * hello: waits for a daemon that does not answer, but no longer than some
+ * seconds.  *out is set even on failure, so that its ctshard_errmsg can be
+ * read, and must be closed; it is NULL when there is no memory for it, which
+ * ctshard_errmsg and ctshard_close take, too.
  */
 int ctshard_open(const char *rundir, unsigned flags, struct ctshard **out);
 void ctshard_close(struct ctshard *c);
@@ -402,7 +426,12 @@ struct ctshard_peer {
 
 const struct ctshard_peer *ctshard_peer(const struct ctshard *c);
 
-/* The caller's loop: descriptor, poll(2) events to wait for, what to do then */
+/*
+ * The caller's loop: descriptor (-1: lost, which poll(2) passes over), poll(2)
+ * events to wait for, what to do then.  Dispatching never waits, and does so
+ * much and no more: what is left, the descriptor tells again.  Who does not
+ * dispatch for a while is not worked for by the daemon, and harms nobody.
+ */
 int ctshard_fd(const struct ctshard *c);
 short ctshard_events(const struct ctshard *c);
 int ctshard_dispatch(struct ctshard *c);
@@ -410,11 +439,12 @@ int ctshard_dispatch(struct ctshard *c);
 /*
  * Until the request has ended: its error, or CTSHARD_EINTR when a signal came
  * (call again to go on).  Only for requests whose handler has no `done`; those
- * must be waited for.
+ * must be waited for.  It has no time limit: who wants one has a loop.
  */
 int ctshard_wait(struct ctshard *c, uint64_t id);
 
-/* Ends a request early; no callback of it is called any more, `done` is. */
+/* Ends a request early; no callback of it is called any more, but `done`, now.
+ * One that is waited for must be, still. */
 int ctshard_cancel(struct ctshard *c, uint64_t id);
 
 struct ctshard_list_opts {
@@ -422,28 +452,54 @@ struct ctshard_list_opts {
 	uint64_t limit;                      /* 0: none */
 	int whole;                           /* with private_data, for add */
 	int brief;                           /* without details */
+	void *reserved[4];
 };
 
 struct ctshard_count_opts {
 	const struct ctshard_filter *filter;
 	const char *by; /* NULL, or proto, state, zone, shard */
+	void *reserved[4];
 };
 
+/*
+ * Events are numbered, one by one, over all kinds, told to this caller or not;
+ * a number belongs to the table whose UUID the daemon tells when a handle is
+ * opened (ctshard_peer).  After DESTROY nothing more comes of a connection.
+ *
+ * To hold a copy of the table: `snapshot`.  LIST rows come, then LIST_END with
+ * a number, then all events after it.  A row may be newer than that number, so
+ * events may follow that tell what the row has: of two accounts of one
+ * connection the one with the higher `version` is the newer (they wrap: compare
+ * the difference, as int32_t), and a DESTROY of a connection that is not known
+ * means nothing.
+ *
+ * To go on, after a restart of anything: `since` with the number of the last
+ * event that was worked off (LIST_END's, POSITION's, or GAP's `to` - 1) and
+ * `uuid` with the table's.  What comes is what would have come, or first of all
+ * a GAP: `lost` events, those between `from` and `to`, are gone, because the
+ * log does not reach so far back, a process was slow, or it is another table.
+ * A copy needs another snapshot then.
+ */
 struct ctshard_watch_opts {
 	const struct ctshard_filter *filter;
-	uint32_t types; /* 1 << event type; 0: all */
+	uint32_t types; /* 1 << event type; 0: all.  GAP and LIST always come */
 	int has_since;
 	uint64_t since;
 	const uint8_t *uuid; /* 16 bytes, or NULL */
-	int from_start;
+	int from_start;      /* as far back as the log reaches */
 	int snapshot;
-	int until_end;
-	int brief; /* without details */
+	int until_end; /* captures: the request ends with them */
+	int brief;     /* without details */
+	/* CTSHARD_POSITION, about once a second, where a filter or `types` hide
+	 * events: a number to go on from that is no older than it need be */
+	int positions;
+	void *reserved[4];
 };
 
 struct ctshard_trace_opts {
 	const struct ctshard_filter *filter; /* NULL: all packets */
 	int until_end;
+	void *reserved[4];
 };
 
 struct ctshard_history_opts {
@@ -451,6 +507,7 @@ struct ctshard_history_opts {
 	uint64_t since_ns;                   /* 0: as far back as it goes */
 	uint64_t until_ns;                   /* 0: until now */
 	uint64_t limit;                      /* 0: none */
+	void *reserved[4];
 };
 
 struct ctshard_pair {
@@ -468,11 +525,13 @@ struct ctshard_update_opts {
 	const uint8_t *labels_set;   /* 16 bytes, or NULL */
 	const uint8_t *labels_clear; /* 16 bytes, or NULL */
 	uint32_t status_set;
+	void *reserved[4];
 };
 
 /*
  * Requests.  Each queues one and returns; *id names it for ctshard_wait and
- * ctshard_cancel (NULL: not needed).  The handler is copied.
+ * ctshard_cancel (NULL: not needed).  Options that are NULL are those of all
+ * zeros, a handler that is NULL has no callbacks.
  */
 int ctshard_list(struct ctshard *c, const struct ctshard_list_opts *o,
                  const struct ctshard_handler *h, uint64_t *id);

@@ -222,7 +222,8 @@ static const char *decode_event(struct ctshard_event *e, struct decode_room *to,
 	e->conn = NULL;
 	e->expect = NULL;
 	if (p->type == CTSHARD__EVENT_TYPE__GAP ||
-	    p->type == CTSHARD__EVENT_TYPE__LIST_END)
+	    p->type == CTSHARD__EVENT_TYPE__LIST_END ||
+	    p->type == CTSHARD__EVENT_TYPE__POSITION)
 		return NULL;
 	if (p->expect) {
 		e->expect = &to->expect;
@@ -245,7 +246,7 @@ static int decode_events(const Ctshard__Response *r, struct frame_arena *a,
 	for (i = 0; h->event && i < r->n_event; i++) {
 		type = (int)r->event[i]->type;
 		/* a newer daemon may know more kinds */
-		if (type < CTSHARD_NEW || type > CTSHARD_GAP)
+		if (type < CTSHARD_NEW || type > CTSHARD_POSITION)
 			continue;
 		*why = decode_event(&e, &room, r->event[i], a, r->now_ns);
 		if (*why)
@@ -279,7 +280,8 @@ static int decode_scope(const Ctshard__Scope *s,
 
 	row.total = !s->has_worker;
 	row.worker = s->worker;
-	for (i = 0; i < s->n_counter; i++) {
+	/* a callback may have ended the request */
+	for (i = 0; h->counter && i < s->n_counter; i++) {
 		row.name = decode_word(s->counter[i]->name);
 		row.value = s->counter[i]->value;
 		if (row.name && h->counter(h->arg, &row))

@@ -35,7 +35,9 @@ static void request_net(Ctshard__Filter__Net *to, const struct ctshard_net *n)
 {
 	ctshard__filter__net__init(to);
 	to->has_addr = 1;
-	to->addr = request_bytes(n->addr, n->len);
+	/* the daemon refuses what is neither 4 nor 16 */
+	to->addr = request_bytes(n->addr,
+	                         n->len <= sizeof(n->addr) ? n->len : 0);
 	to->has_prefix = 1;
 	to->prefix = n->prefix;
 }
@@ -165,6 +167,10 @@ static void request_flag(protobuf_c_boolean *has, protobuf_c_boolean *to, int v)
 static void request_watch(Ctshard__Watch *m, struct request_filter *f,
                           const struct ctshard_watch_opts *o)
 {
+	static const struct ctshard_watch_opts none;
+
+	if (!o)
+		o = &none;
 	ctshard__watch__init(m);
 	m->filter = request_filter(f, o->filter);
 	if (o->types) {
@@ -183,6 +189,7 @@ static void request_watch(Ctshard__Watch *m, struct request_filter *f,
 	request_flag(&m->has_snapshot, &m->snapshot, o->snapshot);
 	request_flag(&m->has_until_end, &m->until_end, o->until_end);
 	request_flag(&m->has_brief, &m->brief, o->brief);
+	request_flag(&m->has_positions, &m->positions, o->positions);
 }
 
 int ctshard_watch(struct ctshard *c, const struct ctshard_watch_opts *o,
@@ -460,8 +467,11 @@ int ctshard_history(struct ctshard *c, const struct ctshard_history_opts *o,
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
 	Ctshard__History m = CTSHARD__HISTORY__INIT;
+	static const struct ctshard_history_opts none;
 	struct request_filter f;
 
+	if (!o)
+		o = &none;
 	m.filter = request_filter(&f, o->filter);
 	m.has_since_ns = o->since_ns != 0;
 	m.since_ns = o->since_ns;
@@ -524,8 +534,11 @@ int ctshard_trace(struct ctshard *c, const struct ctshard_trace_opts *o,
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
 	Ctshard__Trace m = CTSHARD__TRACE__INIT;
+	static const struct ctshard_trace_opts none;
 	struct request_filter f;
 
+	if (!o)
+		o = &none;
 	m.filter = request_filter(&f, o->filter);
 	request_flag(&m.has_until_end, &m.until_end, o->until_end);
 	r.body_case = CTSHARD__REQUEST__BODY_TRACE;

@@ -2,6 +2,7 @@
 """Consumers, restarts of everything, and one truth.
 
   consumers.py [--seconds S] [--rate EVENTS] [--consumers N] [--seed N]
+               [--log MIB] [--ring MIB] [--keep N] [--gaps N]
                [--build DIR]
 
 A veth pair in a namespace of its own: tests/lib/mkstream sends connections, each
@@ -62,6 +63,7 @@ class Consumer:
     """What all of them have: a name, a copy, figures."""
     ports = None                # (from, to) of the filter
     exact = True                # states are told, too
+    told = False                # which event its copy is of
 
     def __init__(self, name):
         self.name = name
@@ -83,6 +85,8 @@ class Consumer:
 
 class Native(Consumer):
     """docs/examples/mirror.c, its copy on disk."""
+    told = True
+
     def __init__(self, bed, name, *options):
         super().__init__(name)
         self.file = os.path.join(bed.work, name)
@@ -177,6 +181,9 @@ class Follower(Consumer, threading.Thread):
             self.seq = seq
             self.figures['snapshots'] += 1
             return True
+        if kind == 'POSITION':
+            self.seq = seq
+            return True
         if seq <= self.seq:
             self.fault('%d after %d' % (seq, self.seq))
         self.figures['events'] += 1
@@ -262,7 +269,7 @@ class Schema(Follower):
 
     def follow(self):
         pb, follow = self.bed.pb, self.bed.follow
-        w = pb.Watch(brief=True)
+        w = pb.Watch(brief=True, positions=True)
         getattr(w.filter, 'dport').CopyFrom(getattr(pb.Filter, 'Range')(
             **{'from': self.ports[0], 'to': self.ports[1]}))
         try:
@@ -323,7 +330,7 @@ class Bed:
     def schema(self):
         """follow.py as a module, and what protoc makes; False: cannot be."""
         try:
-            import google.protobuf      # noqa: F401
+            importlib.import_module('google.protobuf')
         except ImportError:
             return False
         if not shutil.which('protoc'):
@@ -359,7 +366,7 @@ class Bed:
             os.path.join(self.o.build, 'ctshardd'), '-R', self.run_dir, '-i',
             'rx0', '-w', '2', '-s', 'udp_timeout=2', '-s',
             'capture.buffer=16M', '-s', 'event.log=%dM' % self.o.log, '-s',
-            'event.ring=64M', '-s', 'max=800000')
+            'event.ring=%dM' % self.o.ring, '-s', 'max=800000')
         wait('the daemon is ready', lambda: self.ask('count'))
 
     def name(self):
@@ -455,7 +462,12 @@ def trouble(bed, consumers):
     random.shuffle(todo)
     began = time.monotonic()
     pause = min(6, bed.o.seconds / 8)
-    while time.monotonic() - began < bed.o.seconds or todo:
+
+    def enough():
+        return time.monotonic() - began >= bed.o.seconds and not todo and \
+            sum(bool(c.head()['gaps']) for c in consumers) >= bed.o.gaps
+
+    while not enough():
         time.sleep(random.uniform(0.1, pause))
         kind = todo.pop() if todo else random.choice(kinds)
         blow(bed, consumers, kind)
@@ -474,7 +486,7 @@ def differs(bed, consumers):
     bad = []
     for c in consumers:
         f, copy, want = c.head(), c.copy(), c.should(table)
-        if c.whole and f['seq'] != before:
+        if c.told and f['seq'] != before:
             bad.append('%s: at event %d of %d' % (c.name, f['seq'], before))
         elif copy != want:
             more = [k for k in copy if copy[k] != want.get(k)]
@@ -556,6 +568,9 @@ def main():
     p.add_argument('--keep', type=int, default=256,
                    help='one connection of so many stays')
     p.add_argument('--log', type=int, default=256, help='event.log, MiB')
+    p.add_argument('--ring', type=int, default=64, help='event.ring, MiB')
+    p.add_argument('--gaps', type=int, default=0,
+                   help='until so many consumers have been told of one')
     p.add_argument('--seed', type=int, default=1)
     p.add_argument('--build', default=os.environ.get(
         'BUILD', os.path.join(TOP, 'build')))

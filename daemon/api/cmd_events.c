@@ -16,8 +16,14 @@
 #include <string.h>
 
 #include "shm/atomic.h"
+#include "shm/clock.h"
 
 #define TYPES_ALL (~0u)
+
+/* A subscriber that is told of little must not come back with a number that is
+ * long gone: it is told where it stands so often, and before an eighth of the
+ * log has passed. */
+#define POSITION_NS NS_PER_S
 
 struct watching {
 	struct filter *filter;
@@ -27,6 +33,9 @@ struct watching {
 	bool until_end;
 	bool brief;   /* without details */
 	bool foreign; /* resumes from a number of another segment */
+	bool positions;
+	uint64_t told; /* the last number that went out */
+	uint64_t told_ns;
 	uint64_t snapshot_seq;
 	struct conn_walk walk;
 	struct uses uses;
@@ -65,7 +74,7 @@ static void watch_catch_up(struct request *q, struct watching *w)
 		/* what the other one told after `since` nobody knows */
 		pb_gap(&q->api->pb, w->seq, before + 1, "log");
 		w->foreign = false;
-		w->seq = before;
+		w->seq = w->told = before;
 		return;
 	}
 	if (before <= w->seq)
@@ -73,7 +82,24 @@ static void watch_catch_up(struct request *q, struct watching *w)
 	pb_gap(&q->api->pb, w->seq, before + 1, "log");
 	q->lost += before - w->seq;
 	q->api->subscriber_lost += before - w->seq;
-	w->seq = before;
+	w->seq = w->told = before;
+}
+
+/* Where it stands, if that has not been told for long. */
+static void watch_position(struct request *q, struct watching *w)
+{
+	struct pb *b = &q->api->pb;
+	uint64_t now;
+
+	if (!w->positions || w->seq == w->told || pb_full(b))
+		return;
+	now = clock_mono_ns();
+	if (now - w->told_ns < POSITION_NS &&
+	    w->seq - w->told <= q->api->t->log_mask / 8)
+		return;
+	pb_position(b, w->seq);
+	w->told = w->seq;
+	w->told_ns = now;
 }
 
 static bool watch_over(const struct request *q, const struct watching *w)
@@ -103,9 +129,12 @@ static enum cmd_step watch_follow(struct request *q)
 		w->seq = s->cell.gseq;
 		if (s->cell.type == EVENT_GAP ||
 		    (type_wanted(w, s->cell.type) &&
-		     filter_event(w->filter, &a->policy, s)))
+		     filter_event(w->filter, &a->policy, s))) {
 			pb_event(&a->pb, s);
+			w->told = w->seq;
+		}
 	}
+	watch_position(q, w);
 	request_send_rows(q);
 	if (q->pos < a->merge.tail)
 		return CMD_MORE;
@@ -200,9 +229,12 @@ static enum cmd_step watch_start(struct request *q, const Ctshard__Request *r)
 	w->types = m->has_types && m->types ? m->types : TYPES_ALL;
 	w->until_end = m->has_until_end && m->until_end;
 	w->brief = m->has_brief && m->brief;
+	w->positions = m->has_positions && m->positions;
 	w->snapshot = m->has_snapshot && m->snapshot;
 	watch_place(q, w, m);
 	w->snapshot_seq = q->api->merge.gseq;
+	w->told = w->seq;
+	w->told_ns = clock_mono_ns();
 	q->watching = true;
 	q->pins = w->until_end;
 	return watch_step(q);

@@ -517,15 +517,25 @@ void pb_list(struct pb *b, const struct conn_view *v, uint64_t shard_seq)
 	r->conn.shard_seq = shard_seq;
 }
 
-void pb_list_end(struct pb *b, uint64_t seq)
+/* nothing but a number, and the time that it is of */
+static void pb_number(struct pb *b, Ctshard__EventType type, uint64_t seq)
 {
-	Ctshard__Event *e =
-		event_new(b, row_new(b), CTSHARD__EVENT_TYPE__LIST_END);
+	Ctshard__Event *e = event_new(b, row_new(b), type);
 
 	e->has_seq = 1;
 	e->seq = seq;
 	e->has_time_ns = 1;
 	e->time_ns = b->now_ns;
+}
+
+void pb_list_end(struct pb *b, uint64_t seq)
+{
+	pb_number(b, CTSHARD__EVENT_TYPE__LIST_END, seq);
+}
+
+void pb_position(struct pb *b, uint64_t seq)
+{
+	pb_number(b, CTSHARD__EVENT_TYPE__POSITION, seq);
 }
 
 void pb_gap(struct pb *b, uint64_t from, uint64_t to, const char *source)

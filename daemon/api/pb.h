@@ -54,6 +54,7 @@ bool pb_private_read(const ProtobufCBinaryData *from, uint8_t priv[CONN_PRIV],
 /* a row of a snapshot; shard_seq was read before the row was copied */
 void pb_list(struct pb *b, const struct conn_view *v, uint64_t shard_seq);
 void pb_list_end(struct pb *b, uint64_t seq);
+void pb_position(struct pb *b, uint64_t seq);
 /* NEW, UPDATE, DESTROY, or the log's GAP */
 void pb_event(struct pb *b, const struct event_slot *s);
 /* A connection that has ended, as a row; its tick may be of older segments. */

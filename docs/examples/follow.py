@@ -96,7 +96,7 @@ def show(pb, event):
         print(f'GAP {event.lost} events lost', flush=True)
     elif name == 'LIST_END':
         print('LIST_END', flush=True)
-    else:
+    elif name != 'POSITION':
         c = event.conn
         print(name, c.proto or c.protonum,
               end(c.original.src, c.original.sport),
@@ -109,7 +109,7 @@ def main():
     proto = (sys.argv[2] if len(sys.argv) > 2
              else '/usr/local/share/ctshardd/ctshard.proto')
     pb = schema(proto)
-    watch = pb.Watch(snapshot=True)
+    watch = pb.Watch(snapshot=True, positions=True)
     daemon = Daemon(pb, rundir)
     while True:
         try:
@@ -119,7 +119,8 @@ def main():
                     # to go on from: a number, and the table it is one of
                     watch = pb.Watch(
                         since=event.to - 1 if event.type == pb.GAP
-                        else event.seq, uuid=daemon.hello.uuid)
+                        else event.seq, uuid=daemon.hello.uuid,
+                        positions=True)
         except Gone as e:
             print(f'follow.py: {e}', file=sys.stderr)
         daemon = None

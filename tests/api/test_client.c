@@ -334,6 +334,48 @@ static void test_watch(void **state)
 	assert_int_equal(r->api.nclients, 0);
 }
 
+/* Events that a filter hides all: the number to come back with goes on. */
+static void test_positions(void **state)
+{
+	struct rig *r = *state;
+	struct peer_end p = peer_new(r, false);
+	REQUEST(WATCH, watch, Watch, WATCH);
+	Ctshard__Filter f = CTSHARD__FILTER__INIT;
+	uint64_t seq = 0, last;
+	Ctshard__Response *a;
+	bool over;
+
+	hello(r, &p);
+	f.has_zone = 1;
+	f.zone = 77;
+	b.filter = &f;
+	b.has_positions = b.positions = 1;
+	say(&p, &m, 2);
+	turns(r, 5);
+	assert_null(hear(&p, &over));
+	/* more than an eighth of the log, so at once */
+	fill(r, r->api.t->log_mask / 2);
+	last = r->api.merge.gseq;
+	assert_true(last > r->api.t->log_mask / 8);
+	turns(r, 5);
+	while ((a = hear(&p, &over))) {
+		assert_int_equal(a->n_event, 1);
+		assert_int_equal(a->event[0]->type,
+		                 CTSHARD__EVENT_TYPE__POSITION);
+		assert_true(a->event[0]->seq > seq);
+		seq = a->event[0]->seq;
+		ctshard__response__free_unpacked(a, NULL);
+	}
+	assert_int_equal(seq, last);
+	/* who does not ask for them is not told */
+	b.has_positions = 0;
+	b.has_since = 1;
+	say(&p, &m, 3);
+	turns(r, 5);
+	assert_null(hear(&p, &over));
+	peer_free(&p);
+}
+
 static void test_unknown(void **state)
 {
 	struct rig *r = *state;
@@ -654,11 +696,11 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_list_and_count), T(test_watch),        T(test_unknown),
-		T(test_denied),         T(test_flush),        T(test_no_hello),
-		T(test_lies),           T(test_half_a_frame), T(test_flood),
-		T(test_overdue),        T(test_user),         T(test_slow),
-		T(test_too_many),
+		T(test_list_and_count), T(test_watch),    T(test_unknown),
+		T(test_positions),      T(test_denied),   T(test_flush),
+		T(test_no_hello),       T(test_lies),     T(test_half_a_frame),
+		T(test_flood),          T(test_overdue),  T(test_user),
+		T(test_slow),           T(test_too_many),
 	};
 
 	log_init("", LOG_LEVEL_WARN);

@@ -341,13 +341,155 @@ static void test_loop(void **state)
 	assert_int_equal(s.done, 1);
 }
 
+/* what a callback may do to its own handle, at its fifth row */
+struct within {
+	struct ctshard *c;
+	uint64_t id;
+	unsigned rows, done;
+	int error;
+	enum { CLOSES, CANCELS, WAITS } how;
+};
+
+static int within_conn(void *arg, const struct ctshard_conn *conn)
+{
+	struct within *w = arg;
+
+	(void)conn;
+	if (++w->rows != 5)
+		return 0;
+	if (w->how == CLOSES) {
+		ctshard_close(w->c);
+	} else if (w->how == CANCELS) {
+		assert_int_equal(ctshard_cancel(w->c, w->id), 0);
+	} else {
+		assert_int_equal(ctshard_dispatch(w->c), CTSHARD_EINVAL);
+		assert_int_equal(ctshard_wait(w->c, w->id), CTSHARD_EINVAL);
+	}
+	return 0;
+}
+
+static void within_done(void *arg, int error, const char *text)
+{
+	struct within *w = arg;
+
+	(void)text;
+	w->done++;
+	w->error = error;
+	if (w->how == CLOSES)
+		ctshard_close(w->c);
+}
+
+static int within_loop(struct within *w)
+{
+	struct pollfd p;
+	int r = 0;
+
+	while (!r && !w->done) {
+		p.fd = ctshard_fd(w->c);
+		p.events = ctshard_events(w->c);
+		assert_true(poll(&p, 1, -1) > 0);
+		r = ctshard_dispatch(w->c);
+	}
+	return r;
+}
+
+/* closed by a callback: no other is called, and the handle is gone */
+static void test_close_inside(void **state)
+{
+	struct within w = {.how = CLOSES};
+	struct ctshard_handler h = {
+		.arg = &w, .conn = within_conn, .done = within_done};
+
+	(void)state;
+	w.c = open_client(0);
+	assert_int_equal(ctshard_list(w.c, NULL, &h, NULL), 0);
+	assert_int_equal(within_loop(&w), CTSHARD_ECANCELLED);
+	assert_int_equal(w.rows, 5);
+	assert_int_equal(w.done, 0);
+	/* likewise out of a wait, and by the word that all has ended */
+	w.rows = 0;
+	w.c = open_client(0);
+	h.done = NULL;
+	assert_int_equal(ctshard_list(w.c, NULL, &h, &w.id), 0);
+	assert_int_equal(ctshard_wait(w.c, w.id), CTSHARD_ECANCELLED);
+	assert_int_equal(w.rows, 5);
+	h.conn = NULL;
+	h.done = within_done;
+	w.c = open_client(0);
+	assert_int_equal(ctshard_list(w.c, NULL, &h, NULL), 0);
+	assert_int_equal(within_loop(&w), CTSHARD_ECANCELLED);
+	assert_int_equal(w.done, 1);
+	w.c = open_client(0);
+	assert_int_equal(ctshard_watch(w.c, NULL, &h, &w.id), 0);
+	assert_int_equal(ctshard_cancel(w.c, w.id), CTSHARD_ECANCELLED);
+	assert_int_equal(w.done, 2);
+}
+
+/* cancelled by its own callback: the rows beside it are told to nobody */
+static void test_cancel_inside(void **state)
+{
+	struct within w = {.how = CANCELS};
+	struct ctshard_handler h = {
+		.arg = &w, .conn = within_conn, .done = within_done};
+
+	(void)state;
+	w.c = open_client(0);
+	assert_int_equal(ctshard_list(w.c, NULL, &h, &w.id), 0);
+	assert_int_equal(within_loop(&w), 0);
+	assert_int_equal(w.rows, 5);
+	assert_int_equal(w.done, 1);
+	assert_int_equal(w.error, CTSHARD_ECANCELLED);
+	ctshard_close(w.c);
+}
+
+static void test_wait_inside(void **state)
+{
+	struct within w = {.how = WAITS};
+	struct ctshard_handler h = {.arg = &w, .conn = within_conn};
+
+	(void)state;
+	w.c = open_client(0);
+	assert_int_equal(ctshard_list(w.c, NULL, &h, &w.id), 0);
+	assert_int_equal(ctshard_wait(w.c, w.id), 0);
+	assert_int_equal(w.rows, 100);
+	ctshard_close(w.c);
+}
+
+/* nothing to say is said by NULL */
+static void test_null(void **state)
+{
+	struct ctshard *c = open_client(CTSHARD_CONTROL);
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(ctshard_list(c, NULL, NULL, &id), 0);
+	assert_int_equal(ctshard_wait(c, id), 0);
+	assert_int_equal(ctshard_history(c, NULL, NULL, &id), 0);
+	assert_int_equal(ctshard_wait(c, id), 0);
+	assert_int_equal(ctshard_trace(c, NULL, NULL, &id), 0);
+	assert_int_equal(ctshard_wait(c, id), 0);
+	assert_int_equal(ctshard_watch(c, NULL, NULL, &id), 0);
+	assert_int_equal(ctshard_cancel(c, id), 0);
+	assert_int_equal(ctshard_wait(c, id), CTSHARD_ECANCELLED);
+	ctshard_close(c);
+	assert_string_equal(ctshard_errmsg(NULL), "out of memory");
+	ctshard_close(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hello),  cmocka_unit_test(test_no_daemon),
-		cmocka_unit_test(test_list),   cmocka_unit_test(test_several),
-		cmocka_unit_test(test_errors), cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_hello),
+		cmocka_unit_test(test_no_daemon),
+		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_several),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_loop),
+		cmocka_unit_test(test_null),
+		cmocka_unit_test(test_close_inside),
+		cmocka_unit_test(test_cancel_inside),
+		cmocka_unit_test(test_wait_inside),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
