@@ -1,6 +1,6 @@
 #!/bin/bash
-# The library's interface in four places that must agree: what it exports, the
-# linker's map, the header, and the symbols file of the Debian package.  A
+# The library's interface in five places that must agree: what it exports, the
+# linker's map, the header, its manual, and the symbols file of the Debian package.  A
 # symbol that has been there may not go, and none comes in by accident.
 # Then its types and constants against those on record in tests/check/abi,
 # under its SONAME.  Who changes them says so:
@@ -35,6 +35,17 @@ sed -n 's/^ \([a-z][a-z0-9_]*\)@.*/\1/p' debian/libctshard0.symbols |
 sed 's|/\*.*\*/||' proto/ctshard.h |
 	grep -oE '\*?\bctshard_[a-z_]+\(' | tr -d '*(' |
 	differ "the functions of proto/ctshard.h"
+sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESC/s/^\.F[no] \(ctshard_[a-z_]*\).*/\1/p' \
+	docs/libctshard.3 | differ "the synopsis of docs/libctshard.3"
+# and each is spoken of
+while read -r name; do
+	sed '1,/^\.Sh DESC/d' docs/libctshard.3 | grep -qw "$name" ||
+		{ echo "docs/libctshard.3 does not say what $name does"; bad=1; }
+done <<<"$exported"
+# the errors of header and manual
+diff <(sed -n '/define CTSHARD_ERRORS/,/^$/s/^\tX(\(E[A-Z]*\),.*/\1/p' \
+	proto/ctshard.h) <(sed -n 's/^\.It Dv CTSHARD_\(E[A-Z]*\)$/\1/p' \
+	docs/libctshard.3) || { echo "errors: header (<) and manual (>)"; bad=1; }
 # all of them with a version, none without
 if nm -D --with-symbol-versions --defined-only "$lib" |
 	grep -E ' [TDBR] ' | grep -v '@@CTSHARD_[0-9]'; then

@@ -36,6 +36,22 @@ teardown() { e2e_teardown; }
 	[ "$status" -eq 1 ]
 }
 
+@test "example in the library's manual" {
+	! ldd "$BUILD/libctshard.so" | grep -q 'lib[at]san' ||
+		skip "the library is built with a sanitizer"
+	mkdir "$W/include"
+	cp proto/ctshard.h "$W/include"
+	sed -n '/^\.Bd -literal/,/^\.Ed/p' docs/libctshard.3 |
+		sed '1d;$d;s/\\e/\\/g' >"$W/list.c"
+	sed -i "s|CTSHARD_RUNDIR|\"$run_dir\"|" "$W/list.c"
+	${CC:-gcc} -std=c99 -Wall -Wextra -Werror -I"$W/include" \
+		-o "$W/list" "$W/list.c" -L"$BUILD" -lctshard \
+		-Wl,-rpath,"$(realpath "$BUILD")"
+	start_demo
+	diff <("$W/list" | sort) <(ctl list -o json 2>/dev/null |
+		jq -r '.[] | "\(.proto // "unknown") \(.state // "")"' | sort)
+}
+
 @test "example in Python: from the schema alone" {
 	command -v protoc >/dev/null || skip "no protoc"
 	/usr/bin/python3 -c 'import google.protobuf' 2>/dev/null ||
