@@ -30,6 +30,7 @@ struct bed {
 	uint32_t n;
 	uint64_t told; /* frames given to the pipeline */
 	bool frags;    /* are reassembled */
+	bool mirror;
 };
 
 static struct packet work, before;
@@ -349,7 +350,7 @@ static void bed_policy(struct bed *bed, struct fuzz_in *in)
 	/* never the last, which serves the others' packets */
 	bed->pol.tracker_off[0] = more & 1;
 	bed->pol.tracker_off[1] = more >> 1 & 1;
-	pipe_of[0].mirror = pipe_of[1].mirror = more & 4;
+	bed->mirror = more & 4;
 	bed->frags = more & 8;
 	bed->pol.duplicates = (uint8_t)((more >> 4 & 3) % 3);
 	bed->pol.duplicates_ms = 50;
@@ -377,14 +378,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bed.still = &still[size && data[0] & 0x80];
 	bed.t = bed.still->t;
 	bed.now = T0;
+	bed_policy(&bed, &in);
 	for (w = 0; w < 2; w++) {
 		bed.t->me = w;
-		pipeline_init(&pipe_of[w], bed.t, w, 1, true);
+		pipeline_init(&pipe_of[w], bed.t, w, bed.nworker, true);
+		pipe_of[w].mirror = bed.mirror;
 	}
 	bed.t->me = 0;
-	bed_policy(&bed, &in);
 	bed_fragments(&bed);
-	pipe_of[0].nworker = pipe_of[1].nworker = bed.nworker;
 	while (in.left && bed.frame < FRAMES)
 		bed_frame(&bed, &in);
 	bed_flush(&bed);
