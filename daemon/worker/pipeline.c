@@ -131,8 +131,12 @@ static void lane_share(struct pipeline *p, struct lane *l)
 static bool lane_foreign(struct pipeline *p, struct lane *l)
 {
 	struct steer_plain f;
+	uint8_t id;
 
 	if (p->decap || !steer_look(l->pkt, &f))
+		return false;
+	/* a tracker that is off leaves its packets to one without ports */
+	if (unlikely(tracker_find(p->pol, f.l4proto, &id)->tuple))
 		return false;
 	l->look.shard = steer_tuple(p->t->key.steer, f.v6, &f.src, &f.dst,
 	                            f.sport, f.dport, f.l4proto);

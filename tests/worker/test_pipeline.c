@@ -4,6 +4,8 @@
  */
 #include "daemon/worker/pipeline.h"
 
+#include <netinet/in.h>
+
 #include "shm/expire.h"
 #include "shm/tick.h"
 #include "tests/worker/bed.h"
@@ -218,6 +220,55 @@ static void test_decode(void **state)
 	bed_close(&bed);
 }
 
+/* Of two workers that share a capture one has a frame, whatever may be wrong
+ * with it (sum, length, offset of the data), and whatever tracks it. */
+static void shared(bool tcp_off)
+{
+	static const uint32_t at[] = {14 + 10, 14 + 2, 34 + 12, 34 + 16};
+	struct bed bed[2];
+	uint64_t sum, seen[2] = {0, 0};
+	struct pkt p;
+	uint32_t w, n;
+	uint8_t id;
+
+	for (w = 0; w < 2; w++) {
+		bed_table(&bed[w], 1000);
+		bed[w].pol.checksum = CHECKSUM_ON;
+		tracker_find(&bed[w].pol, IPPROTO_TCP, &id);
+		bed[w].pol.tracker_off[id] = tcp_off;
+		bed[w].t->key = bed[0].t->key;
+		bed_start(&bed[w], w, 2);
+	}
+	for (n = 0; n < 256; n++) {
+		for (w = sum = 0; w < 2; w++) {
+			bed_begin(&bed[w], false);
+			packet_tcp(&bed[w].b, (uint16_t)(4000 + n), 80, 1, 0,
+			           0x02, 65535);
+			packet_end(&bed[w].b);
+			bed[w].b.buf[at[n % ARRAY_SIZE(at)]] ^=
+				n & 4 ? 0x10 : 0;
+			packet_pkt(&bed[w].b, &p);
+			p.ts_ns = T0 + MS;
+			p.frame = n + 1;
+			bed_give(&bed[w], &p);
+			seen[w] = counter(&bed[w], CTR_FRAMES);
+			sum += seen[w];
+		}
+		assert_int_equal(sum, n + 1);
+	}
+	/* without ports all of them have one shard */
+	assert_true(tcp_off ? !seen[0] != !seen[1] : seen[0] && seen[1]);
+	for (w = 0; w < 2; w++)
+		bed_close(&bed[w]);
+}
+
+static void test_shared(void **state)
+{
+	(void)state;
+	shared(false);
+	shared(true);
+}
+
 /* IPv6 and opposite pings with one id stay apart */
 static void test_ping(void **state)
 {
@@ -324,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_related),
 		cmocka_unit_test(test_early_drop),
 		cmocka_unit_test(test_decode),
+		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_ping),
 		cmocka_unit_test(test_land),
 		cmocka_unit_test(test_policy),
