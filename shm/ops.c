@@ -400,14 +400,13 @@ static bool slot_plan(struct table *t, uint32_t sh, uint32_t bucket)
 
 	for (hop = 0;; hop++) {
 		const struct line *l = table_line(t, sh, li);
-		uint32_t i;
+		uint32_t m = line_free(l);
 
-		for (i = 0; i < LINE_SLOTS; i++)
-			if (!l->slot[i]) {
-				q->op_slot = li << 4 | i;
-				q->op_line = 0;
-				return true;
-			}
+		if (likely(m)) {
+			q->op_slot = li << 4 | (uint32_t)__builtin_ctz(m);
+			q->op_line = 0;
+			return true;
+		}
 		if (hop == CHAIN_MAX)
 			return false;
 		next = shm_load(&l->next);

@@ -195,6 +195,30 @@ static inline uint32_t line_match(const struct line *l, uint32_t tag)
 	return m;
 }
 
+/* The slots of a line that hold nothing, a bit each. */
+static inline uint32_t line_free(const struct line *l)
+{
+	uint32_t m = 0;
+#ifdef TABLE_SSE2
+	const __m128i *at = (const __m128i *)(const void *)l->slot;
+	const __m128i none = _mm_setzero_si128();
+	__m128i a, b;
+
+	a = _mm_packs_epi32(_mm_cmpeq_epi32(_mm_load_si128(at), none),
+	                    _mm_cmpeq_epi32(_mm_load_si128(at + 1), none));
+	b = _mm_packs_epi32(_mm_cmpeq_epi32(_mm_load_si128(at + 2), none),
+	                    _mm_cmpeq_epi32(_mm_load_si128(at + 3), none));
+	m = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(a, b));
+	m &= (1u << LINE_SLOTS) - 1;
+#else
+	uint32_t i;
+
+	for (i = 0; i < LINE_SLOTS; i++)
+		m |= (uint32_t)!shm_load(&l->slot[i]) << i;
+#endif
+	return m;
+}
+
 static inline bool key_equal(const struct conn_key *a, const struct conn_key *b)
 {
 	uint64_t x[2], y[2];

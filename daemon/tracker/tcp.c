@@ -546,9 +546,18 @@ enum trk_verdict tcp_judge(struct trk_ctx *c, struct conn *conn)
 	return v == TRK_ACCEPT ? tcp_enter(&st) : v;
 }
 
+/* out of line: it is not to cost plain segments a register */
+static __attribute__((noinline)) enum trk_verdict tcp_other(struct trk_ctx *c,
+                                                            struct conn *conn)
+{
+	if (c->first && likely(tcp_plain_syn(c, conn)))
+		return TRK_ACCEPT;
+	return tcp_judge(c, conn);
+}
+
 static enum trk_verdict tcp_packet(struct trk_ctx *c, struct conn *conn)
 {
-	return likely(tcp_plain(c, conn)) ? TRK_ACCEPT : tcp_judge(c, conn);
+	return likely(tcp_plain(c, conn)) ? TRK_ACCEPT : tcp_other(c, conn);
 }
 
 /* ---- the descriptor ---- */

@@ -233,6 +233,9 @@ static inline uint32_t tcp_win_seen(uint32_t win)
 
 /* tracker_tcp.packet without the short way for plain segments */
 enum trk_verdict tcp_judge(struct trk_ctx *c, struct conn *conn);
+/* The same for a connection's first SYN, on a candidate.  False: that was none,
+ * and nothing is written. */
+bool tcp_plain_syn(struct trk_ctx *c, struct conn *conn);
 
 /* W1-W7: TRK_ACCEPT, TRK_IGNORE or TRK_INVALID. */
 enum trk_verdict tcp_win_judge(struct tcp_step *st);

@@ -424,7 +424,8 @@ static bool insert(struct way *w, struct conn *c, const struct conn_ext *ext,
 	                        .vlan = pkt->vlan,
 	                        .iface = pkt->iface};
 	struct op_event ev = {0};
-	struct counters before = w->cs;
+	/* what was counted before: counters are only added */
+	uint32_t ones = w->cs.ones, n = w->cs.n;
 
 	x.rate[w->dir] = pkt->l3len;
 	if (unlikely(w->p->mirror)) {
@@ -456,7 +457,8 @@ static bool insert(struct way *w, struct conn *c, const struct conn_ext *ext,
 		way_rec(w)->id = op_insert_id(t, &w->l->look);
 	way_prepare(w);
 	if (!op_insert(t, &w->l->look, c, &x, ext, &ev, w->cur, why)) {
-		w->cs = before;
+		w->cs.ones = ones;
+		w->cs.n = n;
 		return false;
 	}
 	counters_commit(t);

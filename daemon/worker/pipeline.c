@@ -199,6 +199,15 @@ static void lane_parse(struct pipeline *p, struct lane *l)
 
 /* ---- locate ---- */
 
+/* the index that an insert into the shard would take: a look without the lock,
+ * so a guess */
+static uint32_t shard_next(const struct shard *q, unsigned int f)
+{
+	uint32_t idx = shm_load(&q->free_head[f]);
+
+	return idx ? idx : shm_load(&q->bump[f]);
+}
+
 static void lane_locate(const struct pipeline *p, const struct lane *l)
 {
 	const struct table *t = p->t;
@@ -209,9 +218,11 @@ static void lane_locate(const struct pipeline *p, const struct lane *l)
 		return;
 	__builtin_prefetch(&t->shard[l->look.shard], 1);
 	m = line_match(l->line, hash_tag(l->look.hash));
-	if (!m)
-		return;
-	idx = shm_load(&l->line->slot[__builtin_ctz(m)]) & SLOT_IDX;
+	if (m)
+		idx = shm_load(&l->line->slot[__builtin_ctz(m)]) & SLOT_IDX;
+	else
+		idx = shard_next(&t->shard[l->look.shard],
+		                 l->look.key.flags & KEY_V6);
 	if (unlikely(idx >= t->cap))
 		return;
 	c = (const char *)table_conn(t, l->look.shard, idx);

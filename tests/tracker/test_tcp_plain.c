@@ -127,10 +127,83 @@ static void test_both_ways(void **unused)
 	assert_true(timeouts[2] > 100);
 }
 
+/* first segments, most of them SYNs with options, whole or not */
+static uint32_t first_random(uint8_t *b)
+{
+	static const uint8_t offers[] = {2, 4, 5, 180, 4, 2, 8, 10, 0, 0,
+	                                 0, 1, 0, 0,   0, 0, 1, 3,  3, 0};
+	uint32_t hlen = below(3) ? 40 : 20 + 4 * below(6), i;
+
+	for (i = 0; i < 44; i++)
+		b[i] = (uint8_t)below(256);
+	b[12] = (uint8_t)(hlen << 2);
+	b[13] = below(8) ? TH_SYN : (uint8_t)below(64);
+	if (!below(8))
+		put16(b + 14, 0);
+	if (below(4)) {
+		memcpy(b + 20, offers, sizeof(offers));
+		b[39] = (uint8_t)below(20);
+		if (below(2)) /* one of them is missing or broken */
+			b[20 + below(20)] = (uint8_t)below(6);
+	}
+	return hlen;
+}
+
+static void test_first(void **unused)
+{
+	uint32_t i, plain = 0, scaled = 0, sacked = 0, shortened = 0;
+	uint8_t b[64];
+	struct feed f;
+
+	(void)unused;
+	feed_open(&f, 4, 6);
+	f.live = true;
+	for (i = 0; i < TRIES; i++) {
+		struct conn was = {.status = CONN_CONFIRMED}, a, g;
+		struct trk_ctx ca, cg;
+		uint32_t hlen = first_random(b), cut, len;
+
+		len = below(2) ? below(1500) : 0;
+		cut = below(20) ? hlen : below(hlen + 1);
+		if (!below(20))
+			was.status |= below(2) ? CONN_ONE_WAY : CONN_SEEN_REPLY;
+		f.pol.option[f.id][OPT_LIBERAL] = !below(4);
+		f.pol.option[f.id][OPT_RETRANS] = below(3);
+		f.pol.timeout[f.id][SS] = below(4) ? 120 : below(700);
+		feed_load(&f, DIR_ORIGINAL, b, cut, hlen + len);
+		f.c.first = true;
+		f.c.dir = !below(20);
+		f.c.mirror = !below(4);
+		a = g = was;
+		ca = cg = f.c;
+		if (tcp_plain_syn(&ca, &a)) {
+			const struct tcp_priv *t = (const void *)a.priv;
+
+			plain++;
+			assert_int_equal(tcp_judge(&cg, &g), TRK_ACCEPT);
+			assert_memory_equal(&a, &g, sizeof(a));
+			assert_int_equal(ca.timeout, cg.timeout);
+			assert_int_equal(ca.events, cg.events);
+			assert_int_equal(ca.quality, cg.quality);
+			assert_null(cg.why);
+			scaled += side_scale(t, DIR_ORIGINAL) != 0;
+			sacked += side_has(t, DIR_ORIGINAL, SIDE_SACK);
+			shortened += ca.timeout == 300;
+		} else {
+			assert_memory_equal(&a, &was, sizeof(a));
+			assert_memory_equal(&ca, &f.c, sizeof(ca));
+		}
+		feed_drop(&f);
+	}
+	assert_in_range(plain, TRIES / 2, TRIES - TRIES / 20);
+	assert_true(scaled > 1000 && sacked > 1000 && shortened > 1000);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_ways),
+		cmocka_unit_test(test_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
