@@ -61,16 +61,37 @@ static int dump_part(void *arg, const char *text, size_t len)
 	return 0;
 }
 
-/* Beside the file that it becomes, so that a rename is all it takes. */
+/*
+ * Beside the file that it becomes, so that a rename is all it takes.  What is
+ * there and no file (a pipe, a device) is written to as it is: it must not be
+ * replaced.  No `temp` then.
+ */
 static int dump_open(const char *path, char *temp, size_t size)
 {
-	int n = snprintf(temp, size, "%s.XXXXXX", path);
+	struct stat st;
+	int n;
 
+	*temp = '\0';
+	if (!strcmp(path, "-"))
+		return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+		return open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	n = snprintf(temp, size, "%s.XXXXXX", path);
 	if (n < 0 || (size_t)n >= size) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
 	return mkostemp(temp, O_CLOEXEC);
+}
+
+/* The last step: 0, or -1 with errno. */
+static int dump_close(int fd, const char *temp, const char *path)
+{
+	if (*temp && fsync(fd))
+		return -1;
+	if (close(fd))
+		return -1;
+	return *temp ? rename(temp, path) : 0;
 }
 
 static int dump_write(struct ctshard *ct, const char *path)
@@ -90,8 +111,7 @@ static int dump_write(struct ctshard *ct, const char *path)
 	if (!rc)
 		rc = ctshard_wait(ct, id);
 	progress_end(&d.progress);
-	if (!d.error && !rc &&
-	    (fsync(d.fd) || close(d.fd) || rename(temp, path)))
+	if (!d.error && !rc && dump_close(d.fd, temp, path))
 		d.error = errno;
 	code = CMD_OK;
 	if (d.error) {
@@ -100,7 +120,7 @@ static int dump_write(struct ctshard *ct, const char *path)
 	} else if (rc) {
 		code = cmd_error(ct, rc);
 	}
-	if (code != CMD_OK)
+	if (code != CMD_OK && *temp)
 		unlink(temp);
 	return code;
 }

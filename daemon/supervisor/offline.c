@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/base/log.h"
@@ -130,8 +131,19 @@ int snapshot_write(const struct table *t, const struct policy *pol,
                    const char *path, dump_fn *dump)
 {
 	char temp[PATH_MAX];
+	struct stat st;
 	int fd, r;
 
+	/* a pipe or a device is written to: it must not be replaced */
+	if (!strcmp(path, "-"))
+		return dump(t, pol, STDOUT_FILENO);
+	if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
+		fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		r = fd < 0 ? -errno : dump(t, pol, fd);
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
 	snprintf(temp, sizeof(temp), "%.*s.new", PATH_MAX - 16, path);
 	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
 	          0600);

@@ -42,6 +42,23 @@ flip() {
 	ctl check --deep
 }
 
+@test "dump to stdout, and to what is no file: it is not replaced" {
+	start_demo
+	mkfifo "$W/fifo"
+	for way in running offline; do
+		cat "$W/fifo" >"$W/$way.fifo" 3>&- &
+		reader=$!
+		ctl dump "$W/fifo"
+		wait "$reader"
+		[ -p "$W/fifo" ]
+		ctl dump - >"$W/$way.out"
+		head -n 1 "$W/$way.fifo" | grep -aq '^ctshardd snapshot'
+		head -n 1 "$W/$way.out" | grep -aq '^ctshardd snapshot'
+		[ -z "$pid" ] || stop
+	done
+	[ ! -e - ]
+}
+
 @test "a snapshot that is damaged or cut short is refused whole" {
 	start_demo
 	ctl dump "$W/snap"
