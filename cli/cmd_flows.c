@@ -361,9 +361,14 @@ int cmd_count(struct cmd *c)
 	return cmd_finish(n.o, code);
 }
 
-/* What delete and update have in common: rows, and how many they were. */
+/*
+ * What delete and update have in common: the rows (F305, F307), and how many
+ * they were.
+ */
 static int flows_change(struct cmd *c, const char *done)
 {
+	bool delete = !strcmp(c->verb->name, "delete");
+
 	struct flows f = {0};
 	struct ctshard_handler h = flows_handler(&f);
 	struct ctshard *ct;
@@ -379,9 +384,10 @@ static int flows_change(struct cmd *c, const char *done)
 		return code;
 	}
 	cmd_proc(ct, f.o);
+	f.o->verb = delete ? "-D" : "-U";
 	out_begin(f.o);
 	c->update.filter = &c->filter;
-	if (!strcmp(c->verb->name, "delete"))
+	if (delete)
 		rc = ctshard_delete(ct, &c->filter, &h, &id);
 	else
 		rc = ctshard_update(ct, &c->update, &h, &id);

@@ -22,6 +22,7 @@ void out_init(struct out *o, const struct out_format *format, unsigned mods,
 	o->stop = -1;
 	o->file = !fstat(fd, &st) && S_ISREG(st.st_mode);
 	o->labels = labels;
+	o->verb = "-A";
 	o->header = true;
 	o->gre_timeout = 30;
 	o->gre_stream = 180;

@@ -87,6 +87,7 @@ struct out {
 	bool expect; /* the rows are expectations */
 	uint64_t rows;
 	const struct labels *labels;
+	const char *verb; /* save: what stands before a connection */
 	/* gre's two timeouts, which /proc prints in each line (F300) */
 	unsigned gre_timeout;
 	unsigned gre_stream;

@@ -112,7 +112,7 @@ static void save_line(struct out *o, const char *verb,
 
 static void save_conn(struct out *o, const struct ctshard_conn *c)
 {
-	save_line(o, "-A", c);
+	save_line(o, o->verb, c);
 }
 
 static void save_event(struct out *o, const struct ctshard_event *e)

@@ -556,6 +556,8 @@ int ctshard_show(struct ctshard *c, const char *const *what, size_t n,
                  const struct ctshard_handler *h, uint64_t *id);
 int ctshard_set(struct ctshard *c, const struct ctshard_pair *item, size_t n,
                 const struct ctshard_handler *h, uint64_t *id);
+/* Delete and update: how many to the handler's `affected`; with a `conn` there
+ * it gets what was deleted as it was, what was updated as it is now. */
 int ctshard_delete(struct ctshard *c, const struct ctshard_filter *f,
                    const struct ctshard_handler *h, uint64_t *id);
 int ctshard_flush(struct ctshard *c, uint32_t l3,

@@ -284,6 +284,7 @@ int ctshard_delete(struct ctshard *c, const struct ctshard_filter *filter,
 	struct request_filter f;
 
 	m.filter = request_filter(&f, filter);
+	m.has_rows = m.rows = h->conn != NULL;
 	r.body_case = CTSHARD__REQUEST__BODY_DELETE;
 	r.delete_ = &m;
 	return client_submit(c, &r, h, id);
@@ -333,6 +334,7 @@ int ctshard_update(struct ctshard *c, const struct ctshard_update_opts *o,
 		m.has_status_set = 1;
 		m.status_set = o->status_set;
 	}
+	m.has_rows = m.rows = h->conn != NULL;
 	r.body_case = CTSHARD__REQUEST__BODY_UPDATE;
 	r.update = &m;
 	return client_submit(c, &r, h, id);

@@ -3,9 +3,22 @@
 #define API_CHANGE_H
 
 #include "daemon/api/cmd.h"
+#include "daemon/api/uses.h"
 
 /* commands of one request that may be under way: others get their turn */
 #define CHANGE_WINDOW (NCOMMAND / 2)
+
+/*
+ * Connections on their way to the reaper and back, whose client wants to see
+ * them (F305, F307).  Answers come in the order of the commands; a place is
+ * the number modulo CHANGE_WINDOW, and taken until its row has been sent.
+ */
+struct changed {
+	uint32_t posted, answered, told;
+	bool done[CHANGE_WINDOW];
+	struct conn_view v[CHANGE_WINDOW];
+	struct uses uses;
+};
 
 /* the state of such a request, or the beginning of it */
 struct change {
@@ -16,8 +29,9 @@ struct change {
 	bool one;               /* the filter names an id */
 	unsigned int under_way;
 	uint64_t affected, faults;
-	int error;      /* the first, but for connections that had gone */
-	uint32_t shard; /* check */
+	struct changed *rows; /* NULL: only how many is asked */
+	int error;            /* the first, but for connections that had gone */
+	uint32_t shard;       /* check */
 	/* answers in the order of the commands; NULL: summed up */
 	void (*told)(struct request *q, const struct command_answer *ans);
 };

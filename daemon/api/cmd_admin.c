@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/log.h"
@@ -82,6 +83,9 @@ static void change_answer(struct request *q, const struct command_answer *ans)
 
 	c->under_way--;
 	c->affected += ans->affected;
+	if (c->rows)
+		c->rows->done[c->rows->answered++ % CHANGE_WINDOW] =
+			ans->affected != 0;
 	if (c->told) {
 		c->told(q, ans);
 		return;
@@ -190,8 +194,9 @@ enum cmd_step change_end(struct request *q)
 bool change_room(const struct request *q)
 {
 	const struct change *c = q->state;
+	uint32_t told = c->rows ? c->rows->answered - c->rows->told : 0;
 
-	return c->under_way < CHANGE_WINDOW &&
+	return c->under_way + told < CHANGE_WINDOW &&
 	       q->api->commands.posted - q->api->commands.collected < NCOMMAND;
 }
 
@@ -212,6 +217,52 @@ static void change_post_id(struct request *q, uint64_t id)
 	change_post(q, &c->command, NULL);
 }
 
+static void change_post_view(struct request *q, const struct conn_view *v)
+{
+	struct change *c = q->state;
+	unsigned int before = c->under_way;
+
+	change_post_id(q, conn_id(v->conn.gen, v->shard, v->idx));
+	if (c->rows && c->under_way > before)
+		c->rows->v[c->rows->posted++ % CHANGE_WINDOW] = *v;
+}
+
+/* What was updated is told as it is now, what was deleted as it was. */
+static void change_row(struct request *q, const struct conn_view *was)
+{
+	const struct change *c = q->state;
+	struct api *a = q->api;
+	struct conn_view now;
+
+	if (c->command.kind == COMMAND_UPDATE &&
+	    conn_read(a->t, was->shard, was->idx, &now) > 0 &&
+	    now.conn.gen == was->conn.gen)
+		was = &now;
+	pb_conn(&a->pb, was);
+}
+
+/* False: who lives of whose children is still being counted. */
+static bool change_tell(struct request *q)
+{
+	struct change *c = q->state;
+	struct changed *r = c->rows;
+	struct pb *b = &q->api->pb;
+	uint32_t at;
+
+	if (!r)
+		return true;
+	if (!uses_step(&r->uses, q->api->t, CMD_LOOK, b->now))
+		return false;
+	b->uses = &r->uses;
+	while (r->told != r->answered) {
+		at = r->told++ % CHANGE_WINDOW;
+		if (r->done[at])
+			change_row(q, &r->v[at]);
+	}
+	request_send_rows(q);
+	return true;
+}
+
 /* There is one with this id, and the rest of the filter holds. */
 static void change_one(struct request *q, struct change *c)
 {
@@ -225,7 +276,7 @@ static void change_one(struct request *q, struct change *c)
 	    conn_read(t, conn_id_shard(id), conn_id_idx(id), &v) > 0 &&
 	    !pb_expired(&q->api->pb, &v) &&
 	    filter_view(c->filter, &q->api->policy, &v, t->detail != NULL))
-		change_post_id(q, id);
+		change_post_view(q, &v);
 	c->walked = true;
 }
 
@@ -237,7 +288,9 @@ static enum cmd_step change_step(struct request *q)
 	uint32_t look;
 	bool rang = false;
 
-	pb_begin(&a->pb); /* for the time */
+	pb_begin(&a->pb);
+	if (!change_tell(q))
+		return CMD_MORE;
 	for (look = 0; !c->walked && look < CMD_LOOK && change_room(q);
 	     look++) {
 		if (c->one) {
@@ -247,7 +300,7 @@ static enum cmd_step change_step(struct request *q)
 		} else if (!pb_expired(&a->pb, &v) &&
 		           filter_view(c->filter, &a->policy, &v,
 		                       a->t->detail != NULL)) {
-			change_post_id(q, conn_id(v.conn.gen, v.shard, v.idx));
+			change_post_view(q, &v);
 			rang = true;
 		}
 	}
@@ -258,10 +311,16 @@ static enum cmd_step change_step(struct request *q)
 	return !c->walked && change_room(q) ? CMD_MORE : CMD_WAIT;
 }
 
-static enum cmd_step change_begin(struct request *q, const Ctshard__Filter *m)
+static enum cmd_step change_begin(struct request *q, const Ctshard__Filter *m,
+                                  bool rows)
 {
 	struct change *c = q->state;
 	uint64_t id;
+
+	c->rows = rows ? calloc(1, sizeof(*c->rows)) : NULL;
+	if (rows && !c->rows)
+		return request_fail(q, CTSHARD__ERROR_CODE__FAILED,
+		                    "out of memory");
 
 	if (!request_filter(q, &c->filter, m))
 		return CMD_DONE;
@@ -275,7 +334,8 @@ static enum cmd_step delete_start(struct request *q, const Ctshard__Request *r)
 
 	c->command.kind = COMMAND_DELETE;
 	c->command.value = REASON_API;
-	return change_begin(q, r->delete_->filter);
+	return change_begin(q, r->delete_->filter,
+	                    r->delete_->has_rows && r->delete_->rows);
 }
 
 static enum cmd_step flush_start(struct request *q, const Ctshard__Request *r)
@@ -287,7 +347,7 @@ static enum cmd_step flush_start(struct request *q, const Ctshard__Request *r)
 	c->command.value = REASON_FLUSH;
 	m.has_l3 = r->flush->has_l3;
 	m.l3 = r->flush->l3;
-	return change_begin(q, &m);
+	return change_begin(q, &m, false);
 }
 
 static bool labels_read(uint64_t to[2], protobuf_c_boolean has,
@@ -329,13 +389,16 @@ static enum cmd_step update_start(struct request *q, const Ctshard__Request *r)
 	if ((k->bits & COMMAND_F_STATUS) && (k->bits & COMMAND_F_LABELS))
 		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
 		                    "update: status or labels, not both");
-	return change_begin(q, m->filter);
+	return change_begin(q, m->filter, m->has_rows && m->rows);
 }
 
 void change_stop(struct request *q)
 {
 	struct change *c = q->state;
 
+	if (c->rows)
+		uses_free(&c->rows->uses);
+	free(c->rows);
 	filter_free(c->filter);
 }
 
