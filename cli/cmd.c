@@ -67,6 +67,9 @@ struct out *cmd_out(const struct cmd *c, const struct out_format *piped,
 	}
 	if (!f)
 		f = isatty(STDOUT_FILENO) ? tty : piped;
+	/* whoever chooses columns wants to see them, in a pipe, too */
+	if (!c->format && c->columns && !f->columns)
+		f = &out_table;
 	out_init(o, f, c->mods, STDOUT_FILENO, &c->labels);
 	o->colour = cmd_colour(c);
 	o->header = !c->no_header;
@@ -91,6 +94,16 @@ int cmd_finish(struct out *o, int code)
 	}
 	free(o);
 	return code;
+}
+
+int cmd_said(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return CMD_OK;
+	if (errno == EPIPE)
+		return CMD_OK;
+	cmd_warn("stdout: %s", strerror(errno));
+	return CMD_FAILED;
 }
 
 static int label_row(void *arg, const struct ctshard_row *r)
@@ -140,12 +153,68 @@ int cmd_labels(struct cmd *c, struct ctshard *ct)
 	return CMD_OK;
 }
 
+/* The rows of `show mirror`: interfaces stand in the order of their numbers. */
+struct iface_look {
+	const char *name;
+	bool here, found;
+	uint32_t next, number;
+};
+
+static int iface_table(void *arg, const struct ctshard_table *t)
+{
+	struct iface_look *l = arg;
+
+	l->here = !strcmp(t->name, "interfaces");
+	return 0;
+}
+
+static int iface_row(void *arg, const struct ctshard_row *r)
+{
+	struct iface_look *l = arg;
+
+	if (!l->here)
+		return 0;
+	if (!l->found && r->cells && !strcmp(r->cell[0], l->name)) {
+		l->found = true;
+		l->number = l->next;
+	}
+	l->next++;
+	return 0;
+}
+
+/* The daemon knows which number the interface of a name has. */
+static int cmd_iface(struct cmd *c, struct ctshard *ct)
+{
+	static const char *const what[] = {"mirror"};
+	struct iface_look l = {.name = c->iface};
+	struct ctshard_handler h = {
+		.arg = &l, .table = iface_table, .row = iface_row};
+	uint64_t id;
+	int rc;
+
+	if (!c->iface)
+		return CMD_OK;
+	rc = ctshard_show(ct, what, 1, &h, &id);
+	if (!rc)
+		rc = ctshard_wait(ct, id);
+	if (rc)
+		return cmd_error(ct, rc);
+	if (!l.found) {
+		cmd_warn("`%.64s': no such interface is listened to", c->iface);
+		return CMD_USAGE;
+	}
+	c->filter.iface = l.number;
+	return CMD_OK;
+}
+
 struct ctshard *cmd_open(struct cmd *c, unsigned flags, int *code)
 {
 	struct ctshard *ct;
 	int rc = ctshard_open(c->rundir, flags, &ct);
 
 	*code = rc ? cmd_error(ct, rc) : cmd_labels(c, ct);
+	if (*code == CMD_OK)
+		*code = cmd_iface(c, ct);
 	if (*code == CMD_OK)
 		return ct;
 	ctshard_close(ct);

@@ -48,7 +48,8 @@ struct cmd {
 	const char *columns;
 	const char *sort;
 	const char *by;
-	uint64_t limit; /* -n; 0: none */
+	const char *iface; /* --iface, when it is no number */
+	uint64_t limit;    /* -n; 0: none */
 	struct ctshard_watch_opts watch;
 	uint8_t uuid[16];
 	bool strict;
@@ -110,9 +111,10 @@ struct cmd {
 	  "captures through a private daemon")                                \
 	X(completion, 0, NULL, 0, "bash|zsh|fish",                            \
 	  "a script that completes command lines")                            \
-	X(compare, 0, NULL, TUPLE | OUTPUT | COMPARE, "",                     \
+	X(compare, 0, NULL, TUPLE | OUTPUT | COMPARE | LATE, "",              \
 	  "this table against the kernel's own")                              \
-	X(reopen, 0, NULL, 0, "", "open the flow log anew, after a rotation") \
+	X(reopen, 0, NULL, LATE, "",                                          \
+	  "open the flow log anew, after a rotation")                         \
 	X(upgrade, 0, NULL, 0, "", "go on as the program now on disk")        \
 	X(help, 0, NULL, 0, "[VERB]", "this, or a verb's options")
 
@@ -143,6 +145,8 @@ int cmd_labels(struct cmd *c, struct ctshard *ct);
 void cmd_proc(struct ctshard *ct, struct out *o);
 /* The supervisor's pid, from its file; not above 1: none, and that is said. */
 long cmd_pid(const struct cmd *c);
+/* What stdio holds is written: the exit code, and a failure is said. */
+int cmd_said(void);
 /* "N flow entries have been WHAT." */
 void cmd_done(uint64_t n, const char *what);
 

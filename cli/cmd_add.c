@@ -44,7 +44,7 @@ int cmd_add(struct cmd *c)
 	code = add_error(&m);
 	ctshard_close(m.ct);
 	if (code == CMD_OK)
-		cmd_done(m.made, "created");
+		cmd_done(m.made, c->exist_ok ? "added" : "created");
 	return code;
 }
 

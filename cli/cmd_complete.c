@@ -375,7 +375,7 @@ int cmd_completion(struct cmd *c)
 		if (strcmp(shells[i].shell, c->arg[0]))
 			continue;
 		shells[i].print();
-		return fflush(stdout) ? CMD_FAILED : CMD_OK;
+		return cmd_said();
 	}
 	cmd_warn("completion: of which shell? bash, zsh or fish");
 	return CMD_USAGE;

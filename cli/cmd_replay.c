@@ -137,7 +137,8 @@ static int sink_open(struct sink *s, const struct replay *r, const char *path)
 	return 0;
 }
 
-/* 0, or the errno of what could not be written. */
+/* 0, or the errno of what could not be written; a reader that has seen enough
+ * is no failure. */
 static int sink_close(const struct replay *r, struct sink *s)
 {
 	int error = 0;
@@ -148,7 +149,9 @@ static int sink_close(const struct replay *r, struct sink *s)
 		if (r->caught)
 			s->o->error = EINTR;
 		error = out_end(s->o);
-		if (error && error != EPIPE && !r->caught)
+		if (error == EPIPE)
+			error = 0;
+		if (error && !r->caught)
 			cmd_warn("%s: %s", s->path, strerror(error));
 		free(s->o);
 		s->o = NULL;

@@ -399,6 +399,18 @@ static void help_option(const struct word_opt *p)
 	printf("  %-34s %s\n", left, p->what);
 }
 
+/* A verb's own meaning of a name stands first, and is the only one. */
+static bool help_hidden(const struct word_verb *v, const struct word_opt *o)
+{
+	const struct word_opt *p;
+
+	for (p = word_opts; p != o; p++)
+		if (p->groups & v->groups && !strcmp(p->names, o->names) &&
+		    !p->value == !o->value)
+			return true;
+	return false;
+}
+
 static void help_verb(const struct word_verb *v)
 {
 	const struct word_opt *p;
@@ -407,7 +419,7 @@ static void help_verb(const struct word_verb *v)
 	       *v->args ? " " : "", v->args);
 	printf("%s\n", v->what);
 	for (p = word_opts; p->apply; p++)
-		if (p->groups & v->groups)
+		if (p->groups & v->groups && !help_hidden(v, p))
 			help_option(p);
 }
 
@@ -445,5 +457,5 @@ int cmd_help(struct cmd *c)
 	} else {
 		help_all();
 	}
-	return fflush(stdout) ? CMD_FAILED : CMD_OK;
+	return cmd_said();
 }

@@ -288,6 +288,11 @@ static int watch_verb(struct cmd *c, bool expect)
 		return CMD_OK;
 	}
 	watch_stalled(&w);
+	/* what could not be written has not been shown either */
+	if (w.o->error) {
+		w.opts.since = w.safe;
+		w.shown = w.safe_shown;
+	}
 	w.o->stop = -1;
 	close(w.signals);
 	if (code == CMD_OK || code == CMD_NO_DAEMON)

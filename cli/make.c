@@ -128,14 +128,21 @@ int make_conn(struct ctshard_conn *to, const struct cmd *c, char *why,
 static int make_fault(void *arg, const char *text)
 {
 	struct make *m = arg;
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
+	const char *end;
+	char *stop;
+	bool exists;
+	unsigned long n = strtoul(text, &stop, 10);
+
+	end = stop;
 
 	if (end == text || *end != ':' || n >= m->n)
 		return 0;
-	if (m->fine[n] && !strcmp(end, ": File exists"))
+	exists = !strcmp(end, ": File exists");
+	if (m->fine[n] && exists)
 		return 0;
 	m->failed++;
+	if (exists) /* F306 */
+		end = ": Operation failed: Such conntrack exists, try update";
 	if (m->file)
 		cmd_warn("%s:%u%s", m->file, m->line[n], end);
 	else

@@ -114,9 +114,6 @@ static int opt_number(struct cmd *c, const char *v, int arg)
 		to = &c->filter.dstkey;
 		max = UINT32_MAX;
 		break;
-	case CTSHARD_FILTER_BIT_IFACE:
-		to = &c->filter.iface;
-		break;
 	default:
 		to = &c->filter.vlan;
 		max = 4095;
@@ -124,6 +121,19 @@ static int opt_number(struct cmd *c, const char *v, int arg)
 	}
 	c->filter.has |= 1ull << arg;
 	return value_u32(v, max, to);
+}
+
+/* A number, or a name that the daemon will be asked for. */
+static int opt_iface(struct cmd *c, const char *v, int arg)
+{
+	(void)arg;
+	c->filter.has |= CTSHARD_FILTER_HAS(IFACE);
+	c->iface = NULL;
+	if (*v >= '0' && *v <= '9' &&
+	    !value_u32(v, UINT16_MAX, &c->filter.iface))
+		return 0;
+	c->iface = v;
+	return *v ? 0 : -1;
 }
 
 static int opt_range(struct cmd *c, const char *v, int arg)
@@ -345,6 +355,14 @@ static int opt_buffer(struct cmd *c, const char *v, int arg)
 	return value_u64(v, UINT32_MAX, &n);
 }
 
+/* The source is the client: who opens is. */
+static int opt_role(struct cmd *c, const char *v, int arg)
+{
+	(void)c;
+	(void)arg;
+	return strcmp(v, "client") && strcmp(v, "server") && strcmp(v, "none");
+}
+
 enum {
 	FLAG_SNAPSHOT,
 	FLAG_STRICT,
@@ -514,12 +532,14 @@ const struct word_opt word_opts[] = {
 {0, "label-add", "LABEL[,...]", WORD_UPDATE | WORD_ADD, opt_label_add, 0, "labels to set"},
 {0, "label-del", "LABEL[,...]|all", WORD_UPDATE, opt_label_del, 0, "labels to clear"},
 {0, "reply-key-src|reply-key-dst", "KEY", WORD_ADD, opt_buffer, 0, "GRE keys of the reply"},
+{0, "orig-vtag|reply-vtag", "TAG", WORD_ADD, opt_buffer, 0, "SCTP's tags: accepted, not kept"},
+{0, "role", "client|server|none", WORD_ADD, opt_role, 0, "DCCP's role: accepted, not kept"},
 {'z', "zero", NULL, WORD_ZERO, opt_flag, FLAG_ZERO, "zero the counters that are shown"},
 {'w', "zone", "ZONE", F | T, NUM(ZONE), "zone"},
 {0, "orig-zone", "ZONE", F, NUM(ORIG_ZONE), "zone of the original direction"},
 {0, "reply-zone", "ZONE", F, NUM(REPLY_ZONE), "zone of the reply direction"},
 {0, "id", "ID", F, opt_id, 0, "id, as `-o id' or JSON print it"},
-{0, "iface", "N", F, NUM(IFACE), "number of the interface"},
+{0, "iface", "NAME|N", F, opt_iface, 0, "interface, or its number"},
 {0, "vlan", "VID", F, NUM(VLAN), "VLAN"},
 {0, "filter", "EXPR", F, opt_expression, 0, "tcpdump syntax"},
 {'n', "limit", "COUNT", WORD_LIST | WORD_EXPECT, opt_limit, 0, "no more rows than this"},

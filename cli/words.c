@@ -39,6 +39,7 @@ enum {
 #define TUPLE   WORD_TUPLE
 #define HISTORY WORD_HISTORY
 #define COMPARE WORD_COMPARE
+#define LATE    WORD_LATE
 
 const struct word_verb word_verbs[VERB_COUNT + 1] = {
 #define X(name, letter, long_name, groups, args, what)                  \
@@ -56,9 +57,10 @@ const struct word_verb *word_verb_find(const char *word, char *why, size_t size)
 	for (v = word_verbs; v->name; v++) {
 		if (!strcmp(v->name, word))
 			return v;
-		if (strncmp(v->name, word, n))
+		if (strncmp(v->name, word, n) ||
+		    (found && v->groups & WORD_LATE))
 			continue;
-		if (found) {
+		if (found && !(found->groups & WORD_LATE)) {
 			snprintf(why, size, "`%.32s' could be %s or %s", word,
 			         found->name, v->name);
 			return NULL;
@@ -294,7 +296,10 @@ static const struct word_verb *word_verb_look(struct words *w)
 			return word_verb_find(w->argv[i], w->why, w->size);
 		}
 	}
-	snprintf(w->why, w->size, "no verb");
+	if (i > w->argc)
+		snprintf(w->why, w->size, "option `-R' needs DIR");
+	else
+		snprintf(w->why, w->size, "no verb");
 	return NULL;
 }
 

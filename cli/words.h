@@ -26,7 +26,9 @@ enum word_group {
 	WORD_TRACE = 1 << 17,
 	WORD_TUPLE = 1 << 18, /* what a trace may ask for */
 	WORD_HISTORY = 1 << 24,
-	WORD_COMPARE = 1 << 25
+	WORD_COMPARE = 1 << 25,
+	/* a verb that came late: what others began with still means them */
+	WORD_LATE = 1 << 26
 };
 
 struct word_verb {

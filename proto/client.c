@@ -475,10 +475,10 @@ static int client_address(struct sockaddr_un *sa, const char *rundir,
 	return 0;
 }
 
-static int client_connect(struct ctshard *c, const char *rundir,
-                          const char *name)
+static int client_connect(struct ctshard *c, const char *rundir, bool control)
 {
 	const struct timeval most = {.tv_sec = HELLO_MS / 1000};
+	const char *name = control ? "control.sock" : "api.sock";
 	struct sockaddr_un sa;
 	int dir = -1, rc, err;
 
@@ -499,8 +499,11 @@ static int client_connect(struct ctshard *c, const char *rundir,
 		return 0;
 	if (err == EACCES || err == EPERM)
 		return client_fail(c, CTSHARD_EACCESS,
-		                   "%s/%s: permission denied (be in group "
-		                   "`%s', or root)",
+		                   control ? "%s/%s: permission denied (only "
+		                             "root may change something; group "
+		                             "`%s' may read)"
+		                           : "%s/%s: permission denied (be in "
+		                             "group `%s', or root)",
 		                   rundir, name, CTSHARD_GROUP);
 	return client_fail(c, CTSHARD_ENODAEMON, "no daemon at %s: %s", rundir,
 	                   err == EAGAIN ? "it does not answer"
@@ -569,8 +572,7 @@ int ctshard_open(const char *rundir, unsigned flags, struct ctshard **out)
 	frame_init(&c->out, FRAME_REQUEST_MAX);
 	arena_init(&c->arena, ARENA_LIMIT);
 	rc = client_connect(c, rundir ? rundir : CTSHARD_RUNDIR,
-	                    flags & CTSHARD_CONTROL ? "control.sock"
-	                                            : "api.sock");
+	                    flags & CTSHARD_CONTROL);
 	if (!rc)
 		rc = client_hello(c);
 	if (rc && !c->error)

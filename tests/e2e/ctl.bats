@@ -228,15 +228,21 @@ code() {
 
 @test "update, delete, flush: done, counted, logged, told" {
 	start_demo
-	code 0 update -p icmp -m 5
-	[ "$output" = "ctctl: 1 flow entries have been updated." ]
+	run --separate-stderr ctl update -p icmp -m 5
+	[ "$status" -eq 0 ]
+	[ "$stderr" = "ctctl: 1 flow entries have been updated." ]
+	[ "$output" = "icmp     1 29 src=10.0.0.10 dst=10.0.1.80 type=8 code=0 \
+id=1234 packets=2 bytes=64 src=10.0.1.80 dst=10.0.0.10 type=0 code=0 id=1234 \
+packets=2 bytes=64 mark=5 use=1" ]
 	[ "$(rows -m 5)" -eq 1 ]
 	code 0 update -p icmp -t 1000
 	[[ "$(ctl list -p icmp 2>/dev/null)" == "icmp     1 1000 "* ]]
 	code 4 update -s 192.0.2.1 -m 1
+	before=$(ctl list -p udp 2>/dev/null | sort)
 	run --separate-stderr ctl delete -p udp
 	[ "$status" -eq 0 ]
 	[ "$stderr" = "ctctl: 5 flow entries have been deleted." ]
+	[ "$(sort <<<"$output")" = "$before" ]
 	[ "$(rows -p udp)" -eq 0 ]
 	code 4 delete -p udp
 	[ "$(rows)" -eq 12 ]
@@ -251,6 +257,67 @@ code() {
 	grep -q "audit: uid $(id -u) pid [0-9]*: delete" "$W/log"
 	grep -q "audit: uid $(id -u) pid [0-9]*: flush" "$W/log"
 	code 0 check --deep
+}
+
+@test "delete, update: rows as conntrack prints them, in each format" {
+	start_demo
+	ctl update -p udp -m 3 -o save 2>/dev/null >"$W/save"
+	[ "$(grep -c '^-U .* -m 3 .* -p udp ' "$W/save")" -eq 5 ]
+	# a master as it was, with its living children
+	[[ "$(ctl delete -p tcp --dport 21 2>/dev/null)" == \
+		*" helper=ftp use=3" ]]
+	[ "$(ctl delete -p icmp -o save 2>/dev/null)" = "-D -t 29 \
+-u SEEN_REPLY -s 10.0.0.10 -d 10.0.1.80 -r 10.0.1.80 -q 10.0.0.10 -p icmp \
+--icmp-type 8 --icmp-code 0 --icmp-id 1234" ]
+	id=$(ctl list -p icmpv6 -o json 2>/dev/null | jq -r '.[0].id')
+	[ "$(ctl delete --id "$id" -o json 2>/dev/null | jq -r '.[0].id')" = \
+		"$id" ]
+	# more than are under way at once
+	for i in {1..300}; do
+		echo "-A -t 99 -s 10.8.0.1 -d 10.8.0.2 -p udp --sport $i --dport 7"
+	done >"$W/many"
+	ctl load "$W/many"
+	[ "$(ctl update -s 10.8.0.1 -m 4 2>/dev/null | grep -c mark=4)" = 300 ]
+	[ "$(ctl delete -s 10.8.0.1 2>/dev/null | grep -c mark=4)" = 300 ]
+	code 0 check --deep
+}
+
+@test "--columns in a pipe, --iface by name, words that others began with" {
+	start_demo
+	[ "$(ctl list -p icmp --columns src,dst 2>/dev/null | tail -n 1)" = \
+		"10.0.0.10 10.0.1.80" ]
+	[ "$(rows --iface "$demo")" -eq 17 ]
+	code 2 list --iface nosuch0
+	[[ "$output" == *"nosuch0"* ]]
+	run "$BUILD/ctctl" re
+	[[ "$output" == *"replay: CAPTURE is missing"* ]]
+	run "$BUILD/ctctl" -R
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"needs DIR"* ]]
+	[ "$("$BUILD/ctctl" help update | grep -c -e '-u, ')" = 1 ]
+}
+
+@test "stdout: a reader that is gone, a full disk, none at all" {
+	start_demo
+	# shellcheck disable=SC2216
+	"$BUILD/ctctl" help list | true
+	[ "${PIPESTATUS[0]}" = 0 ]
+	"$BUILD/ctctl" replay --events - "$demo" | true
+	[ "${PIPESTATUS[0]}" = 0 ]
+	run --separate-stderr bash -c \
+		"'$BUILD/ctctl' -R '$run_dir' watch --since start -n 3 >/dev/full"
+	[ "$status" -eq 1 ]
+	[[ "$stderr" == "ctctl: 0 flow events have been shown."* ]]
+	[[ "$stderr" == *"No space left on device" ]]
+	run bash -c "'$BUILD/ctctl' help >/dev/full"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"No space left"* ]]
+	# the socket must not take its place
+	for verb in list "watch --since start -n 3"; do
+		run bash -c "'$BUILD/ctctl' -R '$run_dir' $verb >&-"
+		[ "$status" -eq 1 ]
+		[[ "$output" == *"Bad file descriptor"* ]]
+	done
 }
 
 @test "rights: without the group nothing, with it questions only" {
