@@ -2,8 +2,9 @@
  * cmd_set.c - set: settings that may change at run time.
  *
  * They are the supervisor's: one message each, answered in order, so answers
- * find their requests through a queue.  A request that was cancelled leaves an
- * empty place there, because its answer still comes.
+ * find their requests through a queue.  Of several each is tried first, so that
+ * one that is refused leaves the others as they were.  A request that was
+ * cancelled leaves an empty place there, because its answer still comes.
  */
 #include "daemon/api/cmd.h"
 
@@ -17,7 +18,7 @@
 #define SET_TEXT  1024u
 
 struct setting {
-	unsigned int n, asked, answers;
+	unsigned int n, total, asked, answers;
 	bool failed;
 	char error[256];
 	char item[SET_ITEMS][SET_TEXT];
@@ -27,24 +28,28 @@ static enum cmd_step set_step(struct request *q)
 {
 	struct setting *s = q->state;
 	struct set_queue *sq = &q->api->sets;
+	char *item;
 	int r;
 
-	/* one after the other: what follows a refusal is not tried */
+	/* one after the other: what follows a refusal is not asked */
 	if (s->failed)
 		return request_fail(q, CTSHARD__ERROR_CODE__UNSUPPORTED, "%s",
 		                    s->error);
-	if (s->answers == s->n)
+	if (s->answers == s->total)
 		return request_end(q);
 	if (s->asked > s->answers || sq->n == SETS_MAX)
 		return CMD_WAIT;
-	r = role_send(q->api->env->fd[ROLE_FD_ctl], s->item[s->asked]);
+	item = s->item[s->asked % s->n];
+	memcpy(item, s->asked + s->n < s->total ? "try" : "set", 3);
+	r = role_send(q->api->env->fd[ROLE_FD_ctl], item);
 	if (r == -EAGAIN || r == -EWOULDBLOCK)
 		return CMD_WAIT;
 	if (r)
 		return request_fail(q, CTSHARD__ERROR_CODE__FAILED,
 		                    "set: the supervisor does not listen");
-	log_info("audit", "uid %u pid %u: %s", request_peer(q)->uid,
-	         request_peer(q)->pid, s->item[s->asked]);
+	if (*item == 's')
+		log_info("audit", "uid %u pid %u: %s", request_peer(q)->uid,
+		         request_peer(q)->pid, item);
 	sq->owner[(sq->first + sq->n++) % SETS_MAX] = q;
 	s->asked++;
 	return CMD_WAIT;
@@ -73,13 +78,14 @@ static enum cmd_step set_start(struct request *q, const Ctshard__Request *r)
 			                    "set: too long");
 	}
 	s->n = (unsigned int)r->set->n_item;
+	s->total = s->n > 1 ? 2 * s->n : 1;
 	return set_step(q);
 }
 
 /* "KEY: why": of many settings one was refused */
 static void set_error(struct setting *s, const char *why)
 {
-	const char *key = s->item[s->answers - 1] + strlen("set ");
+	const char *key = s->item[(s->answers - 1) % s->n] + strlen("set ");
 	int n = (int)strcspn(key, "=");
 
 	if (!strncmp(why, key, (size_t)n))

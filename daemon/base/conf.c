@@ -461,8 +461,7 @@ void conf_print(const struct conf *c, FILE *to)
 	size_t i;
 
 	for (i = 0; i < c->n; i++)
-		fprintf(to, "%s =%s%s\n", c->row[i].key.name,
-		        *c->row[i].text ? " " : "", c->row[i].text);
+		fprintf(to, "%s = %s\n", c->row[i].key.name, c->row[i].text);
 }
 
 char *conf_text_of(const struct conf *c)

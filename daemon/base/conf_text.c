@@ -121,7 +121,7 @@ static int text_clean(const char *path, char *text, char *err)
 }
 
 /* Pipes, too: read to the end, whatever the size says. */
-static char *file_read(int fd)
+static char *file_read(int fd, size_t *len)
 {
 	char *text = malloc(FILE_MAX_BYTES + 1);
 	size_t n = 0;
@@ -143,23 +143,37 @@ static char *file_read(int fd)
 		return NULL;
 	}
 	text[n] = '\0';
-	if (strlen(text) == n)
-		return text;
-	free(text);
-	errno = EILSEQ;
-	return NULL;
+	*len = n;
+	return text;
+}
+
+/* A byte that ends a string stands in it: no text, from that line on. */
+static bool text_whole(const char *path, const char *text, size_t len,
+                       char *err)
+{
+	const char *p;
+	int line = 1;
+
+	if (strlen(text) == len)
+		return true;
+	for (p = text; *p; p++)
+		line += *p == '\n';
+	snprintf(err, CONF_ERR, "%.120s:%d: this is no text", path, line);
+	return false;
 }
 
 char *conf_text_load(const char *path, char *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *text = fd < 0 ? NULL : file_read(fd);
+	size_t len = 0;
+	char *text = fd < 0 ? NULL : file_read(fd, &len);
 
 	if (!text)
 		snprintf(err, CONF_ERR, "%.120s: %s", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
-	if (!text || !text_clean(path, text, err))
+	if (!text ||
+	    (text_whole(path, text, len, err) && !text_clean(path, text, err)))
 		return text;
 	free(text);
 	return NULL;

@@ -11,7 +11,13 @@
 
 #include "daemon/source/kind.h"
 
-enum { LINK_ETHERNET = 1, LINK_RAW = 101, LINK_SLL = 113 };
+enum {
+	LINK_NULL = 0,
+	LINK_ETHERNET = 1,
+	LINK_RAW = 101,
+	LINK_SLL = 113,
+	LINK_SLL2 = 276
+};
 
 #define COMPILE_RING (256 << 10)
 
@@ -84,6 +90,23 @@ void sieve_free(struct sieve *f)
 	if (f->on)
 		pcap_freecode(&f->program);
 	f->on = false;
+}
+
+bool sieve_possible(const char *text, char *err)
+{
+	static const uint16_t types[] = {LINK_ETHERNET, LINK_SLL, LINK_SLL2,
+	                                 LINK_RAW, LINK_NULL};
+	char why[SOURCE_ERR];
+	struct bpf_program p;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		if (compile_dead("-F", types[i], text, &p, i ? why : err)) {
+			pcap_freecode(&p);
+			return true;
+		}
+	}
+	return false;
 }
 
 static int put(struct sock_filter *out, int n, uint16_t code, uint32_t k)

@@ -24,6 +24,9 @@ bool sieve_compile(struct sieve *f, const char *name, uint16_t linktype,
                    const char *text, char *err);
 void sieve_free(struct sieve *f);
 
+/* Could it be the filter of some link type?  False with a text. */
+bool sieve_possible(const char *text, char *err);
+
 static inline bool sieve_passes(const struct sieve *f, const uint8_t *data,
                                 uint32_t caplen, uint32_t wirelen)
 {

@@ -136,6 +136,19 @@ static void conf_swap(struct super *s, struct conf **with)
 	*with = old;
 }
 
+/* One of several that are to be set together: would it be? */
+static void said_try(struct child *c, char *arg)
+{
+	char err[CONF_ERR] = "out of memory";
+	struct conf *want = set_try(c->s, arg, err);
+
+	if (want)
+		answer(c, "ok");
+	else
+		answer_error(c, err);
+	conf_free(want);
+}
+
 static void said_set(struct child *c, char *arg)
 {
 	struct super *s = c->s;
@@ -188,6 +201,7 @@ static void said_reopen(struct child *c, char *arg)
 	 FROM(REGION_RECORDER))
 #define MESSAGES(M)                      \
 	M(ready, FROM_ALL, false)        \
+	M(try, FROM(REGION_API), true)   \
 	M(set, FROM(REGION_API), true)   \
 	M(stop, FROM(REGION_API), false) \
 	M(reopen, FROM(REGION_RECORDER), false)

@@ -18,6 +18,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/rules.h"
 #include "daemon/base/sandbox.h"
+#include "daemon/source/sieve.h"
 #include "daemon/supervisor/cpus.h"
 #include "daemon/supervisor/offline.h"
 #include "daemon/supervisor/plan.h"
@@ -190,6 +191,12 @@ static int supervise(const struct options *o, const struct conf *c)
 
 static int command(const struct options *o, const struct conf *c)
 {
+	char err[SOURCE_ERR];
+
+	if (o->filter && *o->filter && !sieve_possible(o->filter, err)) {
+		log_warnx(NULL, "%s", err);
+		return 2;
+	}
 	if (o->print)
 		return print(o, c);
 	if (o->test)

@@ -204,7 +204,7 @@ code() {
 	done
 	[ "$(ctl show workers | grep -c .)" -ge 2 ]
 	[[ "$(ctl show memory)" == *tbl* ]]
-	diff <(ctl show config | sed 's/ *$//') \
+	diff <(ctl show config) \
 		<("$BUILD/ctshardd" -T -w 2 -r "$demo" | sed '/^$/,$d')
 	run ! grep null <(ctl show protocols)
 	[ "$(ctl show udp_timeout)" = "udp_timeout = 30" ]
@@ -222,6 +222,15 @@ code() {
 	code 1 set tcp_loose=1 udp_timeout=many acct=0
 	[[ "$output" == "ctctl: udp_timeout: "* ]]
 	[ "$(ctl show acct)" = "acct = 1" ]
+	# all of them or none
+	[ "$(ctl show tcp_loose)" = "tcp_loose = 1" ]
+	code 1 set tcp_loose=0 workers=7
+	[[ "$output" == *"workers cannot be changed"* ]]
+	[ "$(ctl show tcp_loose)" = "tcp_loose = 1" ]
+	code 0 set tcp_loose=0 udp_timeout=45 acct=1
+	[ "$(ctl show tcp_loose udp_timeout | paste -sd' ')" = \
+		"tcp_loose = 0 udp_timeout = 45" ]
+	ctl set udp_timeout=44
 	code 2 set udp_timeout
 	[ "$(ctl show udp_timeout)" = "udp_timeout = 44" ]
 }

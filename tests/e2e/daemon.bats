@@ -20,13 +20,13 @@ daemon() {
 	sed '/^$/,$d' "$W/T" >"$W/keys"
 	# sorted, one KEY = VALUE a line, then the memory
 	sort -c "$W/keys"
-	run ! grep -vE '^[a-z0-9_.-]+ =( .*)?$' "$W/keys"
+	run ! grep -vE '^[a-z0-9_.-]+ = .*$' "$W/keys"
 	grep -qx 'tcp_timeout_established = 432000' "$W/keys"
 	grep -qx 'max = 1000' "$W/keys"
 	grep -q '^memory for 1000 connections' "$W/T"
 	for key in 'acct = 1' 'timestamp = 0' 'checksum = 0' 'tcp.mode = auto' \
 		'tracker.dccp = on' 'zone.from = none' 'detail = on' \
-		'udp_timeout = 30' 'udp_timeout_stream = 120' 'decap =' \
+		'udp_timeout = 30' 'udp_timeout_stream = 120' 'decap = ' \
 		'tcp_timeout_syn_sent = 120' 'generic_timeout = 600' \
 		'icmp_timeout = 30'; do
 		grep -qx "$key" <(daemon -T)
@@ -53,6 +53,19 @@ daemon() {
 	[ -z "$(segments)" ]
 }
 
+@test "a filter that cannot be one is usage" {
+	for option in -t "-r $demo"; do
+		# shellcheck disable=SC2086
+		run daemon $option -F 'tcp port ('
+		[ "$status" -eq 2 ]
+		[[ "$output" == *"-F: filter: "* ]]
+	done
+	# of another link type, or of a live one
+	daemon -t -F 'inbound and udp'
+	daemon -t -F 'vlan 7 and tcp'
+	daemon -t -F ''
+}
+
 @test "a broken configuration file: file:line: message, exit 2" {
 	printf 'udp_timeout = 5\nno_such_key = 1\n' >"$W/conf"
 	run daemon -t -f "$W/conf"
@@ -62,6 +75,10 @@ daemon() {
 	run daemon -t -f "$W/conf"
 	[ "$status" -eq 2 ]
 	[[ "$output" == "$W/conf:"* ]]
+	printf 'acct = 1\n\000\n' >"$W/conf"
+	run daemon -t -f "$W/conf"
+	[ "$status" -eq 2 ]
+	[[ "$output" == "$W/conf:2: "* ]]
 	printf 'udp_timeout = 5\ntcp {\n\tmode = strict\n}\n' >"$W/conf"
 	daemon -T -f "$W/conf" -s udp_timeout=6 >"$W/T"
 	grep -qx 'udp_timeout = 6' "$W/T"
