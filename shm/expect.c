@@ -74,17 +74,6 @@ void expect_read_at(const struct table *t, uint32_t idx, struct expect *e)
 	e->id = conn_id(c->gen, 0, idx);
 }
 
-/* Is the master there, and not past its time?  No lock of its shard needed. */
-static bool master_lives(const struct table *t, uint64_t id, uint32_t now)
-{
-	uint32_t sh = conn_id_shard(id), idx = conn_id_idx(id);
-	struct conn_view v;
-
-	return sh < t->nshard && idx && idx < t->cap &&
-	       conn_read(t, sh, idx, &v) > 0 && v.conn.gen == conn_id_gen(id) &&
-	       !tick_expired(v.conn.deadline, now);
-}
-
 /* ---- walks: chains by destination, hints by master ---- */
 
 struct chain expect_chain_of(const struct table *t, const struct conn_lookup *k)
@@ -244,7 +233,7 @@ void expect_entry_end(struct table *t, uint32_t idx, uint64_t ts_ns,
 	while (at && at != idx);
 	if (!at)
 		return;
-	if (!(info_at(t, idx)->flags & EXPECT_KEYMAP)) {
+	if (!(info_at(t, idx)->flags & EXPECT_HIDDEN)) {
 		counters_add(&cs, CTR_EXPECT_DELETE, 1);
 		if (tell)
 			ev.type = EVENT_EXP_DESTROY;
@@ -314,8 +303,6 @@ int expect_entry_make(struct table *t, const struct expect *e, uint64_t source,
 	return 0;
 }
 
-/* ---- at the packet that begins a connection ---- */
-
 bool expect_src_fits(const struct expect_info *info, const uint64_t src[2])
 {
 	const uint8_t *a = (const uint8_t *)info->src,
@@ -325,148 +312,6 @@ bool expect_src_fits(const struct expect_info *info, const uint64_t src[2])
 
 	return !memcmp(a, b, n) &&
 	       (!rest || !((a[n] ^ b[n]) & (0xff00 >> rest) & 0xff));
-}
-
-static bool claimed_by_other(const struct table *t, uint32_t idx,
-                             const struct expect_by *by)
-{
-	const struct conn *c = entry_at(t, idx);
-
-	return c->bytes[0] &&
-	       (c->bytes[0] != by->pkt || c->bytes[1] >> 16 != t->me ||
-	        (c->bytes[1] & 0xff) != by->src);
-}
-
-uint32_t expect_find(struct table *t, const struct expect_tuple *tp,
-                     const struct expect_by *by, struct expect *e)
-{
-	uint32_t idx, best = 0;
-	struct conn_lookup k;
-	struct chain w;
-
-	expect_dst_lookup(t, tp->v6, tp->dst, tp->dport, tp->l4proto, tp->zone,
-	                  &k);
-	w = expect_chain_of(t, &k);
-	while ((idx = expect_chain_next(t, &k, &w, NULL))) {
-		const struct expect_info *i = info_at(t, idx);
-
-		if (i->flags & (EXPECT_INACTIVE | EXPECT_KEYMAP) ||
-		    !expect_src_fits(i, tp->src) ||
-		    (i->flags & EXPECT_SPORT && i->sport != tp->sport) ||
-		    tick_expired(entry_at(t, idx)->deadline, by->now) ||
-		    claimed_by_other(t, idx, by))
-			continue;
-		if (!best ||
-		    (int32_t)(i->serial - info_at(t, best)->serial) > 0)
-			best = idx;
-	}
-	if (!best || !master_lives(t, entry_at(t, best)->packets[0], by->now))
-		return 0;
-	expect_read_at(t, best, e);
-	return best;
-}
-
-static void claim_write(struct table *t, uint32_t idx, uint64_t pkt,
-                        uint64_t who, const struct expect_by *by)
-{
-	struct moment when = {0};
-	struct conn *c = entry_at(t, idx);
-
-	if (by)
-		when = (struct moment){by->ts_ns, by->now, by->tell};
-	op_update_begin(t->expect, 0, idx);
-	c->bytes[0] = pkt;
-	c->bytes[1] = who;
-	memcpy(c->priv, &when, sizeof(when));
-	op_update_commit(t->expect, 0, idx, NULL, (struct op_cursor){0, 0});
-}
-
-/* F219: both directions of a call are expected, and one packet uses up both.
- * The other one, with this claim. */
-static uint32_t sibling(const struct table *t, uint32_t idx, uint64_t claim)
-{
-	uint64_t master = entry_at(t, idx)->packets[0];
-	uint32_t other = 0;
-
-	if (likely(entry_at(t, idx)->key.l4proto != IPPROTO_GRE))
-		return 0;
-	while ((other = expect_master_next(t, master, other)))
-		if (other != idx && entry_at(t, other)->bytes[0] == claim &&
-		    entry_at(t, other)->key.l4proto == IPPROTO_GRE &&
-		    !(info_at(t, other)->flags & EXPECT_KEYMAP))
-			break;
-	return other;
-}
-
-void expect_claim(struct table *t, uint32_t idx, const struct expect_by *by,
-                  uint32_t sh)
-{
-	uint64_t who = (uint64_t)t->me << 16 | sh << 8 | (by->src & 0xff);
-	uint32_t other = sibling(t, idx, 0);
-
-	claim_write(t, idx, by->pkt, who, by);
-	if (other)
-		claim_write(t, other, by->pkt, who, by);
-}
-
-void expect_release(struct table *t, uint32_t idx)
-{
-	uint32_t other = sibling(t, idx, entry_at(t, idx)->bytes[0]);
-
-	claim_write(t, idx, 0, 0, NULL);
-	if (other)
-		claim_write(t, other, 0, 0, NULL);
-}
-
-void expect_use(struct table *t, uint32_t idx, const struct expect_by *by)
-{
-	uint32_t other = sibling(t, idx, entry_at(t, idx)->bytes[0]);
-
-	if (info_at(t, idx)->flags & EXPECT_PERMANENT) {
-		expect_release(t, idx);
-		return;
-	}
-	expect_entry_end(t, idx, by->ts_ns, by->now, by->tell,
-	                 expect_cursor_step(t));
-	if (other)
-		expect_entry_end(t, other, by->ts_ns, by->now, by->tell,
-		                 expect_cursor_step(t));
-}
-
-void expect_settle(struct table *t, uint32_t slot)
-{
-	const struct shard *q = t->expect->shard;
-	uint32_t idx, src;
-	uint64_t pkt, who;
-
-	if (!expect_some(t) || slot >= NRING || !t->ring[slot].hdr)
-		return;
-	for (idx = 1; idx < t->expect->cap; idx++) {
-		if (!shard_used(t->expect, q, idx) || !entry_live(t, idx))
-			continue;
-		/* its connection is still to be ended */
-		t->keys_gone |= (info_at(t, idx)->flags & EXPECT_GONE) != 0;
-		expect_lock(t);
-		pkt = entry_at(t, idx)->bytes[0];
-		who = entry_at(t, idx)->bytes[1];
-		src = who & 0xff;
-		if (entry_live(t, idx) && pkt && who >> 16 == slot &&
-		    src < NSOURCE) {
-			struct moment when;
-			struct expect_by by = {0};
-
-			memcpy(&when, entry_at(t, idx)->priv, sizeof(when));
-			by.now = when.now;
-			by.ts_ns = when.ts_ns;
-			by.tell = when.tell;
-
-			if (t->ring[slot].hdr->cursor[src] >= pkt)
-				expect_use(t, idx, &by);
-			else
-				expect_release(t, idx);
-		}
-		expect_unlock(t);
-	}
 }
 
 /* ---- by a helper ---- */
@@ -507,11 +352,13 @@ static int room_at(struct table *t, const struct expect *e,
 		if (info_at(t, idx)->flags & EXPECT_KEYMAP)
 			continue;
 		if (expect_same(t, idx, e)) {
-			if (info_at(t, idx)->class != e->info.class)
+			if (info_at(t, idx)->class != e->info.class &&
+			    !(info_at(t, idx)->flags & EXPECT_TOLD))
 				return -EALREADY;
 			expect_entry_end(t, idx, by->ts_ns, by->now, by->tell,
 			                 expect_cursor_step(t));
-		} else if (clash(t, idx, e)) {
+		} else if (!(info_at(t, idx)->flags & EXPECT_TOLD) &&
+		           clash(t, idx, e)) {
 			return -EBUSY;
 		}
 	}
@@ -528,7 +375,7 @@ static void room_of_class(struct table *t, const struct expect *e,
 	while ((idx = expect_master_next(t, e->master, idx))) {
 		const struct expect_info *i = info_at(t, idx);
 
-		if (i->flags & EXPECT_KEYMAP || i->class != e->info.class)
+		if (i->flags & EXPECT_HIDDEN || i->class != e->info.class)
 			continue;
 		if (tick_expired(entry_at(t, idx)->deadline, by->now)) {
 			expect_entry_end(t, idx, by->ts_ns, by->now, by->tell,
@@ -578,7 +425,7 @@ static bool picked(const struct table *t, uint32_t idx,
 	const struct expect_info *i = info_at(t, idx);
 	struct expect e;
 
-	if (i->flags & EXPECT_KEYMAP ||
+	if (i->flags & EXPECT_HIDDEN ||
 	    (!p->any_class &&
 	     (i->class < p->class ||
 	      i->class > (p->class_to ? p->class_to : p->class))) ||
@@ -653,7 +500,7 @@ bool expect_walk(const struct table *t, struct conn_walk *w, struct expect *e)
 
 	while (conn_walk(t->expect, w, &v)) {
 		memcpy(&i, &v.detail, sizeof(i));
-		if (i.flags & EXPECT_KEYMAP)
+		if (i.flags & EXPECT_HIDDEN)
 			continue;
 		expect_of(&i, &v.conn, &v.addr6, e);
 		e->id = conn_id(v.conn.gen, 0, v.idx);

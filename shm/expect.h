@@ -15,11 +15,12 @@
  * a master's entry take none.  While there are no expectations, which is
  * nearly always, nobody takes it.
  *
- * Using one up is two operations in two tables, so it is claimed first: the
- * claim names the packet (slot, source, cursor), then comes the operation that
- * moves the cursor, then the expectation ends.  Who is killed in between leaves
- * a claim that nobody else matches; the heir settles it by whether the cursor
- * did move (expect_settle()).  So it is used once, not twice and not never.
+ * Using one up is operations in two tables.  The claim names the packet (slot,
+ * source, cursor) and tells the DESTROY; then comes the operation that moves
+ * the cursor, NEW with it; then the entry goes.  Who is killed in between
+ * leaves an entry that others see no more, and a claim that the heir settles
+ * by whether the cursor did move (expect_settle()).  So an expectation is told
+ * of once and used once, not twice and not never (expect_use.c).
  *
  * What a packet's helper does to expectations are actions, numbered within the
  * packet.  The last operation of an action moves the cursor SOURCE_EXPECT to
@@ -45,9 +46,12 @@
 #define EXPECT_INACTIVE  2u
 /* ... and ours */
 #define EXPECT_SPORT  4u    /* the source port (GRE: key) is compared */
+#define EXPECT_TOLD   0x20u /* its end has been: only its packet may find it */
 #define EXPECT_KEYMAP 0x40u /* not an expectation: a GRE key */
 #define EXPECT_GONE   0x80u /* a key that is to end its connection */
 #define EXPECT_SHOWN  3u    /* what of it others see */
+/* entries that others do not see */
+#define EXPECT_HIDDEN (EXPECT_TOLD | EXPECT_KEYMAP)
 
 /* In place of an entry's detail line.  Addresses in network order, IPv4 in the
  * first four bytes; ports and keys in host order. */
@@ -115,12 +119,11 @@ void expect_unlock(struct table *t);
  * *e gets it. */
 uint32_t expect_find(struct table *t, const struct expect_tuple *tp,
                      const struct expect_by *by, struct expect *e);
-/* It is this packet's from now on, whose connection will be in shard `sh`. */
+/* This packet uses it up, unless it is permanent, and that is told now (F184);
+ * its connection will be in shard `sh`, where there is room for it. */
 void expect_claim(struct table *t, uint32_t idx, const struct expect_by *by,
                   uint32_t sh);
-/* The packet was refused for lack of room: as if nothing had been. */
-void expect_release(struct table *t, uint32_t idx);
-/* The packet is done: a one-shot expectation ends (F184). */
+/* The packet is done: what it has claimed goes. */
 void expect_use(struct table *t, uint32_t idx, const struct expect_by *by);
 
 /* ---- by a helper; they take the lock, and count as one action each ---- */
@@ -183,8 +186,8 @@ bool expect_flush(struct table *t, uint64_t master, uint64_t ts_ns,
  * connections of keys that are gone.  No lock held. */
 void expect_sweep(struct table *t, uint64_t now_ns, uint32_t max, bool tell);
 
-/* What the dead process in slot `slot` had claimed: used up if its packet is
- * done, else free again.  Before the slot's first packet. */
+/* What the dead process in slot `slot` had claimed: it goes if its packet is
+ * done, else the next packet uses it up.  Before the slot's first packet. */
 void expect_settle(struct table *t, uint32_t slot);
 
 /* ---- reading ---- */

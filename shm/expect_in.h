@@ -1,5 +1,5 @@
 /*
- * expect_in.h - what expect.c and expect_end.c share; no other file needs it.
+ * expect_in.h - what the files expect*.c share; no other needs it.
  */
 #ifndef SHM_EXPECT_IN_H
 #define SHM_EXPECT_IN_H
@@ -12,7 +12,7 @@
  *	packets[1]  the packet that made it: slot << 56 | source << 48 | cursor
  *	bytes[0]    claim: cursor of the packet, 0 = nobody's
  *	bytes[1]    claim: slot << 16 | shard << 8 | source
- *	priv        when it was claimed, or its master ended (struct moment)
+ *	priv        when its master ended (struct moment)
  */
 static inline struct expect_info *info_at(const struct table *t, uint32_t idx)
 {

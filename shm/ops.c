@@ -549,6 +549,17 @@ uint64_t op_insert_id(struct table *t, const struct conn_lookup *k)
 	           : 0;
 }
 
+enum op_refusal op_insert_room(struct table *t, const struct conn_lookup *k)
+{
+	uint32_t sh = k->shard;
+
+	if (!index_plan(t, sh, k->key.flags & KEY_V6 ? 1 : 0))
+		return shard_full(&t->shard[sh]) ? OP_NO_INDEX : OP_NO_MEMORY;
+	if (!slot_plan(t, sh, hash_bucket(t, k->hash)))
+		return OP_CHAIN_FULL;
+	return ext_plan(t, sh) ? OP_DONE : OP_NO_MEMORY;
+}
+
 /* ---- operations ---- */
 
 static void index_take(struct table *t, uint32_t sh, uint32_t idx)

@@ -73,6 +73,10 @@ bool shard_room(struct table *t, uint32_t sh, uint32_t addr6, uint32_t ext);
  */
 uint64_t op_insert_id(struct table *t, const struct conn_lookup *k);
 
+/* What would refuse op_insert() of this key with an extension record; OP_DONE:
+ * nothing.  Lock held. */
+enum op_refusal op_insert_room(struct table *t, const struct conn_lookup *k);
+
 /* Opens the window in which the entry may be written behind its key, and its
  * detail line.  Must be followed by one of the two below.  Lock held. */
 void op_update_begin(struct table *t, uint32_t sh, uint32_t idx);

@@ -21,6 +21,7 @@
 #include "daemon/worker/invalid.h"
 #include "daemon/worker/mirror.h"
 #include "daemon/worker/quality.h"
+#include "daemon/worker/room.h"
 #include "daemon/worker/rules.h"
 #include "daemon/worker/trace.h"
 #include "shm/atomic.h"
@@ -31,9 +32,6 @@
 #include "shm/rate.h"
 #include "shm/read.h"
 #include "shm/update.h"
-
-/* buckets that early drop looks through (F235) */
-#define EARLY_DROP_LINES 8u
 
 static void count_class(struct way *w)
 {
@@ -306,63 +304,6 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 
 /* ---- room ---- */
 
-/* the not-ASSURED entry of one bucket's main line with the nearest deadline */
-static uint32_t line_victim(struct table *t, uint32_t sh, uint32_t li,
-                            uint32_t now, uint32_t *slot)
-{
-	const struct line *l = table_line(t, sh, li);
-	uint32_t i, best = 0;
-	int64_t least = INT64_MAX;
-
-	for (i = 0; i < LINE_SLOTS; i++) {
-		uint32_t idx = l->slot[i] & SLOT_IDX;
-		const struct conn *c;
-		int64_t left;
-
-		if (!idx || idx >= t->cap)
-			continue;
-		c = table_conn(t, sh, idx);
-		left = tick_left(c->deadline, now);
-		if (left > 0 && c->status & CONN_ASSURED)
-			continue;
-		if (left < least) {
-			least = left;
-			best = idx;
-			*slot = li << 4 | i;
-		}
-	}
-	return best;
-}
-
-/* F235, with one victim instead of a bucket (the kernel's hold two): in the
- * first of 8 lines of this shard that has any.  False: all are ASSURED. */
-static bool early_drop(struct way *w)
-{
-	struct table *t = w->p->t;
-	uint8_t sh = w->l->look.shard;
-	uint32_t li = hash_bucket(t, w->l->look.hash), i, idx, slot;
-
-	for (i = 0; i < EARLY_DROP_LINES && i < t->nbucket; i++) {
-		const struct conn *c;
-		bool gone;
-
-		idx = line_victim(t, sh, (li + i) % t->nbucket, w->now, &slot);
-		if (!idx)
-			continue;
-		c = table_conn(t, sh, idx);
-		gone = tick_expired(c->deadline, w->now);
-		conn_end(t, sh, idx, slot,
-		         gone ? REASON_TIMEOUT : REASON_EARLY_DROP,
-		         gone ? expire_ns(t, c->deadline, w->l->now_ns)
-		              : w->l->pkt->ts_ns,
-		         w->now, w->p->pol->max, w->p->pol->events != 0,
-		         gone ? CTR_COUNT : CTR_EARLY_DROP);
-		w->p->told = true;
-		return true;
-	}
-	return false;
-}
-
 /* No room: the kernel drops the packet (F234); we can only say so. */
 static void refuse(struct way *w, enum op_refusal why)
 {
@@ -535,17 +476,16 @@ static uint64_t help_first(struct way *w, struct conn *c, struct conn_ext *x)
 	struct table *t = w->p->t;
 	uint64_t id = op_insert_id(t, &w->l->look);
 
-	if (!id && shard_full(&t->shard[w->l->look.shard]) && early_drop(w))
+	if (!id && shard_full(&t->shard[w->l->look.shard]) && room_drop(w))
 		id = op_insert_id(t, &w->l->look);
 	if (id)
 		help_run(w, c, x, id);
 	return id;
 }
 
-/* Judges the first packet of a connection and inserts it; says what became of
- * an expectation that it has used. */
-static enum help_fate apply_candidate(struct way *w, struct conn *c,
-                                      struct conn_ext *ext, uint16_t bits)
+/* Judges the first packet of a connection and inserts it. */
+static void apply_candidate(struct way *w, struct conn *c, struct conn_ext *ext,
+                            uint16_t bits)
 {
 	struct table *t = w->p->t;
 	const struct policy *pol = w->p->pol;
@@ -567,11 +507,13 @@ static enum help_fate apply_candidate(struct way *w, struct conn *c,
 			trace_refused(way_rec(w), TRACE_INVALID, &ctx);
 		count_class(w);
 		way_close(w);
-		return HELP_USED;
+		room_give(w);
+		return;
 	}
 	if (unlikely(w->clash)) {
 		refuse_clash(w);
-		return HELP_USED;
+		room_give(w);
+		return;
 	}
 	if (unlikely(w->p->mirror)) {
 		mirror_count(&w->cs, &ctx, 0, c->status, NULL);
@@ -584,24 +526,22 @@ static enum help_fate apply_candidate(struct way *w, struct conn *c,
 	conn_account(c, w);
 	if (unlikely(w->traced))
 		trace_new(way_rec(w), c, &ctx);
-	if (!budget_take(t, pol->max) &&
-	    !(early_drop(w) && budget_take(t, pol->max))) {
-		refuse(w, OP_NO_INDEX);
-		return HELP_NO_ROOM;
+	if (!w->room && (w->full != OP_DONE || !room_take(w))) {
+		refuse(w, w->full ? (enum op_refusal)w->full : OP_NO_INDEX);
+		return;
 	}
 	bits |= ctx.events;
 	if (unlikely(ext && ext->helper))
 		id = help_first(w, c, ext);
 	if (likely(insert(w, c, ext, bits, &why)))
-		return HELP_USED;
+		return;
 	/* a full shard of a table that is not full */
-	if (why == OP_NO_INDEX && !id && early_drop(w) &&
+	if (why == OP_NO_INDEX && !id && room_drop(w) &&
 	    insert(w, c, ext, bits, &why))
-		return HELP_USED;
+		return;
 	budget_give(t, pol->max);
 	conn_forget(t, id, w->l->pkt->ts_ns, w->now, pol->events != 0);
 	refuse(w, why);
-	return HELP_NO_ROOM;
 }
 
 static void apply_new(struct way *w)
@@ -609,7 +549,6 @@ static void apply_new(struct way *w)
 	struct conn c = {0};
 	struct conn_ext x, *ext;
 	uint16_t bits = EVB_NEW;
-	enum help_fate fate;
 	uint32_t used = 0;
 
 	w->dir = DIR_ORIGINAL;
@@ -618,9 +557,9 @@ static void apply_new(struct way *w)
 	if (unlikely(w->p->mirror))
 		candidate_origin(w, &c);
 	ext = given(w, &c, &x, &used, &bits);
-	fate = apply_candidate(w, &c, ext, bits);
+	apply_candidate(w, &c, ext, bits);
 	if (unlikely(used))
-		help_used(w, used, fate);
+		help_used(w, used);
 }
 
 /* ---- dispatch ---- */
@@ -883,6 +822,8 @@ void lane_apply(struct pipeline *p, struct lane *l)
 	w.cur.src = l->pkt->source;
 	w.clash = false;
 	w.acts = 0;
+	w.room = false;
+	w.full = OP_DONE;
 	w.traced = false;
 	counters_init(&w.cs);
 	counters_one(&w.cs, CTR_FRAMES);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "daemon/tracker/key.h"
+#include "daemon/worker/room.h"
 #include "shm/clock.h"
 #include "shm/hash.h"
 
@@ -95,6 +96,9 @@ uint32_t help_expected(struct way *w, struct conn *c, struct conn_ext *x)
 		tuple_turn(&tp);
 	expect_lock(t);
 	idx = expect_find(t, &tp, &by, &e);
+	/* what went to make room may have been its master */
+	if (idx)
+		idx = room_reserve(w) ? expect_find(t, &tp, &by, &e) : 0;
 	if (!idx) {
 		expect_unlock(t);
 		return 0;
@@ -111,16 +115,12 @@ uint32_t help_expected(struct way *w, struct conn *c, struct conn_ext *x)
 	return idx;
 }
 
-void help_used(struct way *w, uint32_t idx, enum help_fate fate)
+void help_used(struct way *w, uint32_t idx)
 {
-	struct table *t = w->p->t;
 	struct expect_by by = way_by(w);
 
-	if (fate == HELP_USED)
-		expect_use(t, idx, &by);
-	else
-		expect_release(t, idx);
-	expect_unlock(t);
+	expect_use(w->p->t, idx, &by);
+	expect_unlock(w->p->t);
 	w->p->told = true;
 }
 

@@ -12,17 +12,13 @@
 
 struct help_store;
 
-/* A new connection: is it one that was announced?  Then `c` and `x` get what
- * follows from it (F183), and the expectations stay locked until help_used().
- * Returns the expectation, or 0. */
+/* A new connection: is it one that was announced, and is there room for it?
+ * Then that is used up and told (F184), `c` and `x` get what follows from it
+ * (F183), and the expectations stay locked until help_used().  Returns the
+ * expectation, or 0. */
 uint32_t help_expected(struct way *w, struct conn *c, struct conn_ext *x);
-
-/* what became of the packet that was expected */
-enum help_fate {
-	HELP_USED,   /* a connection, or refused for what it is (F184) */
-	HELP_NO_ROOM /* no place for it: as if it had not come */
-};
-void help_used(struct way *w, uint32_t idx, enum help_fate fate);
+/* the packet is done, whatever became of it */
+void help_used(struct way *w, uint32_t idx);
 
 /* A new connection that nobody expected: the helper of its port, or 0. */
 static inline uint8_t help_of_port(const struct way *w)

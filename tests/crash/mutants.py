@@ -27,8 +27,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 TREE = ROOT  # later a copy, so that nobody's edit gets in between
 FILES = ["ops.c", "update.h", "repair.c", "proc.c", "proc.h", "read.c",
-         "trace.c", "expect.c", "expect_end.c", "expect_source.c",
-         "expect_in.h"]
+         "trace.c", "expect.c", "expect_use.c", "expect_end.c",
+         "expect_source.c", "expect_in.h"]
 # fast ones first; the first that fails ends it
 TESTS = [
     ("tests/shm/test_ops.c", []),

@@ -123,6 +123,12 @@ static unsigned int count(struct bed *b)
 	return n;
 }
 
+/* those that only a packet may find, too */
+static unsigned int entries(const struct bed *b)
+{
+	return b->t->expect->shard->count;
+}
+
 static unsigned int told(struct bed *b, uint8_t type)
 {
 	const struct event_ring *g = &b->t->ring[0];
@@ -313,7 +319,7 @@ static void test_source(void **state)
 	close_bed(&b);
 }
 
-/* F184: once, or for good; and a packet without room gives it back */
+/* F184: once, told when it is found, or for good */
 static void test_use(void **state)
 {
 	struct expect e, got;
@@ -330,29 +336,40 @@ static void test_use(void **state)
 	idx = find(&b, "10.0.0.1", "10.0.1.1", 5, 100, &got);
 	expect_lock(b.t);
 	expect_claim(b.t, idx, &b.by, 3);
-	/* the same packet again finds it, no other does */
-	expect_unlock(b.t);
+	assert_int_equal(told(&b, EVENT_EXP_DESTROY), 1);
+	assert_int_equal(count(&b), 1);
+	assert_int_equal(entries(&b), 2);
+	/* the same packet again finds it, no other does, and says nothing */
 	assert_int_equal(find(&b, "10.0.0.1", "10.0.1.1", 5, 100, &got), idx);
+	expect_claim(b.t, idx, &b.by, 3);
+	expect_unlock(b.t);
 	b.by.pkt = 2;
 	assert_int_equal(find(&b, "10.0.0.1", "10.0.1.1", 5, 100, &got), 0);
-	expect_lock(b.t);
-	expect_release(b.t, idx);
-	expect_unlock(b.t);
-	assert_int_equal(find(&b, "10.0.0.1", "10.0.1.1", 5, 100, &got), idx);
+	b.by.pkt = 1;
+	b.by.src = 1;
+	assert_int_equal(find(&b, "10.0.0.1", "10.0.1.1", 5, 100, &got), 0);
+	b.by.src = 0;
 	expect_lock(b.t);
 	expect_use(b.t, idx, &b.by);
 	expect_unlock(b.t);
 	assert_int_equal(find(&b, "10.0.0.1", "10.0.1.1", 5, 100, &got), 0);
+	assert_int_equal(count(&b), 1);
+	assert_int_equal(told(&b, EVENT_EXP_DESTROY), 1);
+	/* permanent: nothing of the kind */
 	idx = find(&b, "10.0.0.1", "10.0.1.1", 5, 101, &got);
 	expect_lock(b.t);
+	expect_claim(b.t, idx, &b.by, 3);
 	expect_use(b.t, idx, &b.by);
 	expect_unlock(b.t);
+	b.by.pkt = 2;
 	assert_int_equal(find(&b, "10.0.0.1", "10.0.1.1", 5, 101, &got), idx);
 	assert_int_equal(count(&b), 1);
+	assert_int_equal(told(&b, EVENT_EXP_DESTROY), 1);
 	close_bed(&b);
 }
 
-/* a claim of a dead packet: used when its cursor has moved, else free */
+/* a claim of a dead packet: it is over when its cursor has moved, else the next
+ * packet uses it up; told of once in either case */
 static void test_settle(void **state)
 {
 	struct expect e, got;
@@ -364,6 +381,8 @@ static void test_settle(void **state)
 	for (i = 0; i < 2; i++) {
 		e = make(&b, NULL, "10.0.1.1", (uint16_t)(100 + i));
 		assert_int_equal(add(&b, &e, 0), 0);
+	}
+	for (i = 0; i < 2; i++) {
 		b.by.pkt = 10 + i;
 		idx[i] = find(&b, "10.0.0.1", "10.0.1.1", 5,
 		              (uint16_t)(100 + i), &got);
@@ -372,14 +391,24 @@ static void test_settle(void **state)
 		expect_claim(b.t, idx[i], &b.by, 3);
 		expect_unlock(b.t);
 	}
+	assert_int_equal(told(&b, EVENT_EXP_DESTROY), 2);
 	b.t->ring[0].hdr->cursor[0] = 10;
 	expect_settle(b.t, 1);
-	assert_int_equal(count(&b), 2);
-	expect_settle(b.t, 0);
+	assert_int_equal(entries(&b), 2);
 	b.by.pkt = 50;
+	assert_int_equal(find(&b, "10.0.0.1", "10.0.1.1", 5, 101, &got), 0);
+	expect_settle(b.t, 0);
+	assert_int_equal(entries(&b), 1);
+	assert_int_equal(count(&b), 0);
 	assert_int_equal(find(&b, "10.0.0.1", "10.0.1.1", 5, 100, &got), 0);
 	assert_int_equal(find(&b, "10.0.0.1", "10.0.1.1", 5, 101, &got),
 	                 idx[1]);
+	expect_lock(b.t);
+	expect_claim(b.t, idx[1], &b.by, 3);
+	expect_use(b.t, idx[1], &b.by);
+	expect_unlock(b.t);
+	assert_int_equal(entries(&b), 0);
+	assert_int_equal(told(&b, EVENT_EXP_DESTROY), 2);
 	close_bed(&b);
 }
 
