@@ -8,9 +8,9 @@
  * that a caller has one way to learn of it.  A callback may add requests (they
  * go to the head of the list) but the list is only swept outside callbacks.
  *
- * A callback may do anything but wait: a handle that it closes is freed when the
- * function that called it is done with it, and a request that it ends has no
- * callbacks any more, in the middle of an answer.
+ * A callback may do anything but wait: a handle that it closes is freed when
+ * the function that called it is done with it, and a request that it ends has
+ * no callbacks any more, in the middle of an answer.
  *
  * An answer is unpacked into an arena that the next answer uses again: rows
  * cost no allocation, and are gone when their callback returns.

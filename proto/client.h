@@ -16,7 +16,7 @@ struct client_request {
 
 struct ctshard {
 	int fd;
-	int error; /* of the connection: nothing more can be asked */
+	int error;   /* of the connection: nothing more can be asked */
 	int inside;  /* callbacks may be under way */
 	int closing; /* when they are over */
 	uint64_t last_id;

@@ -36,8 +36,8 @@ static void request_net(Ctshard__Filter__Net *to, const struct ctshard_net *n)
 	ctshard__filter__net__init(to);
 	to->has_addr = 1;
 	/* the daemon refuses what is neither 4 nor 16 */
-	to->addr = request_bytes(n->addr,
-	                         n->len <= sizeof(n->addr) ? n->len : 0);
+	to->addr =
+		request_bytes(n->addr, n->len <= sizeof(n->addr) ? n->len : 0);
 	to->has_prefix = 1;
 	to->prefix = n->prefix;
 }

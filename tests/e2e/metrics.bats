@@ -112,7 +112,7 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	answers
 	kill_role api
 	stop
-	"$BUILD/ctshardd" -T -f /dev/null | grep -qx 'metrics ='
+	"$BUILD/ctshardd" -T -f /dev/null | grep -qx 'metrics = '
 	run "$BUILD/ctshardd" -t -s metrics=9478
 	[ "$status" -eq 2 ]
 	[[ "$output" == *"-s metrics: ADDRESS:PORT"* ]]

@@ -31,9 +31,27 @@
 
 /* -- the roles ----------------------------------------------------------------
  */
+static const char *const orders[] = {"ok",         "refuse-1",    "refuse-2",
+                                     "abort-once", "socket-once", "write-once",
+                                     "open-once",  "hang-once",   "deaf",
+                                     "abort",      "settings"};
+
+/* What the roles of a daemon are to do travels as its filter. */
+static void order_filter(char *out, size_t size, const char *what)
+{
+	size_t i = 0;
+
+	while (strcmp(orders[i], what))
+		i++;
+	snprintf(out, size, "port %zu", i + 1);
+}
+
 static bool told(const struct role_env *e, const char *what)
 {
-	return e->filter && !strcmp(e->filter, what);
+	char filter[32];
+
+	order_filter(filter, sizeof(filter), what);
+	return e->filter && !strcmp(e->filter, filter);
 }
 
 static void nap(struct role_env *e)
@@ -200,7 +218,7 @@ static int done(void **state)
 	return system(command);
 }
 
-static pid_t daemon_start(const char *filter, const char *extra)
+static pid_t daemon_start(const char *what, const char *extra)
 {
 	char shm[160];
 	pid_t pid;
@@ -213,7 +231,7 @@ static pid_t daemon_start(const char *filter, const char *extra)
 	{
 		char run[128], conf[128], capture[128], flt[32], more[64];
 		char quick[] = "stall_kill=300ms", slow[] = "stall_kill=60s";
-		bool hangs = !strcmp(filter, "hang-once");
+		bool hangs = !strcmp(what, "hang-once");
 		char *argv[] = {"ctshardd",
 		                "-R",
 		                run,
@@ -241,7 +259,7 @@ static pid_t daemon_start(const char *filter, const char *extra)
 		strcpy(run, at("run"));
 		strcpy(conf, at("conf"));
 		strcpy(capture, at("capture"));
-		snprintf(flt, sizeof(flt), "%s", filter);
+		order_filter(flt, sizeof(flt), what);
 		snprintf(more, sizeof(more), "%s", extra);
 		fd = open(at("log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
 		dup2(fd, 2);
