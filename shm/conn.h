@@ -238,9 +238,9 @@ struct conn_ext {
 	uint64_t
 		master; /* id of the connection that announced this one, or 0 */
 	uint32_t next;  /* free list */
-	uint16_t spare;
-	uint8_t helper; /* place in the list of helpers + 1 */
-	uint8_t policy; /* place in the list of timeout policies + 1 */
+	uint16_t untold; /* IPCT_* bits that wait for the next packet (F203) */
+	uint8_t helper;  /* place in the list of helpers + 1 */
+	uint8_t policy;  /* place in the list of timeout policies + 1 */
 	/* the helper's own; written in the entry's window like all else */
 	uint8_t priv[CONN_EXT_PRIV] __attribute__((aligned(8)));
 };

@@ -69,7 +69,8 @@ struct trace_want {
 	X(TABLE_FULL, "table_full") \
 	/* a fragment alone */      \
 	X(HELD, "held")             \
-	X(REFUSED, "refused")
+	X(REFUSED, "refused")       \
+	X(HELPER, "helper")
 
 enum trace_verdict {
 #define X(name, word) TRACE_##name,

@@ -4,10 +4,13 @@
 
 #include "daemon/helper/ask.h"
 
-void ask(struct help_ctx *h, const struct expect_spec *s)
+int ask(struct help_ctx *h, const struct expect_spec *s)
 {
-	if (h->expect(h, s) == -ENOSPC)
+	int rc = h->expect(h, s);
+
+	if (rc == -ENOSPC)
 		h->count(h, HELP_LIMIT);
+	return rc == -EEXIST ? 0 : rc;
 }
 
 void ask_expect(struct help_ctx *h, uint8_t l4proto, const union pkt_addr *src,
@@ -26,7 +29,8 @@ void ask_expect(struct help_ctx *h, uint8_t l4proto, const union pkt_addr *src,
 	s.dst = *dst;
 	s.dport = dport;
 	s.seconds = seconds;
-	ask(h, &s);
+	if (ask(h, &s))
+		h->drop = true;
 }
 
 bool ask_same_addr(const union pkt_addr *a, const union pkt_addr *b)

@@ -295,6 +295,7 @@ static void ftp_segment(struct help_ctx *h, struct ftp_priv *p)
 	}
 	if (m == FTP_PARTIAL) {
 		h->count(h, HELP_MALFORMED);
+		h->drop = true;
 		return;
 	}
 	if (m == FTP_FOUND)

@@ -9,10 +9,10 @@
  * send the four bytes alone and the message next; so a segment that begins with
  * none is a message when the one before was such a head.
  */
-#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
+#include "daemon/helper/ask.h"
 #include "daemon/helper/h323.h"
 
 #define TPKT_HEAD    4u
@@ -69,11 +69,11 @@ struct expect_spec h323_spec(const struct help_ctx *h, uint8_t l4proto,
 
 bool h323_ask(struct help_ctx *h, const struct expect_spec *s)
 {
-	int rc = h->expect(h, s);
-
-	if (rc == -ENOSPC)
-		h->count(h, HELP_LIMIT);
-	return !rc || rc == -EEXIST;
+	/* the kernel reads on no more, and drops the packet (F203) */
+	if (h->drop && !h->mirror)
+		return false;
+	h->drop |= ask(h, s) != 0;
+	return !h->drop;
 }
 
 /* -- TPKT ------------------------------------------------------------------ */

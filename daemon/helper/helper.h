@@ -85,6 +85,9 @@ struct help_ctx {
 	uint16_t port[2];
 	void *priv;             /* CONN_EXT_PRIV bytes, 8-aligned */
 	const uint32_t *option; /* by enum of the helper's options */
+	/* out: the kernel's helper drops such a packet, so that it comes again
+	 * (F203); mirror mode does not ask */
+	bool drop;
 	/* out, by function; `arg` is the caller's */
 	void *arg;
 	/* 0, or -errno: -ENOSPC a limit, -EBUSY another's (F190), -EEXIST

@@ -17,7 +17,8 @@
  * INVITE (487), and until then media may still flow (RFC 3261, 9.1).
  *
  * Where the kernel drops a packet that it cannot understand, nothing more of
- * that packet is looked at, and it is counted; what was found before stays.
+ * that packet is looked at, and it is counted; what was found before stays, if
+ * the connection does (F203).
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -298,7 +299,7 @@ static void sip_datagram(struct help_ctx *h)
 	if (text_left(&t) < h->len)
 		t = sip_whole_lines(t);
 	if (text_left(&t) >= SIP_SHORTEST)
-		sip_message(h, t);
+		h->drop = !sip_message(h, t);
 }
 
 static void sip_help(struct help_ctx *h)

@@ -79,7 +79,8 @@ void sip_segment(struct help_ctx *h)
 	if (h->len < SIP_SHORTEST)
 		return;
 	while (sip_measure_segment(&r, &len)) {
-		if (!sip_message(h, sip_take(&r, len)))
+		h->drop = !sip_message(h, sip_take(&r, len));
+		if (h->drop)
 			break;
 		sip_step(&r, len);
 	}

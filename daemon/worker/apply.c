@@ -293,6 +293,9 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 			         w->l->pkt->l3len);
 	}
 	count_class(w);
+	if (unlikely(c->ext) && v != TRK_INVALID)
+		ctx.events =
+			help_untold(w, table_ext(t, s.sh, c->ext), ctx.events);
 	if (unlikely(w->traced))
 		existing_trace(w, idx, &ctx, v);
 	if (unlikely(v == TRK_KILL))
@@ -419,6 +422,21 @@ static void refuse_clash(struct way *w)
 	way_close(w);
 }
 
+/* F203: strict mode does as the kernel, where nothing remains of a connection
+ * whose first packet a helper drops.  What was announced goes, too. */
+static void refuse_helper(struct way *w, uint64_t id)
+{
+	const struct policy *pol = w->p->pol;
+
+	budget_give(w->p->t, pol->max);
+	conn_forget(w->p->t, id, w->l->pkt->ts_ns, w->now, pol->events != 0);
+	if (unlikely(w->traced))
+		trace_refused(way_rec(w), TRACE_HELPER, NULL);
+	count_class(w);
+	counters_add(&w->cs, CTR_DROP, 1);
+	way_close(w);
+}
+
 /* Rules are asked of the original direction. */
 static bool given_rules(const struct way *w, struct conn *c, struct conn_ext *x,
                         uint16_t *bits)
@@ -533,6 +551,10 @@ static void apply_candidate(struct way *w, struct conn *c, struct conn_ext *ext,
 	bits |= ctx.events;
 	if (unlikely(ext && ext->helper))
 		id = help_first(w, c, ext);
+	if (unlikely(w->drop)) {
+		refuse_helper(w, id);
+		return;
+	}
 	if (likely(insert(w, c, ext, bits, &why)))
 		return;
 	/* a full shard of a table that is not full */
@@ -822,6 +844,7 @@ void lane_apply(struct pipeline *p, struct lane *l)
 	w.cur.src = l->pkt->source;
 	w.clash = false;
 	w.acts = 0;
+	w.drop = false;
 	w.room = false;
 	w.full = OP_DONE;
 	w.traced = false;

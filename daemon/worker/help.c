@@ -496,6 +496,7 @@ void help_run(struct way *w, struct conn *c, struct conn_ext *x, uint64_t id)
 	q.h.count = cb_count;
 	help_tuple(&q, &w->l->look);
 	hp->help(&q.h);
+	w->drop = q.h.drop && !w->p->mirror;
 }
 
 /* ---- keys of GRE ---- */

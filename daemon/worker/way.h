@@ -16,6 +16,7 @@ struct way {
 	bool clash;   /* its zones belong to somebody else's tuple */
 	bool traced;  /* somebody asks for it: p->trace.rec is its record */
 	uint8_t acts; /* what its helper did to expectations so far */
+	bool drop;    /* the kernel's helper would have dropped it (F203) */
 	bool room;    /* there is room for its connection (room.h) */
 	uint8_t full; /* enum op_refusal: or what there is none of */
 };

@@ -374,6 +374,7 @@ static inline void fake_cut(struct fake *f, uint8_t dir, const void *data,
 	f->h.dir = dir;
 	f->h.info = fake_info(f, dir);
 	f->h.seq = seq;
+	f->h.drop = false;
 	if (len || f->helper->empty)
 		f->helper->help(&f->h);
 	f->replied |= dir == B;

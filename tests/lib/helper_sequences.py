@@ -861,9 +861,11 @@ class Phones(Scene):
 def some_sip(tcp):
     def make(rnd, pair):
         t = Phones(rnd, pair, tcp)
-        if not tcp:
-            # The kernel drops what it cannot understand; with the first
-            # packet the connection would go.
+        # What the kernel cannot understand it drops; with the first packet
+        # the connection goes.
+        if t.chance(0.2):
+            t.noise()
+        elif not tcp:
             t.udp(0, t.ports, t.message(0, "OPTIONS sip:b SIP/2.0", "OPTIONS"))
         for _ in range(rnd.randrange(1, 4)):
             rnd.choice((t.invite, t.invite, t.register))()

@@ -105,7 +105,7 @@ static void ext_write(struct conn_ext *x, uint64_t r)
 {
 	x->labels[r >> 3 & 1] ^= r * 5;
 	x->master = r * 3;
-	x->spare = (uint16_t)(r >> 9);
+	x->untold = (uint16_t)(r >> 9);
 	x->helper = (uint8_t)(r >> 7);
 	memset(x->priv, (int)(r >> 11), sizeof(x->priv) / 2);
 }
