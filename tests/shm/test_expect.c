@@ -72,6 +72,8 @@ static void close_bed(struct bed *b)
 	assert_int_equal(shard_check(b->t->expect, 0, NULL, NULL, NULL), 0);
 	assert_int_equal(rings_check(b->t, NULL, NULL), 0);
 	assert_int_equal(b->t->expect->shard->lock, 0);
+	/* taken as often as given */
+	assert_int_equal(b->t->expect_depth, 0);
 	table_drop(b->t);
 }
 
@@ -355,6 +357,7 @@ static void test_use(void **state)
 	assert_int_equal(find(&b, "10.0.0.1", "10.0.1.1", 5, 100, &got), 0);
 	assert_int_equal(count(&b), 1);
 	assert_int_equal(told(&b, EVENT_EXP_DESTROY), 1);
+	assert_int_equal(b.t->ring[0].hdr->counter[CTR_EXPECT_DELETE], 1);
 	/* permanent: nothing of the kind */
 	idx = find(&b, "10.0.0.1", "10.0.1.1", 5, 101, &got);
 	expect_lock(b.t);
@@ -566,6 +569,98 @@ static void test_refused_again(void **state)
 	close_bed(&b);
 }
 
+/* The same of what ends with a word of its own, and no operation. */
+static void test_closed_again(void **state)
+{
+	struct conn_lookup gre;
+	struct expect e, k;
+	struct bed b;
+	unsigned int i;
+
+	(void)state;
+	open_bed(&b);
+	gre = key_make(b.t, 5, false, 8);
+	e = make(&b, NULL, "10.0.1.1", 100);
+	assert_int_equal(add(&b, &e, 0), 0);
+	k = make(&b, "10.0.0.1", "10.0.1.1", 9);
+	assert_int_equal(expect_key_add(b.t, &k, &gre, &b.by), 0);
+	k.dport = 10;
+	for (i = 0; i < 2; i++) {
+		const struct expect_pick all = {.master = b.id,
+		                                .any_class = true};
+
+		b.by.pkt = 2;
+		b.by.act = 0;
+		assert_int_equal(expect_revise(b.t, &all, true, true,
+		                               NOW + 60000, &b.by),
+		                 1);
+		/* the second time they would be taken */
+		b.by.max = i ? 100 : 1;
+		assert_int_equal(expect_key_add(b.t, &k, &gre, &b.by), -EEXIST);
+		assert_int_equal(expect_remove(b.t, &all, &b.by), 1);
+		expect_key_flush(b.t, b.id, &b.by);
+	}
+	assert_int_equal(b.t->expect->shard->count, 0);
+	assert_int_equal(told(&b, EVENT_EXP_DESTROY), 1);
+	close_bed(&b);
+}
+
+/* no room to note which connection is to end: so it is when that runs again */
+static void test_full_again(void **state)
+{
+	struct conn_lookup gre;
+	struct expect e;
+	struct bed b;
+	int r = 0;
+
+	(void)state;
+	open_bed(&b);
+	gre = key_make(b.t, 5, false, 8);
+	b.by.max = ~0u;
+	e = make(&b, NULL, "10.0.1.1", 0);
+	while (e.dport < 65535 && !r) {
+		e.dport++;
+		b.by.act = 0;
+		b.by.pkt++;
+		r = add(&b, &e, 0);
+	}
+	assert_int_equal(r, -ENOSPC);
+	b.by.act = 0;
+	b.by.pkt++;
+	assert_int_equal(expect_conn_end(b.t, &e, &gre, &b.by), -ENOSPC);
+	assert_int_equal(expect_remove(b.t,
+	                               &(struct expect_pick){.master = b.id,
+	                                                     .any_class = true},
+	                               &b.by),
+	                 e.dport - 1);
+	b.by.act = 0;
+	assert_int_equal(expect_conn_end(b.t, &e, &gre, &b.by), -ENOSPC);
+	assert_int_equal(b.t->expect->shard->count, 0);
+	close_bed(&b);
+}
+
+/* F187: what is left of a class is counted without what has expired in it */
+static void test_expired_of_class(void **state)
+{
+	struct expect e;
+	struct bed b;
+
+	(void)state;
+	open_bed(&b);
+	e = make(&b, NULL, "10.0.1.1", 100);
+	e.deadline = NOW + 10;
+	assert_int_equal(add(&b, &e, 2), 0);
+	e.dport = 101;
+	e.deadline = NOW + 30000;
+	assert_int_equal(add(&b, &e, 2), 0);
+	b.by.now = NOW + 20;
+	e.dport = 102;
+	assert_int_equal(add(&b, &e, 2), 0);
+	assert_int_equal(b.t->expect->shard->count, 2);
+	assert_int_equal(told(&b, EVENT_EXP_DESTROY), 1);
+	close_bed(&b);
+}
+
 /* The first action finds nothing, and makes no number of the second its own */
 static void test_again_empty(void **state)
 {
@@ -604,6 +699,9 @@ int main(void)
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_refused_again),
+		cmocka_unit_test(test_closed_again),
+		cmocka_unit_test(test_full_again),
+		cmocka_unit_test(test_expired_of_class),
 		cmocka_unit_test(test_again_empty),
 	};
 
