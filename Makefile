@@ -211,6 +211,10 @@ bench-peers: deps
 	+@$(SUBMAKE) all $(B)/tests/lib/mkflows
 	@BUILD=$(CURDIR)/$(B) tests/bench-peers.py $(PEERS_ARGS)
 
+bench-mirror: deps
+	+@$(SUBMAKE) all
+	@BUILD=$(CURDIR)/$(B) tests/bench/mirror.py $(MIRROR_ARGS)
+
 check-kernel: deps
 	+@$(SUBMAKE) all tests
 	@BUILD=$(CURDIR)/$(B) tests/check-kernel.py || [ $$? = 77 ]
@@ -274,6 +278,6 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all tests fuzzers deps run test bench bench-peers bench-restart check-kernel check-mirror \
+.PHONY: all tests fuzzers deps run test bench bench-mirror bench-peers bench-restart check-kernel check-mirror \
 	soak fuzz format format-check install deb clean
 -include $(shell find $(B) -path build/deb -prune -o -type f -name '*.d' -print 2>/dev/null)

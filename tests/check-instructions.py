@@ -6,7 +6,9 @@ others use say little; instructions are the same everywhere, for one compiler.
     tests/check-instructions.py --record    write that file anew
 
 Each figure is what one more packet (or connection) of ctbench costs in the
-pipeline, counted by valgrind; more than 5 % above the record fails.
+pipeline, counted by valgrind; more than 5 % above the record fails.  So does a
+packet with all of a mirror's settings on and nothing for them to do (`mirror`)
+that takes more than 5 % above one in strict mode without them (`tcp`).
 """
 import os
 import re
@@ -25,6 +27,8 @@ RUNS = [
     ("tcp6", ["pipeline", "--connections", "1000", "--v6"], "--packets",
      20000, 60000),
     ("udp", ["pipeline", "--connections", "1000", "--proto", "udp"],
+     "--packets", 20000, 60000),
+    ("mirror", ["pipeline", "--connections", "100", "--mirror", "all"],
      "--packets", 20000, 60000),
     ("create", ["create"], "--connections", 20000, 60000),
 ]
@@ -84,10 +88,14 @@ def main():
         record = dict(line.split(None, 1) for line in f
                       if line.strip() and line[0] != "#")
     want = record.pop("compiler").strip()
+    got = measure()
+    ratio = got["mirror"] / got["tcp"]
+    bad = ratio > MORE
+    print("mirror / tcp %.3f%s" % (ratio, ": TOO MUCH" if bad else ""))
     if by != want:
-        skip("the record is of %s, not of %s" % (want, by))
-    bad = 0
-    for name, n in measure().items():
+        print("the record is of %s, not of %s" % (want, by))
+        return 1 if bad else 77
+    for name, n in got.items():
         over = n > float(record[name]) * MORE
         bad += over
         print("%-7s %6.0f instructions, %6.0f on record%s" %

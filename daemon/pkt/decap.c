@@ -522,7 +522,7 @@ static enum pkt_reason step_enter(struct step *s)
 	return pkt_link_type(p, (uint16_t)s->type, s->at);
 }
 
-enum pkt_reason pkt_decap(struct pkt *p, const struct decap *d)
+enum pkt_reason decap_steps(struct pkt *p, const struct decap *d)
 {
 	enum pkt_reason r = (enum pkt_reason)p->reason, found;
 	struct step s = {.p = p, .d = d};
@@ -549,6 +549,7 @@ bool decap_port_add(struct decap *d, enum decap_kind kind, uint16_t port)
 		return false;
 	d->port[d->nports].port = port;
 	d->port[d->nports].kind = (uint8_t)kind;
+	d->marks |= 1ull << port % 64;
 	d->nports++;
 	return true;
 }

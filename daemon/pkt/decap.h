@@ -43,6 +43,7 @@ struct decap {
 	uint32_t on; /* bits of enum decap_kind */
 	uint8_t depth;
 	uint8_t nports;
+	uint64_t marks; /* a bit for each port, of its last six */
 	struct {
 		uint16_t port;
 		uint8_t kind;
@@ -59,10 +60,30 @@ bool decap_port_add(struct decap *d, enum decap_kind kind, uint16_t port);
 /* what is on and comes to this UDP port; DECAP_COUNT: nothing */
 enum decap_kind decap_port_kind(const struct decap *d, uint16_t port);
 
+/* Most packets are no tunnel, and one look tells. */
+static inline bool decap_none(const struct pkt *p, const struct decap *d)
+{
+	const void *to;
+
+	if (p->reason != PKT_OK)
+		return false;
+	if (p->l4proto == 6)
+		return true;
+	if (p->l4proto != 17)
+		return false;
+	to = pkt_l4(p, 2, 2);
+	return !to || !(d->marks >> get16(to) % 64 & 1);
+}
+
+enum pkt_reason decap_steps(struct pkt *p, const struct decap *d);
+
 /* Goes on from a parsed packet; sets p->reason and returns it.  What was inside
  * stands there as if it had been captured alone: `data`, `caplen`, `wirelen`
  * and `linktype` are its own, and what follows the carrier is gone.  A fragment
  * is left as it is: its datagram is to come here. */
-enum pkt_reason pkt_decap(struct pkt *p, const struct decap *d);
+static inline enum pkt_reason pkt_decap(struct pkt *p, const struct decap *d)
+{
+	return decap_none(p, d) ? PKT_OK : decap_steps(p, d);
+}
 
 #endif

@@ -98,7 +98,7 @@ static uint16_t zone_of(const struct policy *pol, uint32_t number)
 	return (uint16_t)(number ^ number >> 16);
 }
 
-void rules_zone_from(const struct policy *pol, struct pkt *p)
+void rules_zone_mapped(const struct policy *pol, struct pkt *p)
 {
 	p->zone = zone_of(pol, zone_number(pol, p));
 }

@@ -21,7 +21,14 @@ struct zones {
 #define ZONES_MAX (2u * POLICY_RULES + 5u)
 
 /* A parsed packet's zone by `zone.from`. */
-void rules_zone_from(const struct policy *pol, struct pkt *p);
+void rules_zone_mapped(const struct policy *pol, struct pkt *p);
+static inline void rules_zone_from(const struct policy *pol, struct pkt *p)
+{
+	if (pol->zone_from == ZONE_FROM_VLAN && !pol->nzone_map)
+		p->zone = p->vlan;
+	else
+		rules_zone_mapped(pol, p);
+}
 
 /* Sets the zones of a packet whose layers are known; true: it is not to be
  * tracked. */

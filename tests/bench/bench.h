@@ -24,7 +24,8 @@ struct bench_opt {
 	bool v6, detail;
 	const char *proto; /* tcp, udp, mix */
 	const char *workers;
-	const char *mirror; /* NULL: strict; else off, count, drop */
+	const char *mirror; /* NULL: strict; else off, count, drop, and
+	                     * all: count, tunnels, zones, interfaces */
 	unsigned int clients, subscribers;
 	const char *format;
 };
@@ -64,10 +65,11 @@ struct rig {
 	struct table *t;
 	struct pipeline *pipe;
 	struct policy pol;
-	uint64_t huge; /* bytes in huge pages */
+	struct decap decap; /* with all of a mirror's settings */
+	uint64_t huge;      /* bytes in huge pages */
 };
 void rig_open(struct rig *r, uint64_t max, bool detail);
-void rig_mirror(struct rig *r, const char *duplicates);
+void rig_mirror(struct rig *r, const char *how);
 void rig_close(struct rig *r);
 /* all frames through the pipeline; CPU ns taken */
 uint64_t rig_run(struct rig *r, const struct frames *fr);

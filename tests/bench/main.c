@@ -49,7 +49,7 @@ static int usage(FILE *to, int code)
 	            "[--repeat R] [--v6]\n"
 	            "               [--proto tcp|udp|mix] [--seed S] "
 	            "[--no-detail] [--workers 1,2]\n"
-	            "               [--mirror off|count|drop]\n"
+	            "               [--mirror off|count|drop|all]\n"
 	            "               [--clients K] [--subscribers K] "
 	            "[-o FORMAT]\n");
 	for (i = 0; i < ARRAY_SIZE(benches); i++)

@@ -82,14 +82,45 @@ void rig_open(struct rig *r, uint64_t max, bool detail)
 	r->pipe->due = TICK_BEHIND;
 }
 
-void rig_mirror(struct rig *r, const char *duplicates)
+/* every tunnel, at its usual ports */
+static void decap_all(struct decap *d)
 {
-	if (!duplicates)
+	static const char *const ports[] = {
+#define X(name, word, ports, meaning) ports,
+		DECAPS(X)
+#undef X
+	};
+
+	d->depth = DECAP_DEPTH;
+	for (unsigned int i = 0; i < DECAP_COUNT; i++) {
+		const char *at = ports[i];
+		char *end;
+
+		d->on |= 1u << i;
+		while (*at) {
+			decap_port_add(d, (enum decap_kind)i,
+			               (uint16_t)strtoul(at, &end, 10));
+			at = *end ? end + 1 : end;
+		}
+	}
+}
+
+void rig_mirror(struct rig *r, const char *how)
+{
+	bool all = how && !strcmp(how, "all");
+
+	if (!how)
 		return;
-	r->pol.duplicates = !strcmp(duplicates, "drop")    ? DUPLICATES_DROP
-	                    : !strcmp(duplicates, "count") ? DUPLICATES_COUNT
+	r->pol.duplicates = !strcmp(how, "drop")           ? DUPLICATES_DROP
+	                    : all || !strcmp(how, "count") ? DUPLICATES_COUNT
 	                                                   : DUPLICATES_OFF;
 	r->pol.duplicates_ms = 50;
+	if (all) {
+		r->pol.zone_from = ZONE_FROM_VLAN;
+		decap_all(&r->decap);
+		r->pipe->decap = &r->decap;
+		r->pipe->many = true;
+	}
 	rcud_publish(r->t, &r->pol);
 	r->pipe->mirror = true;
 }

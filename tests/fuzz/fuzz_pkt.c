@@ -107,6 +107,7 @@ static void check_decap(const struct pkt *outer)
 	static const struct decap all = {.on = (1u << DECAP_COUNT) - 1,
 	                                 .depth = 6,
 	                                 .nports = 5,
+	                                 .marks = UINT64_MAX,
 	                                 .port = {{4789, DECAP_VXLAN},
 	                                          {8472, DECAP_VXLAN},
 	                                          {6081, DECAP_GENEVE},

@@ -166,6 +166,7 @@ static void test_pass(void **state)
 static const struct decap vxlan = {.on = 1u << DECAP_VXLAN,
                                    .depth = 4,
                                    .nports = 1,
+                                   .marks = UINT64_MAX,
                                    .port = {{4789, DECAP_VXLAN}}};
 
 /* Bytes off..end of an IPv4 packet with VXLAN, in which an IPv4 packet with
