@@ -154,7 +154,7 @@ static const struct role *const roles[] = {
 static int snapshot_load(struct table *t, const struct policy *p, int fd,
                          uint64_t *n)
 {
-	return dump_read(t, p, fd, command_add, n);
+	return dump_read(t, p, fd, command_make, n);
 }
 
 static const struct role_table table = {.rows = roles,

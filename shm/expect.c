@@ -493,19 +493,28 @@ unsigned int expect_revise(struct table *t, const struct expect_pick *p,
 
 /* ---- reading ---- */
 
-bool expect_walk(const struct table *t, struct conn_walk *w, struct expect *e)
+bool expect_walk_all(const struct table *t, struct conn_walk *w,
+                     struct expect *e)
 {
 	struct expect_info i;
 	struct conn_view v;
 
 	while (conn_walk(t->expect, w, &v)) {
 		memcpy(&i, &v.detail, sizeof(i));
-		if (i.flags & EXPECT_HIDDEN)
+		if (i.flags & (EXPECT_GONE | EXPECT_TOLD))
 			continue;
 		expect_of(&i, &v.conn, &v.addr6, e);
 		e->id = conn_id(v.conn.gen, 0, v.idx);
 		return true;
 	}
+	return false;
+}
+
+bool expect_walk(const struct table *t, struct conn_walk *w, struct expect *e)
+{
+	while (expect_walk_all(t, w, e))
+		if (!(e->info.flags & EXPECT_KEYMAP))
+			return true;
 	return false;
 }
 

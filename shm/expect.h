@@ -194,6 +194,9 @@ void expect_settle(struct table *t, uint32_t slot);
 
 /* Walk over all, without a lock; start with {0, 0}. */
 bool expect_walk(const struct table *t, struct conn_walk *w, struct expect *e);
+/* the same with keys (EXPECT_KEYMAP) */
+bool expect_walk_all(const struct table *t, struct conn_walk *w,
+                     struct expect *e);
 /* from a record of the merged log */
 void expect_of_event(const struct event_slot *s, struct expect *e);
 

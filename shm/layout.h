@@ -276,8 +276,13 @@ enum command_kind {
 	COMMAND_DELETE, /* id; value = enum conn_reason */
 	COMMAND_UPDATE, /* id; bits = COMMAND_F_*, value/mask, seconds, ... */
 	COMMAND_CHECK,  /* shard `value`, NSHARD: expectations */
-	COMMAND_ADD,    /* what stands in the command's place of `add` */
-	COMMAND_ZERO    /* id; labels = packets and bytes to be taken off */
+	COMMAND_ADD,    /* what stands in the command's place of `add`;
+	                 * id = its master, or 0 */
+	COMMAND_ZERO,   /* id; labels = packets and bytes to be taken off */
+	/* of the connection `id`: the expected tuple in the command's place of
+	 * `add`, and struct command_expect in its `priv`; value = most of its
+	 * class, 0 = no limit */
+	COMMAND_EXPECT
 };
 #define COMMAND_F_MARK     1u
 #define COMMAND_F_TIMEOUT  2u
@@ -303,6 +308,10 @@ struct command_conn {
 	struct conn_detail detail;
 };
 _Static_assert(sizeof(struct command_conn) == 232, "command_conn");
+
+struct command_expect {
+	uint8_t src_len, class, flags, assign; /* as in struct expect_info */
+};
 
 struct command_answer {
 	uint64_t number; /* of the command + 1 */

@@ -12,10 +12,13 @@
 #include <unistd.h>
 
 #include "daemon/api/made.h"
+#include "shm/proc.h"
+#include "shm/tick.h"
 
 #define FNV_FIRST   0xcbf29ce484222325ull
 #define FNV_PRIME   0x100000001b3ull
 #define TRAILER_MAX 64u
+#define DEPTH_MAX   16u /* masters above one: nobody makes so many */
 
 static uint64_t fnv(uint64_t h, const uint8_t *p, size_t n)
 {
@@ -38,7 +41,13 @@ void dump_end(struct dump *d)
 {
 	pb_free(&d->pb);
 	free(d->chunk);
+	free(d->child);
+	free(d->expect);
+	free(d->rows);
 	d->chunk = NULL;
+	d->child = NULL;
+	d->expect = NULL;
+	d->rows = NULL;
 }
 
 bool dump_over(const struct dump *d)
@@ -69,32 +78,88 @@ static int dump_text(struct dump *d, const char *text, size_t *len)
 	return 0;
 }
 
-static int dump_rows(struct dump *d, size_t *len)
+static int dump_message(struct dump *d, Ctshard__Add *m, size_t *len)
 {
-	Ctshard__Add m = CTSHARD__ADD__INIT;
-	size_t i, n = d->pb.resp.n_conn, size;
+	size_t size;
 	uint32_t word;
 
 	*len = 0;
-	if (!n)
+	if (!(m->n_conn + m->n_expect))
 		return 0;
-	m.n_conn = n;
-	m.conn = d->pb.conn;
-	m.has_restored = m.restored = 1;
-	m.has_saved_ns = 1;
-	m.saved_ns = d->pb.now_ns;
-	/* what `wide` prints is in the private part, too */
-	for (i = 0; i < n; i++)
-		d->pb.conn[i]->n_detail = 0;
-	size = ctshard__add__get_packed_size(&m);
+	m->has_restored = m->restored = 1;
+	m->has_saved_ns = 1;
+	m->saved_ns = d->pb.now_ns;
+	size = ctshard__add__get_packed_size(m);
 	if (dump_room(d, sizeof(word) + size))
 		return -ENOMEM;
 	word = htonl((uint32_t)size);
 	memcpy(d->chunk, &word, sizeof(word));
-	ctshard__add__pack(&m, d->chunk + sizeof(word));
+	ctshard__add__pack(m, d->chunk + sizeof(word));
 	*len = sizeof(word) + size;
-	d->count += n;
 	return 0;
+}
+
+static int dump_rows(struct dump *d, size_t *len)
+{
+	Ctshard__Add m = CTSHARD__ADD__INIT;
+	size_t i, n = d->pb.resp.n_conn;
+
+	m.n_conn = n;
+	m.conn = d->pb.conn;
+	/* what `wide` prints is in the private part, too */
+	for (i = 0; i < n; i++)
+		d->pb.conn[i]->n_detail = 0;
+	d->count += n;
+	return dump_message(d, &m, len);
+}
+
+/* ---- those who were announced ---- */
+
+static bool view_of(const struct dump *d, uint64_t id, struct conn_view *v)
+{
+	uint32_t sh = conn_id_shard(id), idx = conn_id_idx(id);
+
+	return sh < d->t->nshard && idx && idx < d->t->cap &&
+	       conn_read(d->t, sh, idx, v) > 0 &&
+	       v->conn.gen == conn_id_gen(id) && !pb_expired(&d->pb, v);
+}
+
+static uint32_t depth_of(const struct dump *d, uint64_t master)
+{
+	struct conn_view v;
+	uint32_t n = 1;
+
+	while (n < DEPTH_MAX && view_of(d, master, &v) && v.conn.ext &&
+	       v.ext.master) {
+		master = v.ext.master;
+		n++;
+	}
+	return n;
+}
+
+static int child_add(struct dump *d, const struct conn_view *v)
+{
+	struct dump_child *p = d->child;
+	size_t room;
+
+	if (d->children == d->child_room) {
+		room = d->child_room ? 2 * d->child_room : 256;
+		p = realloc(p, room * sizeof(*p));
+		if (!p)
+			return -ENOMEM;
+		d->child = p;
+		d->child_room = room;
+	}
+	p[d->children].id = conn_id(v->conn.gen, v->shard, v->idx);
+	p[d->children++].depth = depth_of(d, v->ext.master);
+	return 0;
+}
+
+static int child_order(const void *x, const void *y)
+{
+	const struct dump_child *a = x, *b = y;
+
+	return (a->depth > b->depth) - (a->depth < b->depth);
 }
 
 static int dump_walk(struct dump *d, size_t *len)
@@ -105,13 +170,115 @@ static int dump_walk(struct dump *d, size_t *len)
 	pb_begin(&d->pb);
 	for (look = 0; look < CMD_LOOK && d->pb.n < DUMP_ROWS; look++) {
 		if (!conn_walk(d->t, &d->walk, &v)) {
-			d->stage = DUMP_TRAILER;
+			d->stage = DUMP_CHILDREN;
+			if (d->children)
+				qsort(d->child, d->children, sizeof(*d->child),
+				      child_order);
 			break;
 		}
-		if (!pb_expired(&d->pb, &v))
+		if (pb_expired(&d->pb, &v))
+			continue;
+		if (!v.conn.ext || !v.ext.master)
+			pb_whole(&d->pb, &v);
+		else if (child_add(d, &v))
+			return -ENOMEM;
+	}
+	return dump_rows(d, len);
+}
+
+/* A message holds those of one depth: who is looked for is there already. */
+static int dump_children(struct dump *d, size_t *len)
+{
+	const struct dump_child *c;
+	struct conn_view v;
+	uint32_t depth;
+
+	pb_begin(&d->pb);
+	if (d->next == d->children) {
+		d->stage = DUMP_EXPECTED;
+		d->next = 0;
+		*len = 0;
+		return 0;
+	}
+	depth = d->child[d->next].depth;
+	while (d->next < d->children && d->pb.n < DUMP_ROWS) {
+		c = &d->child[d->next];
+		if (c->depth != depth)
+			break;
+		d->next++;
+		if (view_of(d, c->id, &v))
 			pb_whole(&d->pb, &v);
 	}
 	return dump_rows(d, len);
+}
+
+/* ---- what is expected ---- */
+
+static int expect_order(const void *x, const void *y)
+{
+	const struct expect *a = x, *b = y;
+	int32_t n = (int32_t)(a->info.serial - b->info.serial);
+
+	return (n > 0) - (n < 0);
+}
+
+static int expects_read(struct dump *d)
+{
+	struct conn_walk w = {0, 0};
+
+	d->expect = malloc(EXPECT_ROOM * sizeof(*d->expect));
+	d->rows = malloc(sizeof(*d->rows));
+	if (!d->expect || !d->rows)
+		return -ENOMEM;
+	while (d->expects < EXPECT_ROOM &&
+	       expect_walk_all(d->t, &w, &d->expect[d->expects]))
+		d->expects++;
+	qsort(d->expect, d->expects, sizeof(*d->expect), expect_order);
+	return 0;
+}
+
+static void expect_row(struct dump *d, const struct expect *e,
+                       Ctshard__Parent *parent)
+{
+	int64_t left = tick_left(e->deadline, d->pb.now);
+	bool key = e->info.flags & EXPECT_KEYMAP;
+	struct expect_row *r = &d->rows->row[d->rows->n];
+
+	if ((!key && left <= 0) || !pb_parent(&d->pb, e->master, parent))
+		return;
+	expect_rows_list(d->rows, d->pb.pol, e, left > 0 ? (uint64_t)left : 0);
+	r->expect.parent = parent;
+	if (!key)
+		return;
+	r->expect.flags = EXPECT_KEYMAP;
+	r->tuple.srckey = e->info.sport;
+	/* its class is where its connection is: that will be elsewhere */
+	r->expect.class_ = 0;
+}
+
+static int dump_expected(struct dump *d, size_t *len)
+{
+	Ctshard__Parent parent[DUMP_ROWS];
+	Ctshard__Add m = CTSHARD__ADD__INIT;
+	int r = d->expect ? 0 : expects_read(d);
+	Ctshard__Response *rows;
+	uint32_t n;
+
+	*len = 0;
+	if (r)
+		return r;
+	if (d->next == d->expects) {
+		d->stage = DUMP_TRAILER;
+		return 0;
+	}
+	pb_begin(&d->pb);
+	expect_rows_begin(d->rows);
+	for (n = 0; n < DUMP_ROWS && d->next < d->expects; n++)
+		expect_row(d, &d->expect[d->next++], &parent[n]);
+	rows = expect_rows_response(d->rows);
+	m.n_expect = rows->n_expect;
+	m.expect = rows->expect;
+	return dump_message(d, &m, len);
 }
 
 static int dump_trailer(struct dump *d, size_t *len)
@@ -140,6 +307,10 @@ int dump_next(struct dump *d, const uint8_t **at, size_t *len)
 		r = dump_text(d, DUMP_HEAD, len);
 	} else if (d->stage == DUMP_WALK) {
 		r = dump_walk(d, len);
+	} else if (d->stage == DUMP_CHILDREN) {
+		r = dump_children(d, len);
+	} else if (d->stage == DUMP_EXPECTED) {
+		r = dump_expected(d, len);
 	} else {
 		*at = d->chunk;
 		return dump_trailer(d, len) ? -ENOMEM : (*at = d->chunk, 0);
@@ -232,32 +403,37 @@ static bool file_whole(const struct file *f)
 	return !strcmp(want, got);
 }
 
+/* One after the other: who is announced looks for who announced it. */
 static int message_read(struct table *t, const struct policy *pol,
                         const Ctshard__Add *m, uint64_t *n,
                         int (*add)(struct table *t, const struct policy *pol,
-                                   const struct command_conn *c, uint32_t bits))
+                                   const struct command *k,
+                                   const struct command_conn *c))
 {
 	struct command_conn c;
-	uint32_t bits;
+	struct command k;
 	size_t i;
 	int r;
 
 	for (i = 0; i < m->n_conn; i++) {
-		bits = COMMAND_F_RESTORED;
-		if (made_read(t, pol, &c, m, i, &bits))
+		if (made_read(t, pol, &k, &c, m, i))
 			continue;
-		r = add(t, pol, &c, bits);
+		r = add(t, pol, &k, &c);
 		if (r && r != -EEXIST && r != -EINVAL)
 			return r;
 		*n += !r;
 	}
+	for (i = 0; i < m->n_expect; i++)
+		if (!made_expect(t, pol, &k, &c, m, i))
+			add(t, pol, &k, &c);
 	return 0;
 }
 
 static int file_read(struct table *t, const struct policy *pol, struct file *f,
                      uint64_t *n,
                      int (*add)(struct table *t, const struct policy *pol,
-                                const struct command_conn *c, uint32_t bits))
+                                const struct command *k,
+                                const struct command_conn *c))
 {
 	const uint8_t *at;
 	Ctshard__Add *m;
@@ -276,7 +452,7 @@ static int file_read(struct table *t, const struct policy *pol, struct file *f,
 
 int dump_read(struct table *t, const struct policy *pol, int fd,
               int (*add)(struct table *t, const struct policy *pol,
-                         const struct command_conn *c, uint32_t bits),
+                         const struct command *k, const struct command_conn *c),
               uint64_t *n)
 {
 	const size_t head = strlen(DUMP_HEAD);

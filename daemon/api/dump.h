@@ -6,22 +6,43 @@
  *	4 bytes of zero
  *	end CONNECTIONS FNV-1a-64-OF-ALL-ABOVE\n
  *
- * Timeouts in it are those of Add.saved_ns.
+ * Timeouts in it are those of Add.saved_ns.  A connection comes behind who
+ * announced it, however long such a chain is, and expectations come last, in
+ * the order in which they were made: each finds its master.
  */
 #ifndef API_DUMP_H
 #define API_DUMP_H
 
 #include "daemon/api/cmd.h"
+#include "daemon/api/expect_row.h"
 
 #define DUMP_HEAD "ctshardd snapshot 1\n"
 #define DUMP_ROWS 64u /* connections in one message */
+
+/* a connection with a master, and how many there are above it */
+struct dump_child {
+	uint64_t id;
+	uint32_t depth;
+};
 
 struct dump {
 	const struct table *t;
 	struct pb pb;
 	struct conn_walk walk;
-	enum { DUMP_START, DUMP_WALK, DUMP_TRAILER, DUMP_OVER } stage;
+	enum {
+		DUMP_START,
+		DUMP_WALK,
+		DUMP_CHILDREN,
+		DUMP_EXPECTED,
+		DUMP_TRAILER,
+		DUMP_OVER
+	} stage;
 	uint64_t count, sum;
+	struct dump_child *child;
+	size_t children, child_room, next;
+	struct expect *expect;
+	size_t expects;
+	struct expect_rows *rows;
 	uint8_t *chunk;
 	size_t room;
 };
@@ -38,13 +59,14 @@ void dump_end(struct dump *d);
 int dump_write(const struct table *t, const struct policy *pol, int fd);
 
 /*
- * The way back, for a table that nobody serves: each connection to `add`
- * (0 or -errno; -EEXIST is passed over).  The whole file is checked before the
+ * The way back, for a table that nobody serves: each connection and
+ * expectation to `add` (0 or -errno; what is there is passed over, and so are
+ * expectations that have no room).  The whole file is checked before the
  * first.  0, -EBADMSG: not a whole snapshot, -errno.  *n: made.
  */
 int dump_read(struct table *t, const struct policy *pol, int fd,
               int (*add)(struct table *t, const struct policy *pol,
-                         const struct command_conn *c, uint32_t bits),
+                         const struct command *k, const struct command_conn *c),
               uint64_t *n);
 
 #endif

@@ -9,8 +9,11 @@
 
 #include "daemon/api/tuple.h"
 #include "daemon/helper/helper.h"
+#include "daemon/tracker/key.h"
 #include "daemon/tracker/tracker.h"
 #include "shm/clock.h"
+#include "shm/expect.h"
+#include "shm/proc.h"
 
 static const char *made_addr(struct command_conn *c, const Ctshard__Tuple *t)
 {
@@ -156,15 +159,42 @@ static const char *made_tuple(const struct policy *pol, struct command_conn *c,
 	return why ? why : made_zones(c, m);
 }
 
+/* Who announced it, if that is in this table: its id, or 0. */
+static uint64_t made_parent(const struct table *t, const struct policy *pol,
+                            const Ctshard__Parent *m)
+{
+	struct command_conn c = {0};
+	struct conn_lookup k;
+	struct conn_view v;
+	uint8_t id;
+
+	if (!m || (m->l3 != 4 && m->l3 != 6) || m->protonum > 255 ||
+	    (m->zone | m->reply_zone) > UINT16_MAX)
+		return 0;
+	c.l3 = (uint8_t)m->l3;
+	c.l4proto = (uint8_t)m->protonum;
+	c.zone[0] = (uint16_t)m->zone;
+	c.zone[1] = (uint16_t)m->reply_zone;
+	if (made_addr(&c, m->original) || made_ports(pol, &c, m->original) ||
+	    !key_of_command(t, tracker_find(pol, c.l4proto, &id), &c, &k) ||
+	    conn_lookup(t, &k, &v) <= 0 ||
+	    tick_expired(v.conn.deadline, table_now(t)))
+		return 0;
+	return conn_id(v.conn.gen, v.shard, v.idx);
+}
+
 const char *made_read(const struct table *t, const struct policy *pol,
-                      struct command_conn *c, const Ctshard__Add *add, size_t i,
-                      uint32_t *bits)
+                      struct command *k, struct command_conn *c,
+                      const Ctshard__Add *add, size_t i)
 {
 	const Ctshard__Conn *m = add->conn[i];
 	const char *why;
 	uint8_t id;
 
 	memset(c, 0, sizeof(*c));
+	memset(k, 0, sizeof(*k));
+	k->kind = COMMAND_ADD;
+	k->bits = add->has_restored && add->restored ? COMMAND_F_RESTORED : 0;
 	if ((m->l3 != 4 && m->l3 != 6) || !m->has_protonum || m->protonum > 255)
 		return "family and protocol are needed";
 	if (!m->timeout_ms)
@@ -177,12 +207,89 @@ const char *made_read(const struct table *t, const struct policy *pol,
 	made_values(c, m);
 	if (!made_left(t, add, c))
 		return "";
+	if (k->bits)
+		k->id = made_parent(t, pol, m->parent);
 	/* data of trackers without states holds times of another table */
 	if (m->has_private_ &&
 	    pb_private_read(&m->private_, c->priv, &c->detail)) {
-		*bits |= COMMAND_F_PRIVATE;
+		k->bits |= COMMAND_F_PRIVATE;
 		if (!tracker_find(pol, c->l4proto, &id)->nstates)
 			memset(c->priv, 0, sizeof(c->priv));
 	}
+	return NULL;
+}
+
+/* ---- expectations ---- */
+
+/* ones from the left */
+static uint8_t mask_bits(const ProtobufCBinaryData *b, size_t len)
+{
+	unsigned int n = 0;
+
+	while (b->len == len && n < 8 * len &&
+	       b->data[n / 8] >> (7 - n % 8) & 1)
+		n++;
+	return (uint8_t)n;
+}
+
+/* The source is compared as far as the mask has ones, the destination is
+ * whole, and where ports are keys one is found by its own. */
+static const char *made_expected(const struct policy *pol,
+                                 struct command_conn *c,
+                                 struct command_expect *x,
+                                 const Ctshard__Expect *m)
+{
+	const Ctshard__Tuple *t = m->tuple, *mask = m->mask;
+	bool keys = tuple_kind(pol, c->l4proto) == TUPLE_KEYS;
+	const char *why = made_addr(c, t);
+
+	if (why || !mask)
+		return why ? why : "a mask is needed";
+	if ((t->sport | t->dport | t->srckey | t->dstkey) > UINT16_MAX)
+		return "ports have 16 bits";
+	c->port[0] = (uint16_t)(keys ? t->srckey : t->sport);
+	c->port[1] = (uint16_t)(keys ? t->dstkey : t->dport);
+	x->src_len = mask_bits(&mask->src, c->l3 == 4 ? 4 : 16);
+	x->flags = m->flags & (EXPECT_SHOWN | EXPECT_KEYMAP);
+	if (keys ? mask->srckey : mask->sport)
+		x->flags |= EXPECT_SPORT;
+	return NULL;
+}
+
+const char *made_expect(const struct table *t, const struct policy *pol,
+                        struct command *k, struct command_conn *c,
+                        const Ctshard__Add *add, size_t i)
+{
+	const Ctshard__Expect *m = add->expect[i];
+	struct command_expect x = {0};
+	const struct helper *h;
+	const char *why;
+
+	memset(c, 0, sizeof(*c));
+	memset(k, 0, sizeof(*k));
+	k->kind = COMMAND_EXPECT;
+	if ((m->l3 != 4 && m->l3 != 6) || !m->has_protonum ||
+	    m->protonum > 255 || m->zone > UINT16_MAX)
+		return "family, protocol and zone are needed";
+	c->l3 = (uint8_t)m->l3;
+	c->l4proto = (uint8_t)m->protonum;
+	c->zone[0] = (uint16_t)m->zone;
+	c->timeout_ms = m->timeout_ms;
+	why = made_expected(pol, c, &x, m);
+	if (why)
+		return why;
+	/* one that this daemon has not expects nothing */
+	c->helper = m->helper ? helper_find(m->helper) : 0;
+	h = c->helper ? helper_at(c->helper - 1u) : NULL;
+	if (!h || m->class_ >= h->nclasses)
+		return "there is no such helper";
+	x.class = (uint8_t)m->class_;
+	x.assign = m->assign ? helper_find(m->assign) : 0;
+	memcpy(c->priv, &x, sizeof(x));
+	k->value = h->classes[x.class].max;
+	k->id = made_parent(t, pol, m->parent);
+	if (!k->id || (!(x.flags & EXPECT_KEYMAP) &&
+	               (!c->timeout_ms || !made_left(t, add, c))))
+		return "";
 	return NULL;
 }

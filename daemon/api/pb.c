@@ -38,6 +38,7 @@ struct pb_row {
 	struct tuples tuples;
 	uint64_t labels[2];
 	struct pb_private private;
+	Ctshard__Parent parent;
 	Ctshard__Detail detail[PB_DETAILS];
 	Ctshard__Detail *details[PB_DETAILS];
 	size_t used; /* of text */
@@ -460,6 +461,30 @@ void pb_conn(struct pb *b, const struct conn_view *v)
 	b->conn[b->resp.n_conn++] = &row_view(b, v)->conn;
 }
 
+bool pb_parent(struct pb *b, uint64_t id, Ctshard__Parent *to)
+{
+	static const Ctshard__Parent empty = CTSHARD__PARENT__INIT;
+	uint32_t sh = conn_id_shard(id), idx = conn_id_idx(id);
+	struct conn_view v;
+	struct pb_row *r;
+
+	if (sh >= b->t->nshard || !idx || idx >= b->t->cap ||
+	    conn_read(b->t, sh, idx, &v) <= 0 ||
+	    v.conn.gen != conn_id_gen(id) || pb_expired(b, &v))
+		return false;
+	r = row_view(b, &v);
+	*to = empty;
+	to->has_l3 = to->has_protonum = 1;
+	to->l3 = r->conn.l3;
+	to->protonum = r->conn.protonum;
+	to->original = &r->dir[0];
+	to->original->has_packets = to->original->has_bytes = 0;
+	to->has_zone = to->has_reply_zone = v.conn.key.zone != 0;
+	to->zone = key_zone(&v.conn.key, 0);
+	to->reply_zone = key_zone(&v.conn.key, 1);
+	return true;
+}
+
 void pb_whole(struct pb *b, const struct conn_view *v)
 {
 	struct pb_row *r = row_view(b, v);
@@ -473,6 +498,9 @@ void pb_whole(struct pb *b, const struct conn_view *v)
 	r->conn.has_private_ = 1;
 	r->conn.private_.len = sizeof(*p);
 	r->conn.private_.data = (uint8_t *)p;
+	if (v->conn.ext && v->ext.master && !pb_full(b) &&
+	    pb_parent(b, v->ext.master, &r->parent))
+		r->conn.parent = &r->parent;
 	b->conn[b->resp.n_conn++] = &r->conn;
 }
 

@@ -48,6 +48,8 @@ bool pb_expired(const struct pb *b, const struct conn_view *v);
 void pb_conn(struct pb *b, const struct conn_view *v);
 /* The same with Conn.private: what pb_private_read() takes. */
 void pb_whole(struct pb *b, const struct conn_view *v);
+/* Who has this id, as Parent; takes a row.  False: nobody, any more. */
+bool pb_parent(struct pb *b, uint64_t id, Ctshard__Parent *to);
 /* A connection's private part; false: another layout made it. */
 bool pb_private_read(const ProtobufCBinaryData *from, uint8_t priv[CONN_PRIV],
                      struct conn_detail *x);

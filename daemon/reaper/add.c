@@ -15,37 +15,13 @@
 #include "daemon/tracker/key.h"
 #include "shm/budget.h"
 #include "shm/clock.h"
+#include "shm/expect.h"
 #include "shm/expire.h"
 #include "shm/hash.h"
 #include "shm/proc.h"
 
 /* F101 and, for one that lived before, what only packets give */
 #define STATUS_GIVEN (CONN_SEEN_REPLY | CONN_ASSURED | CONN_FIXED_TIMEOUT)
-
-static bool add_key(const struct table *t, const struct tracker *trk,
-                    const struct command_conn *c, struct conn_lookup *k)
-{
-	struct trk_tuple tp = {c->port[0], c->port[1]};
-	struct pkt p;
-	bool land;
-
-	memset(&p, 0, sizeof(p));
-	memset(k, 0, sizeof(*k));
-	p.l3proto = c->l3;
-	p.l4proto = c->l4proto;
-	memcpy(p.src.b, c->addr[0], c->l3 == 4 ? 4 : 16);
-	memcpy(p.dst.b, c->addr[1], c->l3 == 4 ? 4 : 16);
-	p.zone = c->zone[0] | c->zone[1];
-	if (!key_of_any(t, &p, trk, &tp, k, &land))
-		return false;
-	if (c->zone[0] != c->zone[1]) {
-		if (c->zone[0] && c->zone[1])
-			return false;
-		k->key.flags |= c->zone[0] ? KEY_ZONE_ORIG : KEY_ZONE_REPLY;
-		k->hash = hash_key(t->key.hash, &k->key, &k->addr6);
-	}
-	return true;
-}
 
 static void add_fill(const struct table *t, const struct policy *pol,
                      const struct command_conn *c, uint32_t bits,
@@ -106,13 +82,14 @@ static void add_event(const struct conn *c, const struct conn_detail *x,
 /* lock held; nobody else has the key */
 static int add_insert(struct table *t, const struct policy *pol,
                       const struct command_conn *c, uint32_t bits,
-                      const struct conn_lookup *k)
+                      uint64_t master, const struct conn_lookup *k)
 {
 	struct ring_header *h = t->ring[t->me].hdr;
 	struct op_cursor cur = {h->cursor[SOURCE_OPS] + 1, SOURCE_OPS};
 	struct conn_ext ext = {.labels = {c->labels[0], c->labels[1]},
+	                       .master = master,
 	                       .helper = c->helper};
-	bool more = c->labels[0] | c->labels[1] | c->helper;
+	bool more = c->labels[0] | c->labels[1] | c->helper | master;
 	uint64_t clock_ns = table_clock_ns(t);
 	uint32_t now = table_tick_of(t, clock_ns);
 	enum op_refusal why;
@@ -125,7 +102,7 @@ static int add_insert(struct table *t, const struct policy *pol,
 		return -ENOSPC;
 	add_fill(t, pol, c, bits, k, now, &entry);
 	add_detail(t, c, bits, &x);
-	counters_add(&cs, CTR_NEW, 1);
+	counters_add(&cs, master ? CTR_EXPECT_NEW : CTR_NEW, 1);
 	counters_add(&cs, CTR_INSERT, 1);
 	if (pol->events) {
 		add_event(&entry, &x, bits, clock_ns, now, &ev);
@@ -140,9 +117,21 @@ static int add_insert(struct table *t, const struct policy *pol,
 	return 0;
 }
 
-int command_add(struct table *t, const struct policy *pol,
-                const struct command_conn *c, uint32_t bits)
+/* The connection with this id, if it is there and not past its time. */
+static bool add_master(const struct table *t, uint64_t id, struct conn_view *v)
 {
+	uint32_t sh = conn_id_shard(id), idx = conn_id_idx(id);
+
+	return id && sh < t->nshard && idx && idx < t->cap &&
+	       conn_read(t, sh, idx, v) > 0 && v->conn.gen == conn_id_gen(id) &&
+	       !tick_expired(v->conn.deadline, table_now(t));
+}
+
+static int command_add(struct table *t, const struct policy *pol,
+                       const struct command_conn *c, uint32_t bits,
+                       uint64_t master)
+{
+	struct conn_view v;
 	uint8_t id;
 	const struct tracker *trk = tracker_find(pol, c->l4proto, &id);
 	struct conn_lookup k;
@@ -151,7 +140,7 @@ int command_add(struct table *t, const struct policy *pol,
 
 	if ((c->l3 != 4 && c->l3 != 6) || !c->timeout_ms ||
 	    (trk->nstates ? c->state >= trk->nstates : c->state) ||
-	    !add_key(t, trk, c, &k))
+	    !key_of_command(t, trk, c, &k))
 		return -EINVAL;
 	shard_lock(t, k.shard);
 	idx = conn_find(t, &k, &slot, NULL);
@@ -163,7 +152,110 @@ int command_add(struct table *t, const struct policy *pol,
 		         table_now(t), pol->max, pol->events != 0, CTR_COUNT);
 		idx = 0;
 	}
-	r = idx ? -EEXIST : add_insert(t, pol, c, bits, &k);
+	if (!add_master(t, master, &v))
+		master = 0;
+	r = idx ? -EEXIST : add_insert(t, pol, c, bits, master, &k);
 	shard_unlock(t, k.shard);
 	return r;
+}
+
+/* ---- expectations ---- */
+
+/* What all of this master have in common. */
+static void expect_of_master(const struct conn_view *v, uint64_t id,
+                             struct expect *e)
+{
+	const struct conn_key *k = &v->conn.key;
+	unsigned int d, from = v->conn.status & CONN_ORIG1 ? 1 : 0;
+
+	e->master = id;
+	for (d = 0; d < 2; d++) {
+		unsigned int end = from ^ d;
+
+		if (k->flags & KEY_V6)
+			memcpy(e->info.master[d], v->addr6.a[end], 16);
+		else
+			memcpy(e->info.master[d], &k->addr[end], 4);
+		e->info.master_port[d] = k->port[end];
+	}
+	e->info.master_proto = k->l4proto;
+}
+
+/*
+ * Actions are numbered within a packet (expect.h), and this has none: a step of
+ * its own stands for it.  So a command that runs again, after a kill, finds the
+ * very same expectation and takes its place.
+ */
+static struct expect_by expect_step_by(struct table *t,
+                                       const struct policy *pol)
+{
+	struct op_cursor cur = {t->ring[t->me].hdr->cursor[SOURCE_OPS] + 1,
+	                        SOURCE_OPS};
+	uint64_t clock_ns = table_clock_ns(t);
+
+	op_cursor_set(t, cur);
+	return (struct expect_by){.pkt = cur.pkt,
+	                          .src = cur.src,
+	                          .now = table_tick_of(t, clock_ns),
+	                          .ts_ns = clock_ns,
+	                          .max = pol->expect_max,
+	                          .source_max = pol->expect_source_max,
+	                          .tell = pol->events != 0};
+}
+
+/* A key of PPTP's, and the connection that it is for. */
+static int expect_key(struct table *t, const struct policy *pol,
+                      const struct command_conn *c, const struct expect *e,
+                      struct expect_by *by)
+{
+	uint8_t id;
+	struct conn_lookup gre;
+
+	if (c->l3 != 4 ||
+	    !key_of_command(t, tracker_find(pol, c->l4proto, &id), c, &gre))
+		return -EINVAL;
+	return expect_key_add(t, e, &gre, by);
+}
+
+static int command_expect(struct table *t, const struct policy *pol,
+                          const struct command *k, const struct command_conn *c)
+{
+	uint64_t most = (uint64_t)TIMEOUT_MAX_S * TICK_PER_S;
+	struct command_expect x;
+	struct expect e = {0};
+	struct expect_by by;
+	struct conn_view v;
+
+	memcpy(&x, c->priv, sizeof(x));
+	if ((c->l3 != 4 && c->l3 != 6) || x.src_len > (c->l3 == 4 ? 32 : 128) ||
+	    x.flags & ~(EXPECT_SHOWN | EXPECT_SPORT | EXPECT_KEYMAP))
+		return -EINVAL;
+	if (!add_master(t, k->id, &v))
+		return -ENOENT;
+	expect_of_master(&v, k->id, &e);
+	e.v6 = c->l3 == 6;
+	memcpy(e.info.src, c->addr[0], e.v6 ? 16 : 4);
+	memcpy(e.dst, c->addr[1], e.v6 ? 16 : 4);
+	e.info.sport = c->port[0];
+	e.dport = c->port[1];
+	e.l4proto = c->l4proto;
+	e.zone = c->zone[0];
+	e.info.src_len = x.src_len;
+	e.info.class = x.class;
+	e.info.flags = x.flags;
+	e.info.assign = x.assign;
+	e.info.helper = c->helper;
+	by = expect_step_by(t, pol);
+	e.deadline = by.now +
+	             (uint32_t)(c->timeout_ms < most ? c->timeout_ms : most);
+	return x.flags & EXPECT_KEYMAP ? expect_key(t, pol, c, &e, &by)
+	                               : expect_add(t, &e, k->value, &by);
+}
+
+int command_make(struct table *t, const struct policy *pol,
+                 const struct command *k, const struct command_conn *c)
+{
+	return k->kind == COMMAND_EXPECT
+	               ? command_expect(t, pol, k, c)
+	               : command_add(t, pol, c, k->bits, k->id);
 }

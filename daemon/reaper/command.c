@@ -217,7 +217,8 @@ static void command_run(struct table *t, const struct policy *pol,
 		a->error = command_check(t, c, a);
 		break;
 	case COMMAND_ADD:
-		a->error = command_add(t, pol, add, c->bits);
+	case COMMAND_EXPECT:
+		a->error = command_make(t, pol, c, add);
 		break;
 	case COMMAND_ZERO:
 		a->error = command_zero(t, c);
@@ -225,7 +226,7 @@ static void command_run(struct table *t, const struct policy *pol,
 	default:
 		a->error = -EOPNOTSUPP;
 	}
-	a->affected = a->error ? 0 : 1;
+	a->affected = a->error || c->kind == COMMAND_EXPECT ? 0 : 1;
 }
 
 /*
@@ -273,7 +274,7 @@ unsigned int commands_run(struct table *t, const struct policy *pol,
 		if (!slot)
 			break;
 		c = *slot;
-		if (c.kind == COMMAND_ADD)
+		if (c.kind == COMMAND_ADD || c.kind == COMMAND_EXPECT)
 			add = t->mlog->add[number % NCOMMAND];
 		command_run(t, pol, &c, &add, a);
 		shm_store_release(&a->number, c.number);

@@ -202,6 +202,31 @@ void key_of_tuple(const struct table *t, bool v6, const union pkt_addr *src,
 	k->hash = hash_key(t->key.hash, &k->key, &k->addr6);
 }
 
+bool key_of_command(const struct table *t, const struct tracker *trk,
+                    const struct command_conn *c, struct conn_lookup *k)
+{
+	struct trk_tuple tp = {c->port[0], c->port[1]};
+	struct pkt p;
+	bool land;
+
+	memset(&p, 0, sizeof(p));
+	memset(k, 0, sizeof(*k));
+	p.l3proto = c->l3;
+	p.l4proto = c->l4proto;
+	memcpy(p.src.b, c->addr[0], c->l3 == 4 ? 4 : 16);
+	memcpy(p.dst.b, c->addr[1], c->l3 == 4 ? 4 : 16);
+	p.zone = c->zone[0] | c->zone[1];
+	if (!key_of_any(t, &p, trk, &tp, k, &land))
+		return false;
+	if (c->zone[0] != c->zone[1]) {
+		if (c->zone[0] && c->zone[1])
+			return false;
+		k->key.flags |= c->zone[0] ? KEY_ZONE_ORIG : KEY_ZONE_REPLY;
+		k->hash = hash_key(t->key.hash, &k->key, &k->addr6);
+	}
+	return true;
+}
+
 uint8_t key_home(const struct table *t, const struct conn_key *k,
                  const struct addr6 *a6)
 {

@@ -27,6 +27,10 @@ void key_of_tuple(const struct table *t, bool v6, const union pkt_addr *src,
                   const union pkt_addr *dst, const struct trk_tuple *tp,
                   uint8_t l4proto, uint16_t zone, struct conn_lookup *k);
 
+/* Of a connection that no packet made; false: no packet makes it. */
+bool key_of_command(const struct table *t, const struct tracker *trk,
+                    const struct command_conn *c, struct conn_lookup *k);
+
 /* shard_check()'s question: where does this key belong? */
 uint8_t key_home(const struct table *t, const struct conn_key *k,
                  const struct addr6 *a6);

@@ -9,6 +9,15 @@ table() {
 	ctl list "$@" 2>/dev/null | sed 's/use=[0-9]*/use=N/' | sort
 }
 
+# Who was announced by whom, and what else is, whatever ids they have.
+announced() {
+	ctl list -j 2>/dev/null | jq -c '. as $all | map(select(.master) |
+		.master as $m | [.original, .status, ($all[] |
+		select(.id == $m) | [.original, .helper])]) | sort | .[]'
+	# no later than it was, and not made again
+	ctl expect list 2>/dev/null | sed 's/^[0-9]*/N/' | sort
+}
+
 # Another byte there, whatever there was.
 flip() {
 	local old
@@ -38,7 +47,8 @@ flip() {
 		jq -s -e 'all(.restored)'
 	ctl watch --since 68 -e new -n 1 -o wide 2>/dev/null |
 		grep -q ' restored=1$\| restored=1 '
-	grep -q "audit: uid $(id -u) pid [0-9]*: add: 17" "$W/log"
+	[ "$(awk -v who="uid $(id -u)" '$0 ~ "audit: " who " pid [0-9]*: add: " {
+		n += $(NF - 1) } END { print n }' "$W/log")" = 17 ]
 	ctl check --deep
 }
 
@@ -104,6 +114,77 @@ flip() {
 	start -r "$demo"
 	try frames_are 125
 	ctl check --deep
+}
+
+@test "who was expected keeps its master, and what is expected comes true" {
+	start_demo
+	announced >"$W/before"
+	[ "$(grep -c EXPECTED "$W/before")" = 2 ]
+	[ "$(grep -c helper=ftp "$W/before")" = 1 ]
+	left=$(ctl expect list -j 2>/dev/null | jq '.[0].timeout')
+	ctl list -p tcp --dport 21 2>/dev/null | grep ' use=3$'
+	ctl dump "$W/snap"
+	ctl flush
+	[ -z "$(announced)" ]
+	ctl load "$W/snap"
+	diff "$W/before" <(announced)
+	ctl list -p tcp --dport 21 2>/dev/null | grep ' use=3$'
+	[ "$(ctl expect list -j 2>/dev/null | jq '.[0].timeout')" -le "$left" ]
+	# what is there already is not made twice
+	ctl load "$W/snap"
+	diff "$W/before" <(announced)
+	# and not without its master
+	ctl delete -p tcp --dport 21
+	[ "$(announced | grep -c helper=ftp)" = 0 ]
+	ctl load "$W/snap"
+	[ "$(announced | grep -c helper=ftp)" = 1 ]
+	ctl check --deep
+	stop
+	"$BUILD/ctshardd" -R "$run_dir" --remove-table 2>/dev/null
+	# the expected packet, in a capture of its own
+	/usr/bin/python3 - "$W/tail.pcap" <<-'END'
+	import socket, struct, sys
+	tcp = struct.pack('!HHIIBBHHH', 45000, 50001, 1, 0, 0x50, 2, 8192, 0, 0)
+	ip = struct.pack('!BBHHHBBH4s4s', 0x45, 0, 20 + len(tcp), 0, 0, 64, 6,
+	                 0, socket.inet_aton('10.0.0.21'),
+	                 socket.inet_aton('10.0.1.21'))
+	frame = bytes(12) + b'\x08\x00' + ip + tcp
+	with open(sys.argv[1], 'wb') as f:
+	    f.write(struct.pack('=IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+	    f.write(struct.pack('=IIII', 1700000100, 0, len(frame), len(frame)))
+	    f.write(frame)
+	END
+	run "$BUILD/ctshardd" -R "$run_dir" -r "$W/tail.pcap" --load "$W/snap"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"17 connections restored"* ]]
+	start -r "$W/tail.pcap"
+	try frames_are 1
+	master=$(ctl list -p tcp --dport 21 -j 2>/dev/null | jq -r '.[0].id')
+	ctl list -p tcp --dport 50001 -j 2>/dev/null | jq -e --arg m "$master" \
+		'.[0].master == $m and (.[0].status | any(. == "EXPECTED"))'
+	[ -z "$(ctl expect list 2>/dev/null)" ]
+	ctl list -p tcp --dport 21 2>/dev/null | grep ' use=4$'
+	ctl check --deep
+}
+
+@test "a reaper that is killed while it restores" {
+	start_demo
+	announced >"$W/before"
+	table >"$W/table"
+	ctl dump "$W/snap"
+	for i in 1 2 3 4; do
+		ctl flush
+		"$BUILD/ctctl" -R "$run_dir" load "$W/snap" >"$W/loaded" 2>&1 \
+			3>&- 4>&- &
+		others+=("$!")
+		kill_role reaper
+		wait "$!"
+		others=()
+		ctl load "$W/snap"
+		diff "$W/before" <(announced)
+		diff "$W/table" <(table)
+		ctl check --deep
+	done
 }
 
 @test "live: timeouts go on while nobody runs; snapshot = INTERVAL" {
