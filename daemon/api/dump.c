@@ -106,6 +106,8 @@ static int dump_rows(struct dump *d, size_t *len)
 
 	m.n_conn = n;
 	m.conn = d->pb.conn;
+	m.n_parent = d->parents;
+	m.parent = d->parent_list;
 	/* what `wide` prints is in the private part, too */
 	for (i = 0; i < n; i++)
 		d->pb.conn[i]->n_detail = 0;
@@ -167,6 +169,7 @@ static int dump_walk(struct dump *d, size_t *len)
 	struct conn_view v;
 	uint32_t look;
 
+	d->parents = 0;
 	pb_begin(&d->pb);
 	for (look = 0; look < CMD_LOOK && d->pb.n < DUMP_ROWS; look++) {
 		if (!conn_walk(d->t, &d->walk, &v)) {
@@ -186,6 +189,18 @@ static int dump_walk(struct dump *d, size_t *len)
 	return dump_rows(d, len);
 }
 
+/* behind the row that it is for */
+static void row_parent(struct dump *d, uint64_t master)
+{
+	Ctshard__Parent *p = &d->parent[d->parents];
+
+	if (!pb_parent(&d->pb, master, p))
+		return;
+	p->has_child = 1;
+	p->child = (uint32_t)d->pb.resp.n_conn - 1;
+	d->parent_list[d->parents++] = p;
+}
+
 /* A message holds those of one depth: who is looked for is there already. */
 static int dump_children(struct dump *d, size_t *len)
 {
@@ -193,6 +208,7 @@ static int dump_children(struct dump *d, size_t *len)
 	struct conn_view v;
 	uint32_t depth;
 
+	d->parents = 0;
 	pb_begin(&d->pb);
 	if (d->next == d->children) {
 		d->stage = DUMP_EXPECTED;
@@ -206,8 +222,11 @@ static int dump_children(struct dump *d, size_t *len)
 		if (c->depth != depth)
 			break;
 		d->next++;
-		if (view_of(d, c->id, &v))
-			pb_whole(&d->pb, &v);
+		if (!view_of(d, c->id, &v))
+			continue;
+		pb_whole(&d->pb, &v);
+		if (v.conn.ext)
+			row_parent(d, v.ext.master);
 	}
 	return dump_rows(d, len);
 }
@@ -258,7 +277,6 @@ static void expect_row(struct dump *d, const struct expect *e,
 
 static int dump_expected(struct dump *d, size_t *len)
 {
-	Ctshard__Parent parent[DUMP_ROWS];
 	Ctshard__Add m = CTSHARD__ADD__INIT;
 	int r = d->expect ? 0 : expects_read(d);
 	Ctshard__Response *rows;
@@ -274,7 +292,7 @@ static int dump_expected(struct dump *d, size_t *len)
 	pb_begin(&d->pb);
 	expect_rows_begin(d->rows);
 	for (n = 0; n < DUMP_ROWS && d->next < d->expects; n++)
-		expect_row(d, &d->expect[d->next++], &parent[n]);
+		expect_row(d, &d->expect[d->next++], &d->parent[n]);
 	rows = expect_rows_response(d->rows);
 	m.n_expect = rows->n_expect;
 	m.expect = rows->expect;

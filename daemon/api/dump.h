@@ -43,6 +43,8 @@ struct dump {
 	struct expect *expect;
 	size_t expects;
 	struct expect_rows *rows;
+	size_t parents; /* of the rows of this message */
+	Ctshard__Parent parent[DUMP_ROWS], *parent_list[DUMP_ROWS];
 	uint8_t *chunk;
 	size_t room;
 };

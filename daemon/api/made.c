@@ -183,6 +183,16 @@ static uint64_t made_parent(const struct table *t, const struct policy *pol,
 	return conn_id(v.conn.gen, v.shard, v.idx);
 }
 
+static const Ctshard__Parent *parent_of(const Ctshard__Add *add, size_t i)
+{
+	size_t n;
+
+	for (n = 0; n < add->n_parent; n++)
+		if (add->parent[n]->has_child && add->parent[n]->child == i)
+			return add->parent[n];
+	return NULL;
+}
+
 const char *made_read(const struct table *t, const struct policy *pol,
                       struct command *k, struct command_conn *c,
                       const Ctshard__Add *add, size_t i)
@@ -208,7 +218,7 @@ const char *made_read(const struct table *t, const struct policy *pol,
 	if (!made_left(t, add, c))
 		return "";
 	if (k->bits)
-		k->id = made_parent(t, pol, m->parent);
+		k->id = made_parent(t, pol, parent_of(add, i));
 	/* data of trackers without states holds times of another table */
 	if (m->has_private_ &&
 	    pb_private_read(&m->private_, c->priv, &c->detail)) {

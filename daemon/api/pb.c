@@ -38,7 +38,6 @@ struct pb_row {
 	struct tuples tuples;
 	uint64_t labels[2];
 	struct pb_private private;
-	Ctshard__Parent parent;
 	Ctshard__Detail detail[PB_DETAILS];
 	Ctshard__Detail *details[PB_DETAILS];
 	size_t used; /* of text */
@@ -498,9 +497,6 @@ void pb_whole(struct pb *b, const struct conn_view *v)
 	r->conn.has_private_ = 1;
 	r->conn.private_.len = sizeof(*p);
 	r->conn.private_.data = (uint8_t *)p;
-	if (v->conn.ext && v->ext.master && !pb_full(b) &&
-	    pb_parent(b, v->ext.master, &r->parent))
-		r->conn.parent = &r->parent;
 	b->conn[b->resp.n_conn++] = &r->conn;
 }
 
