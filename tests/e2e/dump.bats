@@ -167,6 +167,62 @@ flip() {
 	ctl check --deep
 }
 
+@test "calls in the middle: those that were announced by the announced, keys of GRE" {
+	/usr/bin/python3 - "$W" <<-'END'
+	import random, struct, sys
+	sys.path.insert(0, 'tests/lib')
+	from helper_sequences import Call, conversation
+	from frames import Pair
+	def write(name, t, packets):
+	    with open(sys.argv[1] + name, 'wb') as f:
+	        f.write(struct.pack('=IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
+	        for p in packets:
+	            f.write(struct.pack('=IIII', t, 0, len(p), len(p)) + bytes(p))
+	head = []
+	for n in range(10, 100):
+	    c = conversation(('h323', 'sip', 'pptp')[n % 3], 5, n)
+	    head += c[:n % len(c) + 1]
+	c = Call(random.Random(1), Pair(1, False))
+	c.ids = [7, 9]
+	c.session()
+	c.call_out()
+	c.data(0)
+	write('/head.pcap', 1700000000, head + c.out)
+	c.out.clear()
+	c.data(1, 3)
+	c.data(0, 2)
+	write('/tail.pcap', 1700000010, c.out)
+	END
+	start -r "$W/head.pcap" -s helpers=on
+	ended() {
+		ctl show workers -o json 2>/dev/null | jq -e '.workers |
+			any(.role == "worker 0" and .capture == "ended")'
+	}
+	try ended
+	announced >"$W/before"
+	table -p 47 >"$W/gre"
+	# some of those announced have announced others
+	ctl list -j 2>/dev/null | jq -e '(map({(.id): .master}) | add) as $m |
+		any(.[]; .master and $m[.master])'
+	[ "$(wc -l <"$W/before")" -gt 20 ]
+	ctl dump "$W/snap"
+	ctl flush
+	ctl load "$W/snap"
+	diff "$W/before" <(announced)
+	diff "$W/gre" <(table -p 47)
+	ctl check --deep
+	stop
+	"$BUILD/ctshardd" -R "$run_dir" --remove-table 2>/dev/null
+	"$BUILD/ctshardd" -R "$run_dir" -r "$W/tail.pcap" --load "$W/snap"
+	start -r "$W/tail.pcap"
+	try ended
+	[ "$(frames)" = 5 ]
+	# the call's other packets belong to the connection that was there
+	[ "$(table -p 47 | wc -l)" = "$(wc -l <"$W/gre")" ]
+	[ "$(ctl stats -o json | jq '.packets | .established + .established_reply +
+		.related_reply')" -ge 4 ]
+}
+
 @test "a reaper that is killed while it restores" {
 	start_demo
 	announced >"$W/before"
