@@ -65,6 +65,13 @@ teardown() { e2e_teardown; }
 	ctl delete -p icmp 2>/dev/null
 	try grep -q '^DESTROY icmp 10.0.0.10:0 10.0.1.80:0  api' "$W/said"
 	[ ! -s "$W/err" ]
+	# it goes on where it was, whoever dies
+	kill_role api
+	ctl delete -p udp --dport 53 2>/dev/null
+	try grep -q '^DESTROY udp 10.0.0.10:40053 10.0.1.53:53  api' "$W/said"
+	[ -z "$(grep '^DESTROY' "$W/said" | sort | uniq -d)" ]
+	[ "$(grep -c '^LIST ' "$W/said")" = 17 ]
+	run ! grep GAP "$W/said"
 }
 
 @test "example in shell: what has ended, by bytes" {

@@ -3,9 +3,10 @@
  *
  * The daemon is a child that says the first N bytes of a conversation and is
  * gone: after every byte of a greeting, a list, and a stream of events, by
- * closing, by closing with unread requests, or with its last bytes damaged.
- * The library tells an error, once, for each request, and never ends, blocks or
- * kills its caller.
+ * closing, by closing with unread requests, or with its last bytes damaged; or
+ * it reads nothing until more is queued than a socket takes.  The library tells
+ * an error, once, for each request, and never ends, blocks or kills its caller;
+ * also when the caller closes its handle as soon as it is told.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +30,7 @@
 #include "proto/frame.h"
 #include "tests/lib/fake.h"
 
-enum how { CLOSES, RESETS, LIES };
+enum how { CLOSES, RESETS, LIES, SLEEPS };
 
 static struct frame_buf said; /* hello, list, events: the ids of a client */
 static size_t greeting;       /* bytes of it that are the greeting */
@@ -122,6 +123,8 @@ static void vanish(int listener, size_t n, enum how how)
 		bytes[n - 1] ^= 0xff;
 	if (send(fd, bytes, n, MSG_NOSIGNAL) < 0)
 		_exit(1);
+	while (how == SLEEPS)
+		pause(); /* until it is killed */
 	/* what came is not read: the kernel tells the other end */
 	if (how != RESETS)
 		(void)!recv(fd, bytes, sizeof(bytes), 0);
@@ -148,6 +151,7 @@ static pid_t daemon_new(size_t n, enum how how)
 struct heard {
 	unsigned int rows, done;
 	int error;
+	struct ctshard *close; /* when told of the end */
 };
 
 static int on_conn(void *arg, const struct ctshard_conn *c)
@@ -171,6 +175,7 @@ static void on_done(void *arg, int error, const char *text)
 	(void)text;
 	h->done++;
 	h->error = error;
+	ctshard_close(h->close);
 }
 
 /* A list that is waited for and events in the caller's loop, until the end. */
@@ -201,6 +206,45 @@ static void talk(struct ctshard *c)
 	assert_true(ctshard_dispatch(c) < 0);
 	assert_true(ctshard_list(c, NULL, &hl, &id) < 0);
 	assert_int_equal(ctshard_fd(c), -1);
+}
+
+/* Events alone, by one who closes as soon as they have ended. */
+static void talk_close(struct ctshard *c)
+{
+	struct heard events = {.close = c};
+	struct ctshard_handler h = {
+		.arg = &events, .event = on_event, .done = on_done};
+	struct pollfd p;
+	int r, turns;
+
+	ctshard_list(c, NULL, NULL, NULL);
+	r = ctshard_watch(c, NULL, &h, NULL);
+	if (r) { /* what was told with the greeting */
+		assert_int_equal(r, CTSHARD_ELOST);
+		ctshard_close(c);
+		return;
+	}
+	for (turns = 0; !r && turns < 100; turns++) {
+		p.fd = ctshard_fd(c);
+		p.events = ctshard_events(c);
+		assert_true(poll(&p, 1, 60000) > 0);
+		r = ctshard_dispatch(c);
+	}
+	assert_int_equal(r, CTSHARD_ECANCELLED);
+	assert_int_equal(events.done, 1);
+	assert_true(events.error);
+}
+
+static void one_close(size_t n, enum how how)
+{
+	pid_t pid = daemon_new(n, how);
+	struct ctshard *c = NULL;
+	int status;
+
+	assert_int_equal(ctshard_open(dir, 0, &c), 0);
+	talk_close(c);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 static void one(size_t n, enum how how)
@@ -246,11 +290,55 @@ static void test_lies(void **state)
 	every_byte(LIES);
 }
 
+static void test_closed_at_once(void **state)
+{
+	size_t len, n;
+
+	(void)state;
+	frame_data(&said, &len);
+	for (n = greeting; n <= len; n++) {
+		one_close(n, CLOSES);
+		one_close(n, RESETS);
+	}
+}
+
+/* Requests that nobody reads, until no more go, and then there is nobody. */
+static void test_unread(void **state)
+{
+	pid_t pid = daemon_new(greeting, SLEEPS);
+	char text[30000];
+	struct ctshard_filter f = {.has = CTSHARD_FILTER_HAS(EXPRESSION),
+	                           .expression = text};
+	struct ctshard_count_opts o = {.filter = &f};
+	struct heard heard = {0};
+	struct ctshard_handler h = {.arg = &heard, .done = on_done};
+	struct ctshard *c;
+	unsigned int asked = 0;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	assert_int_equal(ctshard_open(dir, 0, &c), 0);
+	while (!(ctshard_events(c) & POLLOUT)) {
+		assert_int_equal(ctshard_count(c, &o, &h, NULL), 0);
+		asked++;
+	}
+	assert_int_equal(ctshard_dispatch(c), 0);
+	assert_int_equal(heard.done, 0);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(ctshard_dispatch(c), CTSHARD_ELOST);
+	assert_int_equal(heard.done, asked);
+	assert_int_equal(heard.error, CTSHARD_ELOST);
+	ctshard_close(c);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {T(test_closes), T(test_resets),
-	                                   T(test_lies)};
+	                                   T(test_lies), T(test_unread),
+	                                   T(test_closed_at_once)};
 
 	/* whatever the caller's signals are: none may come */
 	signal(SIGPIPE, SIG_DFL);
