@@ -225,6 +225,12 @@ check-mirror: deps
 	+@$(SUBMAKE) all
 	@BUILD=$(CURDIR)/$(B) timeout 300 tests/check-mirror.py $(MIRROR_ARGS)
 
+# ten consumers, everything killed in between
+consumers: deps
+	+@$(SUBMAKE) all tests
+	@BUILD=$(CURDIR)/$(B) tests/consumers.py --seconds $(or $(SECONDS),600) \
+		--rate $(or $(RATE),50000) $(CONSUMERS_ARGS)
+
 soak: deps
 	+@$(SUBMAKE) all tests
 	@BUILD=$(CURDIR)/$(B) tests/soak.sh $(or $(SECONDS),60)
@@ -278,6 +284,6 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all tests fuzzers deps run test bench bench-mirror bench-peers bench-restart check-kernel check-mirror \
+.PHONY: all tests fuzzers deps run test bench bench-mirror bench-peers consumers bench-restart check-kernel check-mirror \
 	soak fuzz format format-check install deb clean
 -include $(shell find $(B) -path build/deb -prune -o -type f -name '*.d' -print 2>/dev/null)

@@ -11,7 +11,8 @@ each with a copy of the table: docs/examples/mirror.c, all events or with a
 filter, one without UPDATE, one with details, one that takes fewer events than
 there are; one is Python with nothing but the schema, one reads `ctctl watch`;
 these two with a filter.  Meanwhile workers, reaper, api, the whole daemon and
-the consumers get SIGKILL at random times.  A consumer goes on with the last
+the consumers get SIGKILL at random times, and some consumers are stopped until
+the next blow.  A consumer goes on with the last
 event that it has worked off, or, as mirror.c does, with the one that its copy
 on disk is of; after a GAP it takes a new snapshot.
 
@@ -110,6 +111,9 @@ class Native(Consumer):
         self.kills += 1
         self.start()
 
+    def signal(self, sig):
+        self.child.send_signal(sig)
+
     def head(self):
         try:
             with open(self.file, 'rb') as f:
@@ -204,7 +208,7 @@ class Follower(Consumer, threading.Thread):
                 self.listed.clear()
             try:
                 self.follow()
-            except Exception as e:      # a thread's are not seen otherwise
+            except (Exception, SystemExit) as e:    # else nobody sees it
                 self.fault(repr(e))
             time.sleep(0.1)
 
@@ -383,6 +387,15 @@ class Bed:
                            text=True)
         return [int(p) for p in r.stdout.split()]
 
+    def memory(self):
+        """MiB that the api has for itself."""
+        for pid in self.role('api'):
+            with open('/proc/%d/status' % pid) as f:
+                for line in f:
+                    if line.startswith('RssAnon:'):
+                        return int(line.split()[1]) / 1024
+        return 0
+
     def produced(self):
         """Events, as the shards count them when they make them."""
         text = self.ask('show', 'shards', '-o', 'json')
@@ -436,7 +449,13 @@ def hire(bed):
 
 
 def blow(bed, consumers, kind):
-    if kind == 'consumer':
+    for c in bed.natives:               # those of the blow before
+        c.signal(signal.SIGCONT)
+    if kind == 'stop':
+        for c in random.sample(bed.natives, random.randint(
+                1, max(1, len(bed.natives) // 3))):
+            c.signal(signal.SIGSTOP)
+    elif kind == 'consumer':
         for c in random.sample(consumers, random.randint(
                 1, max(1, len(consumers) // 3))):
             c.kill()
@@ -457,7 +476,8 @@ def blow(bed, consumers, kind):
 
 def trouble(bed, consumers):
     """Each of everything once at least: how often what was killed."""
-    kinds = ['consumer', 'reaper', 'api', 'worker 0', 'worker 1', 'daemon']
+    kinds = ['consumer', 'stop', 'reaper', 'api', 'worker 0', 'worker 1',
+             'daemon']
     todo, killed = list(kinds), {}
     random.shuffle(todo)
     began = time.monotonic()
@@ -467,13 +487,17 @@ def trouble(bed, consumers):
         return time.monotonic() - began >= bed.o.seconds and not todo and \
             sum(bool(c.head()['gaps']) for c in consumers) >= bed.o.gaps
 
-    while not enough():
+    for _ in range(10 * TRIES):
+        if enough():
+            break
         time.sleep(random.uniform(0.1, pause))
         kind = todo.pop() if todo else random.choice(kinds)
         blow(bed, consumers, kind)
         killed[kind] = killed.get(kind, 0) + 1
         if bed.sender.poll() is not None:
             sys.exit('consumers: the sender has ended')
+    for c in bed.natives:
+        c.signal(signal.SIGCONT)
     return killed
 
 
@@ -547,9 +571,9 @@ def work(o, bed):
     drops = json.loads(bed.ask('stats', '-o', 'json'))['drops']
     tell(consumers, took)
     print('sent %d connections, %d packets; lost by the kernel\'s ring %d, '
-          'event rings %d; load %.0f' %
+          'event rings %d; api %.0f MiB of its own; load %.0f' %
           (flows, packets, drops['kernel_ring'], drops['event_ring'],
-           os.getloadavg()[0]))
+           bed.memory(), os.getloadavg()[0]))
     print('killed: ' + ', '.join('%s %d' % k for k in sorted(killed.items())))
     print('%d consumers, %.0f s, seed %d: %.0f events a second, %d in all; %d '
           'connections in the end, %d faults' %
