@@ -272,6 +272,51 @@ bool rows_put(struct frame_buf *b, const Ctshard__Response *r)
 	return true;
 }
 
+size_t rows_event(uint8_t *to, size_t room, const Ctshard__Event *e)
+{
+	uint8_t bytes[ROW_BYTES];
+	struct pack w = {bytes, bytes + sizeof(bytes), false};
+	size_t n;
+
+	if (e->expect || !schema_known())
+		return 0;
+	PACK_INNER(&w, e, 6, pack_event)
+	n = (size_t)(bytes + sizeof(bytes) - w.p);
+	if (w.full || n > room)
+		return 0;
+	memcpy(to, w.p, n);
+	return n;
+}
+
+static size_t put_number(uint8_t *to, unsigned field, uint64_t v)
+{
+	uint8_t *p = to;
+
+	*p++ = (uint8_t)(field << 3 | WIRE_VARINT);
+	for (; v >= 0x80; v >>= 7)
+		*p++ = (uint8_t)(v | 0x80);
+	*p++ = (uint8_t)v;
+	return (size_t)(p - to);
+}
+
+bool rows_put_events(struct frame_buf *b, uint64_t id, uint64_t now_ns,
+                     const uint8_t *events, size_t len)
+{
+	size_t most = 2 * 11 + len, n, room;
+	uint8_t *to = frame_room(b, FRAME_HEAD + most, &room);
+
+	if (!to || most > b->max)
+		return false;
+	to += FRAME_HEAD;
+	n = put_number(to, 1, id);
+	memcpy(to + n, events, len);
+	n += len;
+	n += put_number(to + n, 12, now_ns);
+	frame_head(to - FRAME_HEAD, (uint32_t)n);
+	frame_added(b, FRAME_HEAD + n);
+	return true;
+}
+
 /* ---- unpacking ---- */
 
 struct unpack {

@@ -18,6 +18,13 @@
  * the kind. */
 bool rows_put(struct frame_buf *b, const Ctshard__Response *r);
 
+/* An event of a connection as a part of an answer: how many bytes; 0: not of
+ * the kind, or more than `room`. */
+size_t rows_event(uint8_t *to, size_t room, const Ctshard__Event *e);
+/* Appends an answer of such parts.  False: nothing was written, no memory. */
+bool rows_put_events(struct frame_buf *b, uint64_t id, uint64_t now_ns,
+                     const uint8_t *events, size_t len);
+
 /* What frame_unpack() would make of it.  Bytes fields point into `body`.  NULL:
  * not of the kind, broken, or over the arena's limit. */
 Ctshard__Response *rows_unpack(struct frame_arena *a, const uint8_t *body,

@@ -273,6 +273,7 @@ static int api_loop(struct role_env *e)
 	}
 	clients_free(a);
 	http_free(r->http);
+	packed_free(&a->packed);
 	return 0;
 }
 

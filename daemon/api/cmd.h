@@ -12,6 +12,7 @@
 
 #include "daemon/api/filter.h"
 #include "daemon/api/merge.h"
+#include "daemon/api/packed.h"
 #include "daemon/api/pb.h"
 #include "daemon/base/role.h"
 
@@ -87,6 +88,7 @@ struct api {
 	struct policy policy; /* a copy of what is in force */
 	struct merge merge;
 	struct pb pb;
+	struct packed packed;
 	struct event_base *base;
 	struct client *clients;
 	uint32_t nclients;
@@ -103,6 +105,8 @@ struct api {
 void request_send(struct request *q, Ctshard__Response *r);
 /* The batch of q->api->pb, if there is anything in it. */
 void request_send_rows(struct request *q);
+/* The batch of q->api->packed, likewise. */
+void request_send_packed(struct request *q);
 /* The last part: nothing more to say, or an error. */
 enum cmd_step request_end(struct request *q);
 enum cmd_step request_fail(struct request *q, Ctshard__ErrorCode code,

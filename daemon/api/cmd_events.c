@@ -91,7 +91,8 @@ static void watch_position(struct request *q, struct watching *w)
 	struct pb *b = &q->api->pb;
 	uint64_t now;
 
-	if (!w->positions || w->seq == w->told || pb_full(b))
+	if (!w->positions || w->seq == w->told || pb_full(b) ||
+	    q->api->packed.n)
 		return;
 	now = clock_mono_ns();
 	if (now - w->told_ns < POSITION_NS &&
@@ -111,6 +112,29 @@ static bool watch_over(const struct request *q, const struct watching *w)
 	       !merge_pending(&q->api->merge) && q->pos == q->api->merge.tail;
 }
 
+/* One slot into one of the two batches.  False: it must wait for the next step,
+ * since the other batch, which stands before it, has begun. */
+static bool watch_slot(struct request *q, struct watching *w,
+                       const struct event_slot *s)
+{
+	struct api *a = q->api;
+	bool gap = s->cell.type == EVENT_GAP;
+
+	if (gap || (type_wanted(w, s->cell.type) &&
+	            filter_event(w->filter, &a->policy, s))) {
+		if (gap || a->pb.n ||
+		    !packed_add(&a->packed, &a->pb, q->pos, s)) {
+			if (a->packed.n)
+				return false;
+			pb_event(&a->pb, s);
+		}
+		w->told = s->cell.gseq;
+	}
+	w->seq = s->cell.gseq;
+	q->pos++;
+	return true;
+}
+
 static enum cmd_step watch_follow(struct request *q)
 {
 	struct watching *w = q->state;
@@ -119,22 +143,14 @@ static enum cmd_step watch_follow(struct request *q)
 
 	pb_begin(&a->pb);
 	a->pb.brief = w->brief;
+	packed_begin(&a->packed);
 	watch_catch_up(q, w);
-	for (look = 0; look < CMD_LOOK && !pb_full(&a->pb); look++) {
-		const struct event_slot *s;
-
-		if (q->pos == a->merge.tail)
+	for (look = 0; look < CMD_LOOK && q->pos != a->merge.tail; look++)
+		if (pb_full(&a->pb) || packed_full(&a->packed) ||
+		    !watch_slot(q, w, merge_at(&a->merge, q->pos)))
 			break;
-		s = merge_at(&a->merge, q->pos++);
-		w->seq = s->cell.gseq;
-		if (s->cell.type == EVENT_GAP ||
-		    (type_wanted(w, s->cell.type) &&
-		     filter_event(w->filter, &a->policy, s))) {
-			pb_event(&a->pb, s);
-			w->told = w->seq;
-		}
-	}
 	watch_position(q, w);
+	request_send_packed(q);
 	request_send_rows(q);
 	if (q->pos < a->merge.tail)
 		return CMD_MORE;

@@ -88,6 +88,12 @@ void pb_begin(struct pb *b)
 	b->now = table_tick_of(b->t, b->now_ns);
 }
 
+void pb_clear(struct pb *b)
+{
+	b->n = 0;
+	b->resp.n_conn = b->resp.n_event = 0;
+}
+
 Ctshard__Response *pb_response(struct pb *b)
 {
 	b->resp.conn = b->conn;

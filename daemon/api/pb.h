@@ -44,6 +44,9 @@ static inline bool pb_full(const struct pb *b)
  * come by or not (F230). */
 bool pb_expired(const struct pb *b, const struct conn_view *v);
 
+/* Empty again, of the same time. */
+void pb_clear(struct pb *b);
+
 /* All of these want a batch that is not full. */
 void pb_conn(struct pb *b, const struct conn_view *v);
 /* The same with Conn.private: what pb_private_read() takes. */

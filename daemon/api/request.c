@@ -67,6 +67,23 @@ void request_send_rows(struct request *q)
 	b->n = 0;
 }
 
+void request_send_packed(struct request *q)
+{
+	struct packed *p = &q->api->packed;
+	struct client *c = q->client;
+
+	if (!p->n || c->dead)
+		return;
+	q->sent += p->n;
+	if (!rows_put_events(&c->out, q->id, q->api->pb.now_ns, p->bytes,
+	                     p->len)) {
+		log_warnx("api", "client pid %u: answer not sent: no memory",
+		          c->peer.pid);
+		c->dead = true;
+	}
+	packed_begin(p);
+}
+
 enum cmd_step request_end(struct request *q)
 {
 	Ctshard__Response r = CTSHARD__RESPONSE__INIT;

@@ -77,6 +77,7 @@ static int teardown(void **state)
 	clients_free(&r->api);
 	event_base_free(r->api.base);
 	pb_free(&r->api.pb);
+	packed_free(&r->api.packed);
 	table_drop(r->api.t);
 	bad = fds_open() != r->fds;
 	free(r);

@@ -176,6 +176,43 @@ static void test_pack(void **state)
 	frame_free(&b);
 }
 
+/* Events one by one, and put together, are the same bytes. */
+static void test_parts(void **state)
+{
+	static uint8_t parts[16 << 10], room[4096];
+	static struct all x;
+	struct frame_buf b;
+	unsigned int i;
+
+	(void)state;
+	frame_init(&b, FRAME_ANSWER_MAX);
+	for (i = 0; i < 20000; i++) {
+		size_t len = 0, k, n, part;
+		const uint8_t *body;
+
+		make(&x);
+		x.r.n_conn = 0;
+		x.r.has_end = 0;
+		for (k = 0; k < x.r.n_event; k++) {
+			part = rows_event(parts + len, 2048, x.r.event[k]);
+			assert_true(part);
+			/* not a byte more than there is room for */
+			assert_int_equal(
+				rows_event(room, part - 1, x.r.event[k]), 0);
+			assert_int_equal(rows_event(room, part, x.r.event[k]),
+			                 part);
+			len += part;
+		}
+		n = pack(&x.r);
+		assert_true(
+			rows_put_events(&b, x.r.id, x.r.now_ns, parts, len));
+		assert_int_equal(frame_next(&b, &body, &len), 1);
+		assert_int_equal(len, n);
+		assert_memory_equal(body, packed, n);
+	}
+	frame_free(&b);
+}
+
 static void same(const Ctshard__Response *m, const uint8_t *body, size_t len)
 {
 	Ctshard__Response *want = ctshard__response__unpack(NULL, len, body);
@@ -282,9 +319,8 @@ static void test_others(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pack),
-		cmocka_unit_test(test_unpack),
-		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_pack),   cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_unpack), cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_others),
 	};
 
