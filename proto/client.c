@@ -545,7 +545,7 @@ static int client_hello(struct ctshard *c)
 			continue;
 		if (rc)
 			return client_fail(c, rc, "the daemon does not answer");
-		ctshard_dispatch(c);
+		client_turn(c); /* there are no callbacks yet */
 	}
 	rc = request_take(c, id);
 	/* one that goes away before its hello was not there */
