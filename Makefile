@@ -153,6 +153,9 @@ $(B)/tests/lib.a: $(TESTLIB)
 $(B)/tests/lib/mk%: $(B)/tests/lib/mk%.o
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $<
+$(B)/tests/lib/mktable: $(B)/tests/lib/mktable.o $(call lib,$(PIPELINE))
+	$(call say,LD)
+	$(Q)$(LINK) -o $@ $< $(call group,$(filter %.a,$^)) $(LIBS)
 
 CTESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/*/test_*.c))
 room_of = $(or $(filter $(1) daemon/$(1),$(ROOMS)),$(PIPELINE))

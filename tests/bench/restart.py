@@ -78,12 +78,16 @@ def median(v):
 
 
 class World:
-    def __init__(self, o, daemon):
+    def __init__(self, o, daemon, connections=0):
         self.o = o
         self.dir = tempfile.mkdtemp(prefix='ctshardd-restart-')
         os.chmod(self.dir, 0o711)
         self.run_dir = self.dir + '/run'
         os.mkdir(self.run_dir)
+        if connections:
+            run(o.build + '/tests/lib/mktable', SHM, 'ctshardd.' +
+                segment_hash(self.run_dir), str(connections),
+                str(connections + 65536))
         self.ns = 'ctr%d' % os.getpid()
         self.cpu = str(min(os.sched_getaffinity(0)))
         self.keeper = None
@@ -127,7 +131,8 @@ class World:
     def sender(self, path, pps, loops=1):
         return ['ip', 'netns', 'exec', self.ns, 'taskset', '-c', self.cpu,
                 'tcpreplay', '-q', '-i', 'tx0', '--loop', str(loops),
-                '--pps', str(pps)] + (['-K'] if loops > 1 else []) + [path]
+                '--pps', str(pps), '--pps-multi', str(max(1, pps // 4000))
+                ] + (['-K'] if loops > 1 else []) + [path]
 
     def stats(self):
         r = self.ctl('stats', '-o', 'json')
@@ -185,16 +190,18 @@ def bench_daemon(o, connections):
     w = World(o, ['-w', '1', '-s', 'max=%d' % (connections + 65536), '-s',
                   'capture.buffer=256M', '-s', 'udp_timeout=100000', '-s',
                   'udp_timeout_stream=100000', '-s',
-                  'tcp_timeout_syn_sent=100000'])
+                  'tcp_timeout_syn_sent=100000'], connections)
     try:
-        few = w.flows(1000, 40000)
-        subprocess.run(w.sender(w.flows(connections, connections), 400000),
+        subprocess.run(w.sender(w.flows(1000, 1000), 4000),
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        few = w.flows(1000, 40000)
         last = [-1]
 
         def still():
             was, last[0] = last[0], w.frames()
             return was == last[0]
+        # the table's pages are mapped by who will be killed
+        w.ctl('check', '--deep')
         w.wait(still, 60)
         count = int(w.ctl('count').stdout)
         answers, tracks, spent = [], [], []

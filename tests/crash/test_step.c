@@ -10,7 +10,9 @@
  * the same that readers saw.
  *
  *	test_step                        the tests
- *	test_step SEED PACKETS WARM [D]  one run, D = 0: without detail lines
+ *	test_step SEED PACKETS WARM [HOW]  one run; HOW = 0: without detail
+ *	                                 lines, told: few connections that
+ *	                                 last and are told of
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,6 +37,8 @@ struct run {
 	uint64_t images, bad, heirs;
 	uint64_t seen[OP_REBUILD], lines, pads, foreign, exts;
 };
+
+enum how { HOW_ALL, HOW_NO_DETAIL, HOW_TOLD };
 
 static void nothing(void *arg)
 {
@@ -144,18 +148,19 @@ static void run_image(struct run *r, uint64_t step)
 }
 
 static bool run_open(struct run *r, uint64_t seed, uint64_t packets,
-                     uint64_t warm, bool detail)
+                     uint64_t warm, enum how how)
 {
 	uint64_t n;
 
 	memset(r, 0, sizeof(*r));
-	r->s = traffic_table(detail, 64);
-	r->c = traffic_table(detail, 64);
+	r->s = traffic_table(how != HOW_NO_DETAIL, 64);
+	r->c = traffic_table(how != HOW_NO_DETAIL, 64);
 	r->done = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 	               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!r->s || !r->c || r->done == MAP_FAILED)
 		return false;
 	traffic_init(&r->tr, r->s, seed);
+	r->tr.lasting = how == HOW_TOLD;
 	for (n = 1; n <= warm; n++)
 		traffic_packet(&r->tr, r->s, n, nothing, NULL);
 	r->first = warm + 1;
@@ -183,13 +188,13 @@ static void run_close(struct run *r)
 }
 
 /* 0 = nothing was wrong, -1 = could not run */
-static int run(uint64_t seed, uint64_t packets, uint64_t warm, bool detail,
+static int run(uint64_t seed, uint64_t packets, uint64_t warm, enum how how,
                struct run *r)
 {
 	struct stepper st;
 	int code;
 
-	if (!run_open(r, seed, packets, warm, detail) ||
+	if (!run_open(r, seed, packets, warm, how) ||
 	    stepper_start(&st, writer, r))
 		return -1;
 	while (stepper_next(&st))
@@ -222,7 +227,7 @@ static int run(uint64_t seed, uint64_t packets, uint64_t warm, bool detail,
 static struct run total;
 
 static void run_assert(uint64_t seed, uint64_t packets, uint64_t warm,
-                       bool detail)
+                       enum how how)
 {
 	struct run r;
 
@@ -230,7 +235,7 @@ static void run_assert(uint64_t seed, uint64_t packets, uint64_t warm,
 		skip();
 	if (STEPPER_SLOW)
 		packets /= 3;
-	assert_int_equal(run(seed, packets, warm, detail, &r), 0);
+	assert_int_equal(run(seed, packets, warm, how, &r), 0);
 	assert_true(r.images > packets * 20);
 	assert_true(r.heirs > 0);
 	total.seen[OP_UPDATE] += r.seen[OP_UPDATE];
@@ -245,20 +250,27 @@ static void run_assert(uint64_t seed, uint64_t packets, uint64_t warm,
 static void test_filling(void **state)
 {
 	(void)state;
-	run_assert(7, 110, 20, true);
+	run_assert(7, 110, 20, HOW_ALL);
 }
 
 /* a full table that empties: indices of the other family, victims */
 static void test_full(void **state)
 {
 	(void)state;
-	run_assert(13, 110, 260, true);
+	run_assert(13, 110, 260, HOW_ALL);
 }
 
 static void test_no_detail(void **state)
 {
 	(void)state;
-	run_assert(5, 110, 100, false);
+	run_assert(5, 110, 100, HOW_NO_DETAIL);
+}
+
+/* what was told of a connection before is taken back with the rest */
+static void test_told(void **state)
+{
+	(void)state;
+	run_assert(3, 30, 12, HOW_TOLD);
 }
 
 /* proof that the runs saw what they are for */
@@ -279,18 +291,21 @@ static void test_seen(void **state)
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_filling),
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_no_detail),
+		cmocka_unit_test(test_filling),   cmocka_unit_test(test_full),
+		cmocka_unit_test(test_no_detail), cmocka_unit_test(test_told),
 		cmocka_unit_test(test_seen),
 	};
+	enum how how = HOW_ALL;
 	struct run r;
 	int code;
 
 	if (argc < 4)
 		return cmocka_run_group_tests(tests, NULL, NULL);
+	if (argc > 4)
+		how = argv[4][0] == '0'          ? HOW_NO_DETAIL
+		      : !strcmp(argv[4], "told") ? HOW_TOLD
+		                                 : HOW_ALL;
 	code = run(strtoull(argv[1], NULL, 10), strtoull(argv[2], NULL, 10),
-	           strtoull(argv[3], NULL, 10), argc < 5 || argv[4][0] != '0',
-	           &r);
+	           strtoull(argv[3], NULL, 10), how, &r);
 	return code < 0 ? 2 : code;
 }

@@ -13,7 +13,8 @@
 #include "tests/lib/keys.h"
 
 /* `max` of the budget: portions of two connections */
-#define BUDGET_MAX 8192u
+#define BUDGET_MAX      8192u
+#define TRAFFIC_LASTING 3u
 
 struct table *traffic_table(bool detail, uint32_t cells)
 {
@@ -137,7 +138,7 @@ static struct spot packet_write(struct packet *p, uint32_t sh, uint32_t idx,
 	if (late && s.x)
 		update_whole(p->t, &s);
 	entry_write(s.c, whole || late ? s.x : NULL, r, false);
-	if (!(p->r >> 52 & 3)) { /* told of */
+	if (p->tr->lasting || !(p->r >> 52 & 3)) { /* told of */
 		update_told(p->t, sh, idx);
 		table_told(p->t, sh, idx)->bytes[r & 1] = r;
 		table_told(p->t, sh, idx)->at = (uint32_t)r;
@@ -274,8 +275,10 @@ void traffic_packet(const struct traffic *tr, struct table *t, uint64_t n,
 	i = (uint32_t)(noise(p.r) % tr->nkey);
 	if (tr->alternate)
 		i = (i & ~1u) | (n & 1);
+	if (tr->lasting)
+		i %= TRAFFIC_LASTING;
 	/* the table fills and empties again */
-	many = tr->alternate ? 1 : (n / 64) & 1 ? 11 : 3;
+	many = tr->alternate || tr->lasting ? 1 : (n / 64) & 1 ? 11 : 3;
 	act = (uint32_t)(p.r >> 58) % 16;
 	p.k = &tr->key[i];
 	traffic_window(t, n, p.r);

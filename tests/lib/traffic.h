@@ -24,6 +24,7 @@ struct traffic {
 	uint64_t seed;
 	uint32_t nkey;  /* keys in use */
 	bool alternate; /* odd packets shard 1, even shard 0; few deletes */
+	bool lasting;   /* few connections, told of again and again */
 };
 
 /* the table as readers see it: how many connections, sum of their hashes */
