@@ -689,15 +689,12 @@ void op_update_commit(struct table *t, uint32_t sh, uint32_t idx,
                       const struct op_event *ev, struct op_cursor cur)
 {
 	struct spot s = spot_of(t, sh, idx);
-	uint32_t *chk = table_chk(t, sh, idx), deadline = s.c->deadline;
 
 	if (!ev || !ev->type) {
 		update_close(t, &s, cur);
 		return;
 	}
-	/* as in update_close() */
-	if (unlikely(tick_left(deadline, *chk) < 0))
-		shm_store(chk, deadline ? deadline : 1);
+	update_chk(t, &s);
 	event_prepare(t, sh, idx, ev);
 	op_cursor_note(s.q, cur);
 	shm_store_release(&s.c->seq, s.c->seq + 1); /* commit */

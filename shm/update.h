@@ -17,6 +17,9 @@
 #include "shm/ops.h"
 #include "shm/tick.h"
 
+/* where the deadline stands in a pre-image */
+#define UNDO_DEADLINE (offsetof(struct conn, deadline) - CONN_UNDO_FROM)
+
 /* an entry and what belongs to it */
 struct spot {
 	struct shard *q;
@@ -99,17 +102,31 @@ static inline void update_told(struct table *t, uint32_t sh, uint32_t idx)
 	shm_wmb();
 }
 
+/*
+ * Within the window: the reaper must look sooner, if the deadline is sooner;
+ * early is harmless, late is not, so this is before the commit.  `chk` is never
+ * behind the deadline that was (check.c, I8), so for one that is not before it
+ * the line of `chk` is not fetched at all.
+ */
+static inline void update_chk(struct table *t, const struct spot *s)
+{
+	uint32_t *chk = table_chk(t, s->sh, s->idx);
+	uint32_t deadline = s->c->deadline, was;
+
+	memcpy(&was, &t->ring[t->me].hdr->undo[t->undo].entry[UNDO_DEADLINE],
+	       sizeof(was));
+	if (unlikely(tick_left(deadline, was) < 0) &&
+	    tick_left(deadline, *chk) < 0)
+		shm_store(chk, deadline ? deadline : 1);
+}
+
 /* op_update_commit() without an event */
 static inline void update_close(struct table *t, const struct spot *s,
                                 struct op_cursor cur)
 {
-	uint32_t *chk = table_chk(t, s->sh, s->idx), deadline = s->c->deadline;
 	struct shard *q = s->q;
 
-	/* the reaper must look again, if the deadline moved forward in time:
-	 * early is harmless, late is not, so this is before the commit */
-	if (unlikely(tick_left(deadline, *chk) < 0))
-		shm_store(chk, deadline ? deadline : 1);
+	update_chk(t, s);
 	q->op_src = (uint16_t)cur.src;
 	shm_store(&q->op_pkt, cur.pkt);
 	shm_store_release(&s->c->seq, s->c->seq + 1); /* commit */

@@ -230,7 +230,6 @@ static void lane_locate(const struct pipeline *p, const struct lane *l)
 	__builtin_prefetch(c + CACHE_LINE, 1);
 	if (t->detail)
 		__builtin_prefetch(table_detail(t, l->look.shard, idx), 1);
-	__builtin_prefetch(table_chk(t, l->look.shard, idx));
 	if (l->look.key.flags & KEY_V6)
 		__builtin_prefetch(table_addr6(t, l->look.shard, idx));
 }

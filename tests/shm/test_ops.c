@@ -389,15 +389,18 @@ static void test_chk(void **state)
 	struct table *t = table_make(100, true, 64);
 	struct conn_lookup k = key_make(t, 1, false, 0);
 	uint32_t idx = conn_put(t, &k), i;
-	static const uint32_t dl[] = {5000, 400, 700, 0};
-	static const uint32_t chk[] = {1000, 400, 400, 1};
+	/* sooner, but not before it; and sooner than it */
+	static const uint32_t dl[] = {5000, 3000, 400, 700, 500, 300, 0};
+	static const uint32_t chk[] = {1000, 1000, 400, 400, 400, 300, 1};
+	const struct op_event told = {.type = EVENT_UPDATE};
 
 	(void)state;
 	assert_int_equal(*table_chk(t, 0, idx), 1000);
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < ARRAY_SIZE(dl); i++) {
 		op_update_begin(t, 0, idx);
 		table_conn(t, 0, idx)->deadline = dl[i];
-		op_update_commit(t, 0, idx, NULL, (struct op_cursor){0, 0});
+		op_update_commit(t, 0, idx, i & 1 ? &told : NULL,
+		                 (struct op_cursor){0, 0});
 		assert_int_equal(*table_chk(t, 0, idx), chk[i]);
 		clean(t);
 	}
