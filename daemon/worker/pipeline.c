@@ -232,6 +232,9 @@ static void lane_locate(const struct pipeline *p, const struct lane *l)
 		__builtin_prefetch(table_detail(t, l->look.shard, idx), 1);
 	if (l->look.key.flags & KEY_V6)
 		__builtin_prefetch(table_addr6(t, l->look.shard, idx));
+	/* of one that is there it is hardly ever touched (update_chk()) */
+	if (unlikely(!m))
+		__builtin_prefetch(table_chk(t, l->look.shard, idx), 1);
 }
 
 /* ---- clock ---- */
