@@ -613,22 +613,35 @@ static uint32_t way_find(struct way *w, const struct conn_lookup *k,
 	return 0;
 }
 
+/* Is `idx` the living entry of the packet's own key? */
+static inline bool way_is_own(const struct way *w, uint32_t idx)
+{
+	const struct table *t = w->p->t;
+	const struct conn_lookup *k = &w->l->look;
+
+	return conn_is(t, k, idx) &&
+	       !tick_expired(table_conn(t, k->shard, idx)->deadline, w->now);
+}
+
 /* The same for the packet's own key, whose entry is nearly always that of the
- * first word that fits. */
+ * word that was located, if it still stands there, else of the first that fits.
+ */
 static uint32_t way_find_own(struct way *w, uint32_t *slot)
 {
 	const struct conn_lookup *k = &w->l->look;
 	const struct line *line = w->l->line;
-	uint32_t m = line_match(line, hash_tag(k->hash)), i, idx;
+	uint32_t m, i = w->l->at, word = w->l->word, idx = word & SLOT_IDX;
 
-	if (unlikely(!m))
-		return line->next ? way_find(w, k, slot) : 0;
-	i = (uint32_t)__builtin_ctz(m);
-	idx = line->slot[i] & SLOT_IDX;
-	if (unlikely(!idx || idx >= w->p->t->cap || !conn_is(w->p->t, k, idx) ||
-	             tick_expired(table_conn(w->p->t, k->shard, idx)->deadline,
-	                          w->now)))
-		return way_find(w, k, slot);
+	if (unlikely(!word || line->slot[i] != word || !way_is_own(w, idx))) {
+		m = line_match(line, hash_tag(k->hash));
+		if (unlikely(!m))
+			return line->next ? way_find(w, k, slot) : 0;
+		i = (uint32_t)__builtin_ctz(m);
+		idx = line->slot[i] & SLOT_IDX;
+		if (unlikely(!idx || idx >= w->p->t->cap ||
+		             !way_is_own(w, idx)))
+			return way_find(w, k, slot);
+	}
 	*slot = hash_bucket(w->p->t, k->hash) << 4 | i;
 	return idx;
 }

@@ -157,6 +157,7 @@ void lane_datagram(struct pipeline *p, struct lane *l, struct pkt *pkt)
 		l->look.hash =
 			hash_key(p->t->key.hash, &l->look.key, &l->look.addr6);
 	}
+	l->word = 0;
 	if (l->kind >= LANE_RELATED)
 		l->line = table_line(p->t, l->look.shard,
 		                     hash_bucket(p->t, l->look.hash));
@@ -208,23 +209,27 @@ static uint32_t shard_next(const struct shard *q, unsigned int f)
 	return idx ? idx : shm_load(&q->bump[f]);
 }
 
-static void lane_locate(const struct pipeline *p, const struct lane *l)
+static void lane_locate(const struct pipeline *p, struct lane *l)
 {
 	const struct table *t = p->t;
-	uint32_t m, idx;
+	uint32_t m, idx, word = 0;
 	const char *c;
 
 	if (l->kind < LANE_RELATED)
 		return;
 	__builtin_prefetch(&t->shard[l->look.shard], 1);
 	m = line_match(l->line, hash_tag(l->look.hash));
-	if (m)
-		idx = shm_load(&l->line->slot[__builtin_ctz(m)]) & SLOT_IDX;
-	else
+	if (m) {
+		l->at = (uint32_t)__builtin_ctz(m);
+		word = shm_load(&l->line->slot[l->at]);
+		idx = word & SLOT_IDX;
+	} else {
 		idx = shard_next(&t->shard[l->look.shard],
 		                 l->look.key.flags & KEY_V6);
+	}
 	if (unlikely(idx >= t->cap))
 		return;
+	l->word = word;
 	c = (const char *)table_conn(t, l->look.shard, idx);
 	__builtin_prefetch(c, 1);
 	__builtin_prefetch(c + CACHE_LINE, 1);

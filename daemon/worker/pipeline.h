@@ -11,9 +11,10 @@
  *		 look up or create, tracker, refresh and account, event
  *
  * `apply` believes nothing of what `locate` saw; that was only to warm the
- * cache.  A packet is one operation on the table, or several of which the last
- * moves the capture cursor (ops.h): whoever goes on after a kill starts with
- * the first packet that is not done, and neither loses nor doubles one.
+ * cache, and to say which word is to be looked at first.  A packet is one
+ * operation on the table, or several of which the last moves the capture cursor
+ * (ops.h): whoever goes on after a kill starts with the first packet that is
+ * not done, and neither loses nor doubles one.
  */
 #ifndef WORKER_PIPELINE_H
 #define WORKER_PIPELINE_H
@@ -45,7 +46,9 @@ struct lane {
 	const struct tracker *trk;
 	struct conn_lookup look;
 	const struct line *line; /* of the index, where `look` belongs */
-	uint64_t now_ns;         /* table time of this packet */
+	/* that fitted when the packet was located, and where; 0 = none did */
+	uint32_t word, at;
+	uint64_t now_ns; /* table time of this packet */
 	uint64_t awaits; /* capture: the frame that help_order() waits for */
 	uint8_t kind;
 	uint8_t trk_id;
