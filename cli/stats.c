@@ -188,13 +188,69 @@ static void stats_worker(const struct stats_scope *sc, struct out *o)
 	out_char(o, '}');
 }
 
-void stats_json(const struct stats *s, struct out *o)
+/* The scope of all, or NULL. */
+static const struct stats_scope *stats_total(const struct stats *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->scopes; i++)
+		if (s->scope[i].total)
+			return &s->scope[i];
+	return NULL;
+}
+
+/* What all have counted but the workers behind this one, the first. */
+static uint64_t stats_rest(const struct stats *s, size_t first,
+                           const struct stats_counter *c)
+{
+	const struct stats_scope *total = stats_total(s);
+	const struct stats_counter *one;
+	uint64_t rest;
+	size_t i;
+
+	one = total ? stats_find(s, total, c->name) : NULL;
+	if (!one)
+		return c->value;
+	rest = one->value;
+	for (i = first + 1; i < s->scopes; i++) {
+		if (s->scope[i].total || s->scope[i].worker < 0)
+			continue;
+		one = stats_find(s, &s->scope[i], c->name);
+		if (one && one->value <= rest)
+			rest -= one->value;
+	}
+	return rest;
+}
+
+/*
+ * Rows over workers and the totals agree: what no worker did (the reaper ended
+ * it, a reader was too slow) stands with the first, as the kernel's collector
+ * counts for whichever processor it runs on.  Lines keep it apart.
+ */
+static void stats_fold(struct stats *s)
+{
+	struct stats_counter *c;
+	size_t first = 0, j;
+
+	while (first < s->scopes &&
+	       (s->scope[first].total || s->scope[first].worker < 0))
+		first++;
+	for (j = 0; first < s->scopes && j < s->scope[first].counters; j++) {
+		c = &s->scope[first].counter[j];
+		/* these two are no sums */
+		if (strcmp(c->name, "elapsed_ns") && strcmp(c->name, "max"))
+			c->value = stats_rest(s, first, c);
+	}
+}
+
+void stats_json(struct stats *s, struct out *o)
 {
 	/* jsonl: all of it is one line */
 	const char *line = o->format == &out_jsonl ? "" : "\n";
 	bool first = true;
 	size_t i;
 
+	stats_fold(s);
 	out_char(o, '{');
 	for (i = 0; i < s->scopes; i++) {
 		if (!s->scope[i].total)
@@ -213,15 +269,6 @@ void stats_json(const struct stats *s, struct out *o)
 		stats_worker(&s->scope[i], o);
 	}
 	out_char(o, ']');
-	for (i = 0; i < s->scopes; i++) {
-		if (s->scope[i].total || s->scope[i].worker != -1)
-			continue;
-		out_char(o, ',');
-		out_str(o, line);
-		out_str(o, "\"reaper\":{");
-		stats_object(&s->scope[i], true, o);
-		out_char(o, '}');
-	}
 	out_str(o, "}\n");
 }
 

@@ -24,8 +24,9 @@ struct stats {
 
 /* A ctshard_handler.counter; `arg` is a struct stats. */
 int stats_counter(void *arg, const struct ctshard_counter *c);
-/* Names with dots become objects: interfaces' "Statistics". */
-void stats_json(const struct stats *s, struct out *o);
+/* Names with dots become objects: interfaces' "Statistics".  Rows of workers
+ * are made to add up to the totals. */
+void stats_json(struct stats *s, struct out *o);
 /* Lines as `conntrack -S` prints, one a worker, then the totals. */
 void stats_text(const struct stats *s, struct out *o);
 /* What has been counted since `before`. */

@@ -187,13 +187,20 @@ code() {
 	        elif k not in ('workers', 'worker', 'elapsed_ns', 'max'):
 	            yield at + (k,), v
 	rows = [dict(leaves(w)) for w in s['workers']]
-	if 'reaper' in s:
-	    rows.append(dict(leaves(s['reaper'])))
-	for k, v in leaves({k: v for k, v in s.items() if k != 'reaper'}):
+	for k, v in leaves(s):
 	    assert v == sum(r.get(k, 0) for r in rows), (k, v, rows)
 	assert s['frames'] == 125 == sum(s['packets'].values())
 	assert s['count'] == 17 == s['insert'] - s['delete']
 	END
+	# also what the reaper did: rows and totals agree
+	ctl flush
+	ctl add -p 99 -s 10.9.0.1 -d 10.9.0.2 -t 9
+	ctl stats -o json | jq -e '. as $all | (.workers | length) == 2 and
+		.delete == 20 and .insert == 21 and
+		(["count", "delete", "insert", "new", "expect_delete"] |
+		all(. as $k | $all[$k] == ($all.workers | map(.[$k]) | add)))
+		and .events.destroy == (.workers | map(.events.destroy) | add)'
+	ctl stats | grep -q '^reaper .* delete=17 '
 }
 
 @test "show: every table has something to say" {
