@@ -80,9 +80,13 @@ static int region_check(const struct region_params *p, bool deep)
 	}
 	if (!e)
 		e = region_map(&r, &t, REGION_COPY, 0, &err);
+	/* what is damaged or foreign is what a check is to find */
 	if (e) {
-		log_warnx(NULL, "%s", err.text);
-		return err.exit_code ? err.exit_code : 1;
+		if (err.exit_code == 4)
+			puts(err.text);
+		else
+			log_warnx(NULL, "%s", err.text);
+		return 1;
 	}
 	faults = table_check(&t, deep);
 	region_unmap(&t);
@@ -176,7 +180,7 @@ static int region_dump(const struct region_params *p, const struct policy *pol,
 		e = region_map(&r, &t, REGION_COPY, 0, &err);
 	if (e) {
 		log_warnx(NULL, "%s", err.text);
-		return err.exit_code ? err.exit_code : 1;
+		return 1;
 	}
 	for (i = 0; i < NSLOT; i++)
 		table_proc(&t, i)->token = 0;
@@ -248,9 +252,10 @@ static int region_load(const struct region_params *p, struct policy *pol,
 		e = region_create(&r, p, &err);
 	if (!e)
 		e = region_map(&r, &t, REGION_ALL, SLOT_REAPER, &err);
+	/* ctctl's codes: 4 would mean that something was not found */
 	if (e) {
 		log_warnx(NULL, "%s", err.text);
-		return err.exit_code;
+		return 1;
 	}
 	code = table_load(&t, pol, path);
 	region_unmap(&t);

@@ -91,6 +91,27 @@ only_lost() { # COST
 	done
 }
 
+@test "segments that are foreign or cut short are a fault, one line" {
+	start_demo
+	stop
+	for how in magic short; do
+		if [ $how = magic ]; then
+			printf XXXX | dd of="$(segment tbl)" bs=1 conv=notrunc \
+				2>/dev/null
+		else
+			truncate -s 100 "$(segment tbl)"
+		fi
+		run --separate-stderr ctl check
+		[ "$status" -eq 1 ]
+		[ "${#lines[@]}" -eq 1 ]
+		[[ "$output" == *"magic "* || "$output" == *"cut short, 100 "* ]]
+		[ "$(ctl check -o json | jq length)" = 1 ]
+		run --separate-stderr ctl dump "$W/snap"
+		[ "$status" -eq 1 ]
+		[[ "$stderr" == "ctshardd: $(segment tbl): "* ]]
+	done
+}
+
 @test "while the daemon runs the check finds them too" {
 	start_demo -w 2
 	for fault in count chk_none word_twice line_wild; do
