@@ -57,6 +57,30 @@ static int usage(FILE *to, int code)
 	return code;
 }
 
+/* A number from 1 on, or the end. */
+static uint64_t number(const char *text)
+{
+	char *end;
+	uint64_t n = strtoull(text, &end, 0);
+
+	if (n && !*end && *text >= '0' && *text <= '9')
+		return n;
+	fprintf(stderr, "ctbench: a number is needed, not '%s'\n", text);
+	exit(usage(stderr, 2));
+}
+
+static const char *const protos[] = {"tcp", "udp", "mix"};
+
+static const char *proto(const char *text)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(protos); i++)
+		if (!strcmp(protos[i], text))
+			return text;
+	exit(usage(stderr, 2));
+}
+
 static const struct option longopts[] = {
 	{"connections", required_argument, NULL, 'c'},
 	{"packets", required_argument, NULL, 'p'},
@@ -88,19 +112,19 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "ho:", longopts, NULL)) != -1)
 		switch (c) {
 		case 'c':
-			o.connections = strtoull(optarg, NULL, 0);
+			o.connections = number(optarg);
 			break;
 		case 'p':
-			o.packets = strtoull(optarg, NULL, 0);
+			o.packets = number(optarg);
 			break;
 		case 'r':
-			o.repeat = (unsigned int)strtoul(optarg, NULL, 0);
+			o.repeat = (unsigned int)number(optarg);
 			break;
 		case 's':
 			o.seed = strtoull(optarg, NULL, 0);
 			break;
 		case 'P':
-			o.proto = optarg;
+			o.proto = proto(optarg);
 			break;
 		case 'm':
 			o.mirror = optarg;
@@ -109,10 +133,10 @@ int main(int argc, char **argv)
 			o.workers = optarg;
 			break;
 		case 'C':
-			o.clients = (unsigned int)strtoul(optarg, NULL, 0);
+			o.clients = (unsigned int)number(optarg);
 			break;
 		case 'S':
-			o.subscribers = (unsigned int)strtoul(optarg, NULL, 0);
+			o.subscribers = (unsigned int)number(optarg);
 			break;
 		case 'o':
 			o.format = optarg;
