@@ -80,6 +80,9 @@ struct pkt {
 	uint8_t depth;      /* tunnels that were stepped into (decap.h) */
 };
 
+/* Are frames of this link type looked into? */
+bool pkt_link_known(uint16_t linktype);
+
 /* `len` bytes of layer 4 at `off`, or NULL when they were not captured or
  * lie behind the end that the IP header gives */
 static inline const void *pkt_l4(const struct pkt *p, uint32_t off,

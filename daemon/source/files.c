@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/log.h"
 #include "daemon/source/input.h"
 #include "daemon/source/stream.h"
 
@@ -153,6 +154,12 @@ static bool files_open_one(struct files *f, unsigned int i, const char *path,
 		return false;
 	}
 	in->linktype = input_linktype(in);
+	/* counted, never an error, but nobody expects a list without a row */
+	if (!pkt_link_known(in->linktype))
+		log_warnx("source",
+		          "%s: link type %u is not known: all frames are "
+		          "skipped (drops.decode.link_type)",
+		          path, in->linktype);
 	if (!f->stream[i])
 		in->plain = plain_open(in->pcap);
 	return input_filter(in, filter, err);

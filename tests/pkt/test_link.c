@@ -77,6 +77,11 @@ struct row {
 
 #define MACS "\x02\0\0\0\0\1\x02\0\0\0\0\2"
 #define SLL  "\0\0\0\1\0\6\x02\0\0\0\0\1\0\0"
+/* an attribute before the packet, 4 bytes and one to fill */
+#define NFLOG4 "\2\0\0\0\7\0\x0a\0abc\0\x2a\0\x09\0"
+#define NFLOG6                 \
+	"\x0a\0\0\0\0\7\0\x0a" \
+	"abc\0\0\x3e\0\x09"
 #define SLL2 "\0\0\0\0\0\2\0\1\0\6\x02\0\0\0\0\1\0\0"
 
 static const struct row rows[] = {
@@ -103,6 +108,19 @@ static const struct row rows[] = {
 	{"loop, big", 108, false, 0, 4, "\0\0\0\2"},
 	{"loop, little", 108, true, 0, 4, "\x1e\0\0\0"},
 	{"cooked", 113, false, 0, 16, SLL "\x08\0"},
+	{"PPP", 9, false, 0, 4, "\xff\3\0\x21"},
+	{"PPP, IPv6", 9, true, 0, 4, "\xff\3\0\x57"},
+	{"PPP, compressed", 9, false, 0, 1, "\x21"},
+	{"PPP, no address", 9, true, 0, 2, "\0\x57"},
+	{"PPP on a line", 50, false, 0, 4, "\xff\3\0\x21"},
+	{"Cisco on a line", 50, true, 0, 4, "\x0f\0\x86\xdd"},
+	{"Cisco HDLC", 104, false, 0, 4, "\x8f\0\x08\0"},
+	{"PPPoE", 51, false, 0, 8, "\x11\0\0\1\0\x28\0\x21"},
+	{"PPPoE, IPv6", 51, true, 0, 8, "\x11\0\0\1\0\x3c\0\x57"},
+	{"enc", 109, false, 0, 12, "\2\0\0\0\0\0\0\1\0\0\0\0"},
+	{"enc, v6", 109, true, 0, 12, "\0\0\0\x18\0\0\0\1\0\0\0\0"},
+	{"nflog, little", 239, false, 0, 16, NFLOG4},
+	{"nflog, big, v6", 239, true, 0, 16, NFLOG6},
 	{"cooked, tag", 113, true, 3, 20, SLL "\x81\0\0\3\x86\xdd"},
 	{"cooked 2", 276, false, 0, 20, "\x08\0" SLL2},
 	{"cooked 2, IPv6", 276, true, 0, 20, "\x86\xdd" SLL2},
@@ -182,6 +200,16 @@ static void test_refused(void **state)
 	assert_int_equal(reason_of("\0\0\0\7", 4, 0, false), PKT_NOT_IP);
 	assert_int_equal(reason_of("\xff\xff\xff\xff", 4, 0, false),
 	                 PKT_NOT_IP);
+	/* LCP, a PPPoE discovery, an attribute without end, another family */
+	assert_int_equal(reason_of("\xff\3\xc0\x21", 4, 9, false), PKT_NOT_IP);
+	assert_int_equal(reason_of("\x11\x09\0\0\0\0", 6, 51, false),
+	                 PKT_NOT_IP);
+	assert_int_equal(reason_of("\2\0\0\0\0\0\1\0", 8, 239, false),
+	                 PKT_NOT_IP);
+	assert_int_equal(reason_of("\7\0\0\0\4\0\x09\0", 8, 239, false),
+	                 PKT_NOT_IP);
+	assert_false(pkt_link_known(105));
+	assert_true(pkt_link_known(9));
 	assert_int_equal(reason_of("", 0, 105, false), PKT_LINK_TYPE);
 	assert_int_equal(reason_of("", 0, 65535, false), PKT_LINK_TYPE);
 }
