@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/replay.h"
@@ -112,7 +113,10 @@ static struct ctshard_handler ask_handler(struct ask *a)
 static int sink_open(struct sink *s, const struct replay *r, const char *path)
 {
 	const struct cmd *c = r->c;
-	const struct out_format *f = c->format ? c->format : &out_line;
+	/* whoever chooses columns wants to see them */
+	const struct out_format *f = c->format    ? c->format
+	                             : c->columns ? &out_table
+	                                          : &out_line;
 	char why[64];
 
 	s->path = path;
@@ -432,6 +436,30 @@ static bool explain_fits(const struct cmd *c)
 	return false;
 }
 
+/* Two that began the same file anew would write over each other. */
+static bool files_differ(const struct cmd *c)
+{
+	const struct cmd_replay *p = &c->replay;
+	const char *path[] = {p->events, p->expect_events, p->table, p->expect,
+	                      p->stats};
+	const size_t n = sizeof(path) / sizeof(path[0]);
+	struct stat st;
+	size_t i, j;
+
+	for (i = 0; i < n; i++)
+		for (j = 0; path[i] && j < i; j++) {
+			if (!path[j] || strcmp(path[i], path[j]) ||
+			    !strcmp(path[i], "-") ||
+			    (!stat(path[i], &st) && !S_ISREG(st.st_mode)))
+				continue;
+			cmd_warn("replay: %.128s: one file cannot hold two "
+			         "outputs",
+			         path[i]);
+			return false;
+		}
+	return true;
+}
+
 static bool columns_known(const struct cmd *c)
 {
 	struct out *o = c->columns ? malloc(sizeof(*o)) : NULL;
@@ -457,7 +485,7 @@ int cmd_replay(struct cmd *c)
 		                 : "replay: CAPTURE is missing");
 		return CMD_USAGE;
 	}
-	if (!explain_fits(c) || !columns_known(c))
+	if (!explain_fits(c) || !columns_known(c) || !files_differ(c))
 		return CMD_USAGE;
 	for (i = 0; i < SINK_COUNT; i++)
 		s[i].fd = -1;

@@ -138,6 +138,17 @@ replay() {
 	[ "$(wc -l <"$W/out")" -eq 23 ]
 }
 
+@test "outputs: one file is not two of them; --columns is a table" {
+	run replay --table "$W/x" --events "$W/x" "$demo"
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"$W/x: one file"* ]]
+	[ ! -e "$W/x" ]
+	replay --table /dev/null --events /dev/null "$demo"
+	[ "$(replay --columns proto,sport "$demo" | sort | head -n 2 |
+		tr -s ' ')" = "PROTO SPORT
+icmp 1234" ]
+}
+
 @test "outputs: a file that cannot be written is exit 1 and named" {
 	run replay --table "$W/no/such" "$demo"
 	[ "$status" -eq 1 ]
