@@ -275,7 +275,7 @@ def main():
     if a.only:
         picked = [m for m in every if any(o in m[0] for o in a.only)]
     if a.pick:
-        # not all of what is built upon the core is caught yet
+        # what is built upon the core takes its time, packet by packet
         picked = [m for m in every if not PACKETS_OF.match(m[1])]
         picked = sorted(picked, key=lambda m: hashlib.sha256(
             (a.pick[0] + m[0]).encode()).hexdigest())[:int(a.pick[1])]

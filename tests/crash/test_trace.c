@@ -237,6 +237,51 @@ static void test_kill(void **state)
 	table_drop(stepped);
 }
 
+/* Two sources number alike: whoever is killed while a record is noted has not
+ * noted that of the other's packet, which is done. */
+static void put_second(void *arg)
+{
+	static struct trace_rec rec;
+	static const struct op_cursor second = {5, 1};
+
+	trace_put(arg, &rec, &second);
+}
+
+static void test_kill_put(void **state)
+{
+	struct table *t;
+	struct ring_header *h, *left;
+	struct stepper st;
+	unsigned int steps = 0;
+
+	(void)state;
+	if (!stepper_allowed())
+		skip();
+	t = table_open();
+	h = t->ring[0].hdr;
+	left = malloc(sizeof(*left));
+	assert_non_null(left);
+	h->trace_src = 0;
+	h->cursor[0] = 5;
+	h->cursor[1] = 4;
+	assert_int_equal(h->trace_tail, 0);
+	assert_int_equal(stepper_start(&st, put_second, t), 0);
+	while (stepper_next(&st)) {
+		memcpy(left, h, sizeof(*left));
+		trace_settle(left);
+		assert_int_equal(left->trace_tail, 0);
+		steps++;
+	}
+	assert_int_equal(stepper_collect(&st), 0);
+	assert_true(steps > 10);
+	/* and done it is told of */
+	h->cursor[1] = 5;
+	trace_settle(h);
+	assert_int_equal(h->trace_tail, 1);
+	free(left);
+	table_drop(t);
+}
+
 /* each of the frames has the fate that the test is for */
 static void test_fates(void **state)
 {
@@ -292,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_fates),
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_kill),
+		cmocka_unit_test(test_kill_put),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
