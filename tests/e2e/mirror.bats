@@ -150,3 +150,60 @@ told() {
 	figure_is 0 clock_back 1
 	ended
 }
+
+promiscuous() {
+	[ "$(ip -n "$ns" -d link show rx0 |
+		grep -o 'promiscuity [0-9]*')" = "promiscuity $1" ]
+}
+
+tracked_from() {
+	ctl list -p udp 2>/dev/null | grep -q "src=$1 "
+}
+
+# Without Ethernet for a while, where the kernel has such interfaces.
+as_tun() {
+	ip netns exec "$ns" /usr/bin/python3 -c \
+		'open("/dev/net/tun", "r+b", buffering=0)' 2>/dev/null || return 0
+	ip netns exec "$ns" /usr/bin/python3 tests/e2e/mirror.py tun rx0 \
+		2>"$W/tun" 3>&- 4>&- &
+	tun=$!
+	others+=("$tun")
+	try tracked_from 192.0.2.1
+	kill -KILL "$tun"
+	wait "$tun" || :
+	others=()
+}
+
+@test "an interface that goes and comes back, as another kind" {
+	pairs
+	live -w 2
+	promiscuous 1
+	ip netns exec "$ns" ip link del rx0
+	try told 'rx0 went away'
+	as_tun
+	ip netns exec "$ns" sh -c '
+		ip link add tx0 type veth peer name rx0
+		ip link set tx0 up; ip link set rx0 up'
+	try promiscuous 1
+	mirror files "$W"
+	seen() {
+		ip netns exec "$ns" taskset -c "$cpu" /usr/bin/python3 \
+			tests/e2e/mirror.py send tx0 tx1
+		ended
+	}
+	try seen
+	stop
+	promiscuous 0
+}
+
+@test "a VLAN for each direction: one connection when the zones are mapped" {
+	n=$(mirror vlans "$W/vlans.pcap")
+	"$BUILD/ctctl" replay -s tcp.mode=mirror -s zone.from=vlan \
+		-o jsonl,wide "$W/vlans.pcap" >"$W/t"
+	[ "$(wc -l <"$W/t")" -eq 2 ]
+	"$BUILD/ctctl" replay -s tcp.mode=mirror -s zone.from=vlan \
+		-s zone.map=20=10 -o jsonl,wide "$W/vlans.pcap" >"$W/t"
+	jq -e --argjson n "$n" '.state == "TIME_WAIT" and .zone == 10 and
+		.original.packets + .reply.packets == $n' "$W/t"
+	[ "$(wc -l <"$W/t")" -eq 1 ]
+}

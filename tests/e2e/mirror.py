@@ -5,11 +5,18 @@
   mirror.py send IF0 IF1    the same into two interfaces, from one process
   mirror.py lost SHARE OUT  conversations of which a mirror shows one in SHARE
   mirror.py back OUT        one whose clock goes back by an hour
+  mirror.py vlans OUT       one with another VLAN for each direction
+  mirror.py tun IF          an interface without Ethernet, on which a datagram
+                            of 192.0.2.1 comes again and again, until killed
 """
+import fcntl
 import os
 import random
 import socket
+import struct
+import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
@@ -39,6 +46,19 @@ def send(names):
         out[f.dir].send(f.data + bytes(min(f.len, 1400) - len(f.data)))
 
 
+def tun(name):
+    with open("/dev/net/tun", "r+b", buffering=0) as f:
+        # TUNSETIFF, IFF_TUN | IFF_NO_PI
+        fcntl.ioctl(f, 0x400454ca, struct.pack("16sH22x", name.encode(),
+                                               0x1001))
+        subprocess.run(["ip", "link", "set", name, "up"], check=True)
+        datagram = bytes.fromhex(
+            "4500001c000000004011f6cdc0000201c000020204d20035 00080000")
+        for _ in range(6000):
+            f.write(datagram)
+            time.sleep(0.01)
+
+
 def main(args):
     if len(args) == 2 and args[0] == "files":
         for way in (0, 1):
@@ -58,6 +78,14 @@ def main(args):
             f.t -= 3600
         damage.write(args[1], [f.copy(t=f.t + 4000) for f in frames])
         print(len(frames))
+    elif len(args) == 2 and args[0] == "vlans":
+        frames = conversation()
+        damage.write(args[1], [f.copy(
+            data=f.data[:12] + struct.pack("!HH", 0x8100, 10 + 10 * f.dir) +
+            f.data[12:], len=f.len + 4) for f in frames])
+        print(len(frames))
+    elif len(args) == 2 and args[0] == "tun":
+        tun(args[1])
     else:
         sys.exit(__doc__)
 
