@@ -19,6 +19,32 @@ teardown() { e2e_teardown; }
 		"$root/README.md" 4
 }
 
+@test "what people ask: each command of the page is one" {
+	start_demo -s history=1M -s history_file="$W/history"
+	ctl dump "$W/snapshot"
+	id=$(ctl list -p tcp -j 2>/dev/null | jq -r '.[0].id')
+	cid=$(ctl list -p tcp --community-id -j 2>/dev/null |
+		jq -r '.[0].community_id')
+	n=0
+	while read -r line; do
+		# which have tests of their own
+		[[ ! "$line" =~ ^(upgrade|top)$ ]] || continue
+		line=${line//FILE/$W/snapshot}
+		line=${line//1:xxxx/$cid}
+		line=${line//ID/$id}
+		line=${line//demo.pcap/$demo}
+		code=0
+		eval "timeout 60 \"\$BUILD/ctctl\" -R \"\$run_dir\" $line" \
+			>"$W/out" 2>"$W/err" </dev/null || code=$?
+		# compare tells differences, or that it may not look
+		[ "$code" = 0 ] || [ "$line $code" = "compare 1" ] ||
+			{ echo "ctctl $line: $code"; cat "$W/err"; false; }
+		n=$((n + 1))
+	done < <(tr '\n' ' ' <docs/users.md | grep -o '`ctctl [^`]*`' |
+		sed 's/^`ctctl //; s/`$//' | awk '!seen[$0]++')
+	[ "$n" -gt 20 ]
+}
+
 @test "example in C: built against the installed header and library" {
 	# a sanitized library wants a sanitized program
 	! ldd "$BUILD/libctshard.so" | grep -q 'lib[at]san' ||
