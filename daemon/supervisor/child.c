@@ -285,7 +285,9 @@ void child_watch(struct super *s)
 		if (!c->pid || c->killed)
 			continue;
 		v = watch_turn(&s->watch, &s->t, i, c->ready, elapsed, stall);
-		if (v == WATCH_FINE)
+		if (v == WATCH_FINE ||
+		    (v == WATCH_HOLDING &&
+		     !watch_believe(&s->watch, i, watch_state(c->pid), now)))
 			continue;
 		log_warnx("supervisor", "%s (pid %ld): %s; killed",
 		          child_name(c), (long)c->pid, verdicts[v]);

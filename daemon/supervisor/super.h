@@ -22,8 +22,9 @@
 #include "daemon/supervisor/rundir.h"
 #include "daemon/supervisor/watch.h"
 
-/* processes of a daemon that was killed are gone within this */
-#define ORPHANS_MS 1000
+/* Processes of a daemon that was killed are gone within this, on a machine with
+ * a hundred others to run, too; who waits goes on as soon as they are. */
+#define ORPHANS_MS 10000
 
 /*
  * Phases, in order; phase_go() is the only one to change them.  In each, all

@@ -1,14 +1,18 @@
 /* watch.c - see watch.h. */
 #include "daemon/supervisor/watch.h"
 
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shm/atomic.h"
 #include "shm/proc.h"
 
 void watch_reset(struct watch *w, uint32_t slot)
 {
-	memset(&w->slot[slot], 0, sizeof(w->slot[slot]));
+	memset(&w->slot[slot], 0, offsetof(struct watch_slot, lock_ns));
 }
 
 /* Does a living waiter name a lock of `holder` that still stands? */
@@ -64,15 +68,43 @@ enum watch_verdict watch_turn(struct watch *w, const struct table *t,
 
 	if (elapsed_ms > WATCH_TURN_MAX_MS)
 		elapsed_ms = WATCH_TURN_MAX_MS;
-	if (holding(s, t, slot, beat, elapsed_ms))
-		return WATCH_HOLDING;
-	if (beat != s->beat) {
-		s->beat = beat;
-		s->beat_ms = 0;
-		return WATCH_FINE;
-	}
-	s->beat_ms += elapsed_ms;
+	s->beat_ms = beat == s->beat ? s->beat_ms + elapsed_ms : 0;
+	s->beat = beat;
 	if (s->beat_ms >= (ready ? stall_ms : WATCH_START_MS))
 		return WATCH_STALLED;
-	return WATCH_FINE;
+	return holding(s, t, slot, beat, elapsed_ms) ? WATCH_HOLDING
+	                                             : WATCH_FINE;
+}
+
+bool watch_believe(struct watch *w, uint32_t slot, char state, uint64_t now_ns)
+{
+	struct watch_slot *s = &w->slot[slot];
+	uint64_t *oldest = &s->lock_ns[s->nlock % WATCH_LOCK_MOST];
+
+	/* a wait for another lock is a sleep, too: then that one's holder is
+	 * who keeps everybody waiting */
+	if (state == 'S' ||
+	    (s->nlock >= WATCH_LOCK_MOST && now_ns - *oldest < WATCH_LOCK_NS))
+		return false;
+	*oldest = now_ns;
+	s->nlock++;
+	return true;
+}
+
+/* "PID (NAME) STATE ...", and a name may have brackets */
+char watch_state(int pid)
+{
+	char path[32], text[128], *at;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	at = strrchr(text, ')');
+	return at && at[1] == ' ' ? at[2] : 0;
 }

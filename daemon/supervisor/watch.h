@@ -11,6 +11,13 @@
  * Holding: a waiter names a shard and the word in its lock; that word stands
  * there and its holder's beat with it for WATCH_LOCK_MS.
  *
+ * That somebody holds a lock is what others have written, and they may lie.  So
+ * the supervisor looks itself before it kills for it (watch_believe()): who
+ * sleeps, as the kernel says, is not stuck in a lock; and no slot is killed for
+ * a lock more than WATCH_LOCK_MOST times in WATCH_LOCK_NS, which is less often
+ * than what ends the daemon (restart.h).  Who is really stuck beyond that is
+ * stalled, too.
+ *
  * Time is counted in turns of the watch, each worth WATCH_TURN_MAX_MS at most:
  * a supervisor that was itself stopped, or a machine that slept, does not find
  * everybody stalled when it wakes.
@@ -24,10 +31,15 @@
 #define WATCH_TURN_MAX_MS 100u
 #define WATCH_LOCK_MS     100u
 #define WATCH_START_MS    60000u
+#define WATCH_LOCK_MOST   9u
+#define WATCH_LOCK_NS     (60 * NS_PER_S)
 
 struct watch_slot {
 	uint32_t beat, beat_ms; /* last seen, and how long it has stood */
 	uint32_t lock, shard, lock_beat, lock_ms;
+	/* deaths for a lock, a ring: children come and go, this stays */
+	uint64_t lock_ns[WATCH_LOCK_MOST];
+	uint32_t nlock;
 };
 
 struct watch {
@@ -43,5 +55,11 @@ void watch_reset(struct watch *w, uint32_t slot);
 enum watch_verdict watch_turn(struct watch *w, const struct table *t,
                               uint32_t slot, bool ready, uint32_t elapsed_ms,
                               uint32_t stall_ms);
+
+/* Is it to be killed for a lock, by what the kernel says of its state (of
+ * /proc/PID/stat; 0: it says nothing)?  Yes is remembered. */
+bool watch_believe(struct watch *w, uint32_t slot, char state, uint64_t now_ns);
+/* the state of one of our children */
+char watch_state(int pid);
 
 #endif

@@ -5,7 +5,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "daemon/supervisor/watch.h"
 #include "shm/region.h"
@@ -143,12 +147,75 @@ static void test_lies(void **state)
 	assert_int_equal(turns(1, true, 5), 0);
 }
 
+/* A liar costs nobody who sleeps anything, and others only now and then. */
+static void test_believed(void **state)
+{
+	uint64_t now = 5 * WATCH_LOCK_NS;
+	unsigned int i, n = 0;
+
+	(void)state;
+	for (i = 0; i < 100; i++)
+		assert_false(watch_believe(&w, 1, 'S', now));
+	/* ten a second for three minutes; a new child changes nothing */
+	for (i = 0; i < 1800; i++) {
+		n += watch_believe(&w, 1, i & 1 ? 'T' : 'R', now);
+		watch_reset(&w, 1);
+		now += NS_PER_S / 10;
+	}
+	assert_int_equal(n, 3 * WATCH_LOCK_MOST);
+	assert_true(watch_believe(&w, 2, 0, now));
+}
+
+static void wait_state(pid_t pid, char want)
+{
+	const struct timespec nap = {0, 1000000};
+	int i;
+
+	for (i = 0; i < 10000 && watch_state(pid) != want; i++)
+		nanosleep(&nap, NULL);
+	assert_int_equal(watch_state(pid), want);
+}
+
+static void test_state(void **state)
+{
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (!pid)
+		for (;;)
+			pause();
+	wait_state(pid, 'S');
+	kill(pid, SIGSTOP);
+	wait_state(pid, 'T');
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(watch_state(pid), 0);
+}
+
+/* Who is stuck is found by its beat, whether the lock is believed or not. */
+static void test_stuck(void **state)
+{
+	const uint32_t word = 7u << 8 | (1 + 1);
+	unsigned int i;
+
+	(void)state;
+	t->shard[9].lock = word;
+	table_proc(t, 0)->token = 4242;
+	table_proc(t, 0)->blocked_shard = 9;
+	table_proc(t, 0)->blocked_lock = word;
+	for (i = 1; i < 100 && look(1, true) != WATCH_STALLED; i++)
+		;
+	assert_int_equal(i, STALL / TURN);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 	const struct CMUnitTest tests[] = {
-		T(test_beat), T(test_starting),   T(test_slept),
-		T(test_lock), T(test_lock_moves), T(test_lies),
+		T(test_beat),     T(test_starting),   T(test_slept),
+		T(test_lock),     T(test_lock_moves), T(test_lies),
+		T(test_believed), T(test_state),      T(test_stuck),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
