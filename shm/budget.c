@@ -24,12 +24,23 @@ bool budget_take(struct table *t, uint32_t max)
 		return true;
 	}
 	n = portion(t, &max);
+	/* a look first: in a table that is full this is for every newcomer */
+	if (shm_load(&t->hdr->budget) + n > max)
+		return false;
 	if (shm_add(&t->hdr->budget, n) > max) {
 		shm_add(&t->hdr->budget, -(uint64_t)n);
 		return false;
 	}
 	shm_store(&h->credit, n - 1);
 	return true;
+}
+
+bool budget_gone(const struct table *t, uint32_t max)
+{
+	uint32_t n = portion(t, &max);
+
+	return !t->ring[t->me].hdr->credit &&
+	       shm_load(&t->hdr->budget) + n > max;
 }
 
 void budget_give(struct table *t, uint32_t max)

@@ -14,6 +14,8 @@
 
 /* one connection; false: `max` is reached.  max = 0: what there is room for */
 bool budget_take(struct table *t, uint32_t max);
+/* Would that be false now? */
+bool budget_gone(const struct table *t, uint32_t max);
 void budget_give(struct table *t, uint32_t max);
 /* The word anew from the shards' counts; no worker runs. */
 void budget_recount(struct table *t);

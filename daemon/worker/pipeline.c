@@ -10,6 +10,7 @@
 #include "daemon/worker/fragment.h"
 #include "daemon/worker/help.h"
 #include "daemon/worker/invalid.h"
+#include "daemon/worker/room.h"
 #include "daemon/worker/rules.h"
 #include "daemon/worker/trace.h"
 #include "shm/atomic.h"
@@ -209,14 +210,15 @@ static uint32_t shard_next(const struct shard *q, unsigned int f)
 	return idx ? idx : shm_load(&q->bump[f]);
 }
 
-static void lane_locate(const struct pipeline *p, struct lane *l)
+/* True: the index has nothing that fits. */
+static inline bool lane_locate(const struct pipeline *p, struct lane *l)
 {
 	const struct table *t = p->t;
 	uint32_t m, idx, word = 0;
 	const char *c;
 
 	if (l->kind < LANE_RELATED)
-		return;
+		return false;
 	__builtin_prefetch(&t->shard[l->look.shard], 1);
 	m = line_match(l->line, hash_tag(l->look.hash));
 	if (m) {
@@ -228,7 +230,7 @@ static void lane_locate(const struct pipeline *p, struct lane *l)
 		                 l->look.key.flags & KEY_V6);
 	}
 	if (unlikely(idx >= t->cap))
-		return;
+		return !m;
 	l->word = word;
 	c = (const char *)table_conn(t, l->look.shard, idx);
 	__builtin_prefetch(c, 1);
@@ -240,6 +242,7 @@ static void lane_locate(const struct pipeline *p, struct lane *l)
 	/* of one that is there it is hardly ever touched (update_chk()) */
 	if (unlikely(!m))
 		__builtin_prefetch(table_chk(t, l->look.shard, idx), 1);
+	return !m;
 }
 
 /* ---- clock ---- */
@@ -324,6 +327,7 @@ static void capture_sweep(struct pipeline *p, const struct lane *l)
 
 static void pipeline_part(struct pipeline *p, struct pkt *pkts, unsigned int n)
 {
+	uint32_t fresh = 0;
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
@@ -334,11 +338,13 @@ static void pipeline_part(struct pipeline *p, struct pkt *pkts, unsigned int n)
 		lane_parse(p, &p->lane[i]);
 	}
 	for (i = 0; i < n; i++)
-		lane_locate(p, &p->lane[i]);
+		fresh |= (uint32_t)lane_locate(p, &p->lane[i]) << i;
 	if (p->capture)
 		batch_times_capture(p, n);
 	else
 		batch_times_live(p, n);
+	if (fresh)
+		room_fetch(p, fresh);
 	for (i = 0; i < n; i++) {
 		if (p->capture)
 			capture_sweep(p, &p->lane[i]);

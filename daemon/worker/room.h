@@ -11,6 +11,14 @@
 #include "daemon/worker/way.h"
 #include "shm/budget.h"
 
+/*
+ * While the table is full: fetches, for the lanes that are new (a bit each),
+ * what may have to go, and, when that is there, what the end of it will touch.
+ * A look at a candidate is a cache line, and a full table is one under attack.
+ * Guesses, without the lock.
+ */
+void room_fetch(const struct pipeline *p, uint32_t fresh);
+
 /* Early drop: ends one connection of the packet's shard; false: all are
  * ASSURED. */
 bool room_drop(struct way *w);

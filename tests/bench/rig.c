@@ -50,6 +50,15 @@ uint64_t bench_random(uint64_t *state)
 	return *state = x;
 }
 
+static void pages_touch(void *area, uint64_t len)
+{
+	volatile char *b = area;
+	uint64_t at;
+
+	for (at = 0; at < len; at += PAGE)
+		b[at] = b[at];
+}
+
 void rig_open(struct rig *r, uint64_t max, bool detail)
 {
 	struct region_params p = {.max = (uint32_t)max,
@@ -67,11 +76,11 @@ void rig_open(struct rig *r, uint64_t max, bool detail)
 		fprintf(stderr, "ctbench: no memory for a table\n");
 		exit(1);
 	}
-	/* pages exist before the clock runs, as the daemon allocates them */
-	memset((char *)r->t->conn, 0,
-	       (size_t)r->t->nshard * r->t->cap * sizeof(struct conn));
-	memset((char *)r->t->line, 0,
-	       (size_t)r->t->nshard * r->t->nline * sizeof(struct line));
+	/* pages exist before the clock runs, as the daemon allocates them: an
+	 * area that has none yet would never come into huge ones either */
+	pages_touch(r->t->hdr, r->t->addr6_off);
+	pages_touch(r->t->ring[0].cell,
+	            (r->t->ring[0].mask + 1ull) * sizeof(struct event_cell));
 	region_collapse(r->t, UINT32_MAX, &at, &r->huge);
 	tracker_defaults(&r->pol);
 	r->pol.acct = 1;
