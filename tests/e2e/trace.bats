@@ -165,7 +165,7 @@ tracing() {
 	live -w 2 -s tcp.mode=strict
 	tracing "$W/live" -s 10.0.0.1 -d 10.1.0.1 -n 19
 	try tracing_are 1
-	ip netns exec "$ns" taskset -c "$cpu" tcpreplay -q -i tx0 -p 200 "$capture" >/dev/null 2>&1
+	ip netns exec "$ns" taskset -c "$cpu" tcpreplay -q -i tx0 -p 20 "$capture" >/dev/null 2>&1
 	wait "${others[0]}"
 	others=()
 	# an error may come to the other worker, which sees the connection a
