@@ -38,10 +38,13 @@ static inline uint8_t help_of_port(const struct way *w)
 void help_run(struct way *w, struct conn *c, struct conn_ext *x, uint64_t id);
 
 /* F203: what there is to tell of a packet that the kernel's helper drops, waits
- * for the connection's next.  Returns what there is to tell now. */
+ * for the connection's next.  Returns what there is to tell now; without a
+ * record that is all. */
 static inline uint16_t help_untold(const struct way *w, struct conn_ext *x,
                                    uint16_t bits)
 {
+	if (unlikely(!x))
+		return bits;
 	bits |= x->untold;
 	x->untold = w->drop ? bits : 0;
 	return w->drop ? 0 : bits;
