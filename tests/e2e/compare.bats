@@ -40,7 +40,7 @@ compare() {
 
 # Conversations that stay open, and some that end.
 talk() {
-	in_b timeout 100 /usr/bin/python3 - "$W/up" <<-'END' 3>&- 4>&- &
+	ip netns exec $b timeout 100 /usr/bin/python3 - "$W/up" <<-'END' 3>&- 4>&- &
 	import socket, sys, threading
 	def serve(c):
 	    while True:
@@ -97,7 +97,7 @@ same() {
 }
 
 @test "compare: the kernel's table and ours, live, and each difference" {
-	in_b "$BUILD/ctshardd" -R "$run_dir" -i rx0 -s helpers=off \
+	ip netns exec $b "$BUILD/ctshardd" -R "$run_dir" -i rx0 -s helpers=off \
 		2>>"$W/log" 3>&- 4>&- &
 	pid=$!
 	try ready_or_dead
