@@ -601,6 +601,7 @@ def main():
     o = p.parse_args()
     o.build = os.path.abspath(o.build)
     random.seed(o.seed)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('consumers: ended'))
     with tempfile.TemporaryDirectory(prefix='consumers.') as d:
         bed = Bed(o, d)
         try:
