@@ -50,6 +50,8 @@
 	  "the kernel's ring of a worker's interface: 200 ms at 1 M packets/s")\
 	K("capture.quiet", SECONDS, "60", 0, 86400, NULL, LIVE, NONE,          \
 	  "told when nothing has arrived at an interface for so long, 0: never")\
+	K("capture.timestamps", ENUM, "host", 0, 0, "host hardware", 0, NONE,  \
+	  "whose clock stamps packets: the host's, or the card's if it has one")\
 	K("checksum", ENUM, "0", 0, 2, "0 1 auto", LIVE, checksum,             \
 	  "verify checksums: never, always, on live sources (F010)")           \
 	K("detail", ONOFF, "on", 0, 1, NULL, 0, NONE,                          \

@@ -128,6 +128,8 @@ static bool port_activate(const struct live *l, struct input *in, char *err)
 	(void)pcap_set_timeout(in->pcap, SOURCE_TIMEOUT);
 	(void)pcap_set_buffer_size(in->pcap, l->opt.ring);
 	(void)pcap_set_tstamp_precision(in->pcap, PCAP_TSTAMP_PRECISION_NANO);
+	if (l->opt.hardware_stamps)
+		(void)pcap_set_tstamp_type(in->pcap, PCAP_TSTAMP_ADAPTER);
 	code = pcap_activate(in->pcap);
 	if (code < 0) {
 		complain_activate(in, code, err);

@@ -65,9 +65,10 @@ struct source_live {
 	unsigned int nifaces;
 	const char *filter; /* tcpdump(8) syntax, NULL = none */
 	struct source_fanout fanout;
-	int snaplen;       /* 0 = SOURCE_SNAPLEN */
-	int ring;          /* 0 = SOURCE_RING */
-	bool inbound_only; /* leave out what this host sends */
+	int snaplen;          /* 0 = SOURCE_SNAPLEN */
+	int ring;             /* 0 = SOURCE_RING */
+	bool inbound_only;    /* leave out what this host sends */
+	bool hardware_stamps; /* the card's, where libpcap has them */
 };
 
 /* A packet socket with a ring: made by the supervisor (tap.h), lent to a

@@ -38,8 +38,9 @@
 
 #include "daemon/source/block.h"
 #include "daemon/source/fanout.h"
-#include "daemon/source/sieve.h"
 #include "daemon/source/kind.h"
+#include "daemon/source/sieve.h"
+#include "daemon/source/stamps.h"
 
 #ifndef ARPHRD_RAWIP
 #define ARPHRD_RAWIP 519
@@ -244,6 +245,8 @@ static bool tap_make(struct tap_group *g, unsigned int i, char *err)
 		return false;
 	if (!i)
 		set_promiscuous(fd, g);
+	if (g->hardware_stamps)
+		g->stamps_error = stamps_hardware(fd, g->iface);
 	return true;
 }
 

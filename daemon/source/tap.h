@@ -18,7 +18,9 @@ struct tap_group {
 	const char *filter;        /* NULL: none */
 	int snaplen, ring;         /* 0: as source_live has it */
 	bool inbound_only;
+	bool hardware_stamps; /* wanted (stamps.h) */
 	/* made */
+	int stamps_error;    /* -errno: the host's stamps instead */
 	uint64_t generation; /* of the rings */
 	int ifindex;
 	int hardware; /* ARPHRD_* */

@@ -78,7 +78,8 @@ static uint32_t hash_text(uint32_t h, const char *text)
 static uint32_t taps_word(const struct super *s, const struct decap *decap)
 {
 	uint64_t n[] = {s->params.nworker, conf_number(s->env->conf, "snaplen"),
-	                conf_number(s->env->conf, "capture.buffer")};
+	                conf_number(s->env->conf, "capture.buffer"),
+	                conf_number(s->env->conf, "capture.timestamps")};
 	uint32_t h =
 		hash_bytes(0x811c9dc5u, s->t.hdr->uuid, sizeof(s->t.hdr->uuid));
 	unsigned int i;
@@ -306,12 +307,25 @@ static void group_unstore(const struct taps *a, unsigned int iface)
 		}
 }
 
+static void stamps_tell(const struct tap_group *g)
+{
+	if (g->hardware_stamps && g->stamps_error)
+		log_warnx(
+			"source",
+			"%s: capture.timestamps = hardware: %s; the host's are "
+			"used",
+			g->iface, strerror(-g->stamps_error));
+	else if (g->hardware_stamps)
+		log_info("source", "%s: time stamps are the card's", g->iface);
+}
+
 static bool group_open(struct super *s, unsigned int iface, char *err)
 {
 	struct taps *a = s->taps;
 
 	if (!tap_open(&a->group[iface], err))
 		return false;
+	stamps_tell(&a->group[iface]);
 	group_store(a, iface);
 	return true;
 }
@@ -357,6 +371,9 @@ static struct taps *taps_new(const struct super *s)
 			.snaplen = (int)conf_number(s->env->conf, "snaplen"),
 			.ring = (int)conf_number(s->env->conf,
 		                                 "capture.buffer"),
+			.hardware_stamps =
+				conf_number(s->env->conf,
+		                            "capture.timestamps") != 0,
 			.ifindex = -1,
 			.tap = &a->tap[i * nworker]};
 		for (w = 0; w < nworker; w++)
@@ -504,6 +521,7 @@ static void group_renew(struct super *s, unsigned int iface)
 		return;
 	}
 	log_warnx("source", "%s: another interface of this name", g->iface);
+	stamps_tell(&fresh);
 	group_unstore(a, iface);
 	tap_close(g);
 	fresh.tap = g->tap;

@@ -81,7 +81,9 @@ static struct source *worker_open(struct role_env *e, const struct decap *decap,
 	                   .group = worker_group(e),
 	                   .decap = decap},
 		.snaplen = (int)conf_number(e->conf, "snaplen"),
-		.ring = (int)conf_number(e->conf, "capture.buffer")};
+		.ring = (int)conf_number(e->conf, "capture.buffer"),
+		.hardware_stamps =
+			conf_number(e->conf, "capture.timestamps") != 0};
 
 	if (e->live && conf_number(e->conf, "source") == CONF_SOURCE_PACKET)
 		return worker_open_taps(e, err);

@@ -120,6 +120,29 @@ told() {
 	fi
 }
 
+counts_one() {
+	[ "$(ctl count)" = 1 ]
+}
+
+@test "a card without a clock: the host's time stamps, and said so" {
+	for source in packet pcap; do
+		pairs
+		live -s capture.timestamps=hardware -s "source=$source"
+		if [ "$source" = packet ]; then
+			told 'rx0: capture.timestamps = hardware: .*; the host'
+			told 'rx1: capture.timestamps = hardware: '
+		fi
+		mirror files "$W"
+		ip netns exec "$ns" taskset -c "$cpu" \
+			/usr/bin/python3 tests/e2e/mirror.py send tx0 tx1
+		try counts_one
+		stop
+		ip netns del "$ns"
+		ns=
+		"$BUILD/ctshardd" -R "$run_dir" --remove-table
+	done
+}
+
 @test "a mirror that shows one packet of four is said to be sampled" {
 	n=$(mirror lost 4 "$W/some.pcap")
 	start -r "$W/some.pcap" -s tcp.mode=mirror
