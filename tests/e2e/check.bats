@@ -28,7 +28,7 @@ die() {
 
 rows() {
 	# without what counts the others that refer to it
-	ctl list -o extended 2>/dev/null | sed "s/ use=.*//" | sort
+	ctl list -o extended 2>/dev/null | sed "s/ use=.*//; ${less-}" | sort
 }
 
 # Nothing but what the mending cost is gone, and nothing is new.
@@ -60,6 +60,9 @@ only_lost() { # COST
 @test "each planted fault is found, and mended after an unclean end" {
 	for fault in $("$BUILD/tests/lib/mkfault" list); do
 		start_demo -w 2
+		less=
+		# who has lost his record has lost what stood in it
+		[ "$fault" != ext_wild ] || less="s/ helper=[a-z]*//"
 		rows >"$W/want"
 		die
 		read -r letter cost < <("$BUILD/tests/lib/mkfault" "$(table)" \
