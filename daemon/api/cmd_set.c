@@ -26,6 +26,7 @@ struct setting {
 
 static enum cmd_step set_step(struct request *q)
 {
+	static const char verb[2][3] = {{'s', 'e', 't'}, {'t', 'r', 'y'}};
 	struct setting *s = q->state;
 	struct set_queue *sq = &q->api->sets;
 	char *item;
@@ -40,7 +41,7 @@ static enum cmd_step set_step(struct request *q)
 	if (s->asked > s->answers || sq->n == SETS_MAX)
 		return CMD_WAIT;
 	item = s->item[s->asked % s->n];
-	memcpy(item, s->asked + s->n < s->total ? "try" : "set", 3);
+	memcpy(item, verb[s->asked + s->n < s->total], sizeof(verb[0]));
 	r = role_send(q->api->env->fd[ROLE_FD_ctl], item);
 	if (r == -EAGAIN || r == -EWOULDBLOCK)
 		return CMD_WAIT;

@@ -96,7 +96,7 @@ bool sieve_possible(const char *text, char *err)
 {
 	static const uint16_t types[] = {LINK_ETHERNET, LINK_SLL, LINK_SLL2,
 	                                 LINK_RAW, LINK_NULL};
-	char why[SOURCE_ERR];
+	char why[SOURCE_ERR] = "";
 	struct bpf_program p;
 	size_t i;
 
