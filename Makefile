@@ -37,13 +37,21 @@ WARN     := -Wall -Wextra -Wshadow -Wcast-qual -Wstrict-prototypes \
 	    -Wmissing-prototypes -Wpointer-arith -Wsign-compare
 WERROR   ?= -Werror
 override CPPFLAGS += -I. -Ibuild -D_GNU_SOURCE= -DVERSION='"$(VERSION)"'
-COMPILE   = $(CC) -std=gnu11 $(CFLAGS) $(PIC) $(WARN) $(WERROR) $(SAN) $(CPPFLAGS) \
+# the rooms that every packet passes
+FAST     := shm daemon/pkt daemon/source daemon/tracker daemon/worker
+COMPILE   = $(CC) -std=gnu11 $(CFLAGS) $(OPT) $(PIC) $(WARN) $(WERROR) $(SAN) $(CPPFLAGS) \
 	    -MMD -MP
 LINK      = $(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -Wl,--as-needed
 LIBS_ctshardd := -lpcap -levent_core -lconfuse -lprotobuf-c -lseccomp \
 		 -lcap-ng -lz -lzstd
 LIBS_ctctl    := -lsmartcols -lncursesw -ltinfo
 LIBS          := $(LIBS_ctshardd) $(LIBS_ctctl) -lcmocka
+
+ifneq ($(filter -O2,$(CFLAGS)),)
+ifeq ($(strip $(SAN)),)
+$(foreach r,$(FAST),$(eval $(B)/$(r)/%.o: OPT := -O3))
+endif
+endif
 
 # V=1 prints whole command lines.
 Q       := $(if $(V),,@)
