@@ -27,7 +27,7 @@
 
 #include "shm/table.h"
 
-#define WATCH_TURN_MS     50u
+#define WATCH_TURN_MS     25u
 #define WATCH_TURN_MAX_MS 100u
 #define WATCH_LOCK_MS     100u
 #define WATCH_START_MS    60000u

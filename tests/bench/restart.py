@@ -250,11 +250,14 @@ def bench_daemon(o, connections):
 
 
 def bench_holder(o):
-    """Checks keep the reaper in locks; it is stopped again and again, until it
-    has one and a worker stands still."""
-    w = World(o, ['-w', '2', '-s', 'max=2000000', '-s',
-                  'capture.buffer=256M', '-s', 'tcp.mode=strict', '-s',
-                  'tcp_be_liberal=1'])
+    """Checks of full shards keep the reaper in locks; it is stopped again and
+    again, until it has one and the worker stands still."""
+    connections = 2000000
+    w = World(o, ['-w', '1', '-s', 'max=%d' % (connections + 65536), '-s',
+                  'capture.buffer=256M', '-s', 'udp_timeout=100000', '-s',
+                  'udp_timeout_stream=100000', '-s', 'tcp.mode=strict', '-s',
+                  'tcp_timeout_syn_sent=100000', '-s', 'tcp_be_liberal=1'],
+              connections)
     took, stops = [], 0
     sender = None
     try:
@@ -265,7 +268,7 @@ def bench_holder(o):
         sender = subprocess.Popen(w.sender(path, 50000, 1000),
                                   stdout=subprocess.DEVNULL,
                                   stderr=subprocess.DEVNULL)
-        rings = [w.ring(0), w.ring(1)]
+        ring = w.ring(0)
         end = time.monotonic() + 120
         while len(took) < o.samples and time.monotonic() < end:
             check = subprocess.Popen(
@@ -284,8 +287,7 @@ def bench_holder(o):
             held = [i for i in range(SHARDS) if (struct.unpack_from(
                 '<I', tbl, 4096 + i * SHARD)[0] & 0xff) == SLOT_REAPER + 1]
             if held:
-                n = held[0] * 2 // SHARDS
-                took.append(gap(rings[n]))
+                took.append(gap(ring))
             try:
                 os.kill(pid, signal.SIGCONT)
             except ProcessLookupError:
