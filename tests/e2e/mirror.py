@@ -6,15 +6,13 @@
   mirror.py lost SHARE OUT  conversations of which a mirror shows one in SHARE
   mirror.py back OUT        one whose clock goes back by an hour
   mirror.py vlans OUT       one with another VLAN for each direction
-  mirror.py tun IF          an interface without Ethernet, on which a datagram
-                            of 192.0.2.1 comes again and again, until killed
+  mirror.py raw             a datagram, again and again for a minute, to where a
+                            VXLAN-GPE device of port 4790 takes it out
 """
-import fcntl
 import os
 import random
 import socket
 import struct
-import subprocess
 import sys
 import time
 
@@ -46,16 +44,14 @@ def send(names):
         out[f.dir].send(f.data + bytes(min(f.len, 1400) - len(f.data)))
 
 
-def tun(name):
-    with open("/dev/net/tun", "r+b", buffering=0) as f:
-        # TUNSETIFF, IFF_TUN | IFF_NO_PI
-        fcntl.ioctl(f, 0x400454ca, struct.pack("16sH22x", name.encode(),
-                                               0x1001))
-        subprocess.run(["ip", "link", "set", name, "up"], check=True)
-        datagram = bytes.fromhex(
-            "4500001c000000004011f6cdc0000201c000020204d20035 00080000")
+def raw():
+    """VXLAN-GPE with IPv4 inside, to the device that takes it out."""
+    head = bytes.fromhex("0c00000100000100")
+    datagram = bytes.fromhex(
+        "4500001c000000004011f6cdc0000201c000020204d2003500080000")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         for _ in range(6000):
-            f.write(datagram)
+            s.sendto(head + datagram, ("127.0.0.1", 4790))
             time.sleep(0.01)
 
 
@@ -84,8 +80,8 @@ def main(args):
             data=f.data[:12] + struct.pack("!HH", 0x8100, 10 + 10 * f.dir) +
             f.data[12:], len=f.len + 4) for f in frames])
         print(len(frames))
-    elif len(args) == 2 and args[0] == "tun":
-        tun(args[1])
+    elif args == ["raw"]:
+        raw()
     else:
         sys.exit(__doc__)
 
