@@ -29,7 +29,7 @@
 
 #define WATCH_TURN_MS     25u
 #define WATCH_TURN_MAX_MS 100u
-#define WATCH_LOCK_MS     100u
+#define WATCH_LOCK_MS     90u
 #define WATCH_START_MS    60000u
 #define WATCH_LOCK_MOST   9u
 #define WATCH_LOCK_NS     (60 * NS_PER_S)

@@ -97,7 +97,8 @@ static void test_lock(void **state)
 	table_proc(t, SLOT_REAPER)->token = 4242;
 	table_proc(t, SLOT_REAPER)->blocked_shard = 9;
 	table_proc(t, SLOT_REAPER)->blocked_lock = word;
-	assert_int_equal(turns(1, true, 10), WATCH_LOCK_MS / TURN + 1);
+	assert_int_equal(turns(1, true, 10),
+	                 (WATCH_LOCK_MS + TURN - 1) / TURN + 1);
 	assert_int_equal(look(1, true), WATCH_HOLDING);
 	/* not the waiter, nor a bystander */
 	assert_int_equal(look(SLOT_REAPER, true), WATCH_FINE);
