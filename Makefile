@@ -161,7 +161,7 @@ $(B)/tests/lib.a: $(TESTLIB)
 $(B)/tests/lib/mk%: $(B)/tests/lib/mk%.o
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $<
-$(B)/tests/lib/mktable: $(B)/tests/lib/mktable.o $(call lib,$(PIPELINE))
+$(B)/tests/lib/mktable $(B)/tests/lib/mkfault: %: %.o $(call lib,$(PIPELINE))
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $< $(call group,$(filter %.a,$^)) $(LIBS)
 
