@@ -32,6 +32,8 @@ enum {
 	ETHER_LEN = 14,
 	PKT_FRAG_LEN = 8, /* IPv6 fragment header */
 	IP4_LEN = 20,
+	IP_TCP = 6,
+	IP_UDP = 17,
 	IP4_MORE = 0x2000,
 	IP4_OFFSET = 0x1fff,
 	IP6_LEN = 40

@@ -1,9 +1,9 @@
 /*
  * pkt.c - from a frame to its layers, in one pass.
  *
- * Theory.  `pkt_parse` is a straight line for what nearly every frame is,
- * IPv4 in Ethernet without a tag, options or fragments (`parse_plain`).  All
- * else goes through `pkt_link`.  There is no table of functions: the
+ * Theory.  `pkt_parse` is a straight line for what nearly every frame is, IP in
+ * Ethernet without a tag, options or fragments (plain.h).  All else goes
+ * through `pkt_link`.  There is no table of functions: the
  * indirect call would cost more than the comparisons.
  *
  * Bounds: every load is preceded by a comparison with `caplen`, the bytes
@@ -20,55 +20,24 @@
  */
 #include "daemon/pkt/pkt.h"
 
-#include <string.h>
-
-#include "daemon/pkt/internal.h"
+#include "daemon/pkt/plain.h"
 
 _Static_assert(sizeof(struct pkt) <= 2 * CACHE_LINE, "struct pkt");
 _Static_assert(PKT_NREASONS <= UINT8_MAX, "reason is a byte");
 
-static inline void forget(struct pkt *p)
+enum pkt_reason pkt_parse_any(struct pkt *p)
 {
-	memset((uint8_t *)p + PKT_PARSED, 0, sizeof(*p) - PKT_PARSED);
-}
+	enum pkt_reason r;
 
-/* Ethernet, IPv4 without options, not a fragment: all fields in one go.  False:
- * nothing is written. */
-static inline bool parse_plain(struct pkt *p)
-{
-	const uint8_t *ip = p->data + ETHER_LEN;
-	uint32_t len;
-
-	if (p->linktype != LINK_ETHERNET || p->caplen < ETHER_LEN + IP4_LEN ||
-	    get16(p->data + 12) != ETHER_IPV4 || ip[0] != 0x45 ||
-	    get16(ip + 6) & (IP4_MORE | IP4_OFFSET))
-		return false;
-	len = get16(ip + 2);
-	if (len < IP4_LEN)
-		return false;
-	forget(p);
-	p->l3proto = 4;
-	p->l4proto = ip[9];
-	p->ttl = ip[8];
-	p->l3 = ETHER_LEN;
-	p->l4 = ETHER_LEN + IP4_LEN;
-	p->l3len = len;
-	p->l4len = len - IP4_LEN;
-	memcpy(&p->src.w[0], ip + 12, 4);
-	memcpy(&p->dst.w[0], ip + 16, 4);
-	return true;
+	pkt_forget(p);
+	r = pkt_link(p);
+	p->reason = (uint8_t)r;
+	return r;
 }
 
 enum pkt_reason pkt_parse(struct pkt *p)
 {
-	enum pkt_reason r;
-
-	if (likely(parse_plain(p)))
-		return PKT_OK;
-	forget(p);
-	r = pkt_link(p);
-	p->reason = (uint8_t)r;
-	return r;
+	return likely(pkt_plain(p)) ? PKT_OK : pkt_parse_any(p);
 }
 
 const char *pkt_reason_name(enum pkt_reason r)

@@ -70,17 +70,22 @@ struct tcp_priv {
 	uint32_t last_seq;
 	uint32_t last_ack;
 	uint32_t last_end;
-	uint32_t flags : 2 * SIDE_BITS;
-	uint32_t scale : 8; /* four bits a side */
-	uint32_t simultaneous : 1;
-	/* options of the ignored SYN, and whether it may draw a challenge ACK
-	 * (RFC 5961 4.2) */
-	uint32_t challenge : 1;
-	uint32_t last_sack : 1;
-	uint32_t last_scaled : 1;
-	uint32_t last_wscale : 4;
-	uint32_t last_index : 3;
-	uint32_t last_dir : 1;
+	union {
+		struct {
+			uint32_t flags : 2 * SIDE_BITS;
+			uint32_t scale : 8; /* four bits a side */
+			uint32_t simultaneous : 1;
+			/* options of the ignored SYN, and whether it may draw a
+			 * challenge ACK (RFC 5961 4.2) */
+			uint32_t challenge : 1;
+			uint32_t last_sack : 1;
+			uint32_t last_scaled : 1;
+			uint32_t last_wscale : 4;
+			uint32_t last_index : 3;
+			uint32_t last_dir : 1;
+		};
+		uint32_t bits; /* all of them */
+	};
 	uint16_t last_win; /* as on the wire */
 	uint8_t retrans;
 };

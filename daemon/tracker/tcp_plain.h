@@ -3,11 +3,14 @@
  *
  * Van Jacobson's "header prediction" (RFC 1323 and before), for a tracker: on
  * an ESTABLISHED connection whose sides are both known, a segment of class ACK
- * that is the next of its side, in the window and has no options but timestamps
- * changes no state and is judged by nothing but tcp_win_judge().  What follows
- * is that path through tcp_packet() with all else left out, and nothing is
- * written before it is sure that the segment is one of these; any other goes
- * the general way.
+ * that is the next of its side, in the window, not the same as the one before
+ * and without options but timestamps changes no state and is judged by nothing
+ * but tcp_win_judge().  What follows is that path through tcp_packet() with all
+ * else left out, and nothing is written before it is sure that the segment is
+ * one of these; any other goes the general way.
+ *
+ * In parts, because the packet path takes them apart (daemon/worker/plain.h):
+ * the header is read when the frame is parsed, the rest waits for the entry.
  *
  * That both ways end alike is what tests/tracker/test_tcp_plain.c is for.
  */
@@ -64,6 +67,19 @@ static inline bool plain_fits(const struct tcp_plain *s,
 	       after(s->ack, rcv->end - lag - 1);
 }
 
+/* Sent in order, with room at its sender, by who sent something else before:
+ * neither it nor its acknowledgement needs to be told of, and retransmissions
+ * are counted anew.  What differs is not branched on. */
+static inline bool plain_new(const struct tcp_plain *s,
+                             const struct tcp_priv *t, uint8_t dir)
+{
+	uint32_t same = (t->last_dir ^ dir) | (t->last_seq ^ s->seq) |
+	                (t->last_ack ^ s->ack) | (t->last_end ^ s->end) |
+	                (uint32_t)(t->last_win ^ s->win);
+
+	return s->seq == t->side[dir].end && s->win && same;
+}
+
 /* Either side's data are as likely as not, so here, too, nothing branches:
  * `to` is `v` or stays. */
 static inline void plain_if(bool cond, uint32_t *to, uint32_t v)
@@ -71,63 +87,68 @@ static inline void plain_if(bool cond, uint32_t *to, uint32_t v)
 	*to ^= (*to ^ v) & -(uint32_t)cond;
 }
 
-/* win_sender() and win_receiver() */
-static inline void plain_learn(const struct tcp_plain *s, struct tcp_priv *t,
+/*
+ * win_sender(), win_receiver(), win_retrans(), and what tcp_enter() notes.
+ * True: somebody waits for an acknowledgement.
+ */
+static inline bool plain_learn(const struct tcp_plain *s, struct tcp_priv *t,
                                uint8_t dir)
 {
 	struct tcp_side *snd = &t->side[dir], *rcv = &t->side[!dir];
-	uint32_t win = (uint32_t)s->win << side_scale(t, dir);
-	uint32_t flags = t->flags, own = dir * SIDE_BITS,
-		 peer = !dir * SIDE_BITS;
-	bool more = after(s->end, snd->end), had = flags >> own & SIDE_MAXACK;
+	uint32_t win = (uint32_t)s->win << side_scale(t, dir), acked;
+	uint32_t own = dir * SIDE_BITS, peer = !dir * SIDE_BITS;
+	struct tcp_priv is = {.bits = t->bits};
+	uint32_t flags = is.flags;
 
 	if (unlikely(snd->maxwin < win))
 		snd->maxwin = win;
-	plain_if(more, &snd->end, s->end);
-	flags |= (more * SIDE_UNACKED | SIDE_MAXACK) << own;
-	plain_if(!had | after(s->ack, snd->maxack), &snd->maxack, s->ack);
+	acked = flags >> own & SIDE_MAXACK ? snd->maxack : s->ack;
+	snd->maxack = after(s->ack, acked) ? s->ack : acked;
+	flags |= ((s->end != s->seq) * SIDE_UNACKED | SIDE_MAXACK) << own;
+	flags &= ~((uint32_t)(s->ack == rcv->end) * SIDE_UNACKED << peer);
+	snd->end = s->end;
 	if (unlikely(after(s->end, snd->maxend)))
 		rcv->maxwin += s->end - snd->maxend;
 	plain_if(after(s->ack + win, rcv->maxend - 1), &rcv->maxend,
-	         s->ack + win + !win);
-	t->flags = flags &
-	           ~((uint32_t)(s->ack == rcv->end) * SIDE_UNACKED << peer);
-}
-
-/* win_retrans(), and what tcp_enter() notes */
-static inline void plain_note(const struct tcp_plain *s, struct tcp_priv *t,
-                              uint8_t dir)
-{
-	uint32_t differs = (t->last_dir ^ dir) | (t->last_seq ^ s->seq) |
-	                   (t->last_ack ^ s->ack) | (t->last_end ^ s->end) |
-	                   (uint32_t)(t->last_win ^ s->win);
-
-	t->retrans = differs ? 0 : (uint8_t)(t->retrans + 1);
+	         s->ack + win);
+	is.flags = flags;
+	is.last_index = ACK;
+	is.last_dir = dir;
+	t->bits = is.bits;
 	t->last_seq = s->seq;
 	t->last_ack = s->ack;
 	t->last_end = s->end;
 	t->last_win = s->win;
-	t->last_dir = dir & 1;
-	t->last_index = ACK;
+	t->retrans = 0;
+	return flags & (SIDE_UNACKED << SIDE_BITS | SIDE_UNACKED);
 }
 
-/* F119 for this class; as tcp_timeout() */
-static inline uint32_t plain_timeout(const struct trk_ctx *c,
-                                     const struct tcp_priv *t)
+/* F119 for such a segment, by whether somebody waits; as tcp_timeout().  False:
+ * each segment counts as sent too often, so none is plain. */
+static inline bool plain_timeouts(const struct trk_ctx *c, uint32_t to[2])
 {
 	const uint32_t *timeout =
 		c->timeouts ? c->timeouts[c->id] : c->pol->timeout[c->id];
-	uint32_t normal = timeout[ES], to = normal;
-	uint32_t retrans = timeout[TMO_RETRANS], unack = timeout[TMO_UNACK];
-	bool waits = t->flags & (SIDE_UNACKED << SIDE_BITS | SIDE_UNACKED);
 
-	if (unlikely(!t->last_win && normal > retrans))
-		to = retrans;
-	plain_if(waits & (normal > unack), &to, unack);
-	if (unlikely(t->retrans >= trk_option(c, OPT_RETRANS)) &&
-	    normal > retrans)
-		to = retrans;
-	return to;
+	to[0] = timeout[ES];
+	to[1] = timeout[ES] < timeout[TMO_UNACK] ? timeout[ES]
+	                                         : timeout[TMO_UNACK];
+	return trk_option(c, OPT_RETRANS);
+}
+
+/* Has the connection all that is asked here? */
+static inline bool plain_talks(const struct conn *conn)
+{
+	return conn->state == ES && conn->status & CONN_SEEN_REPLY &&
+	       !(conn->status & (CONN_ONE_WAY | CONN_TAIL_MASK));
+}
+
+/* May this segment, of such a connection, take the short way? */
+static inline bool plain_next(const struct tcp_plain *s,
+                              const struct tcp_priv *t, uint8_t dir)
+{
+	return plain_fits(s, &t->side[dir], &t->side[!dir]) &&
+	       plain_new(s, t, dir);
 }
 
 /* True: that was one, and it is accepted. */
@@ -136,20 +157,14 @@ static inline bool tcp_plain(struct trk_ctx *c, struct conn *conn)
 	struct tcp_priv *t = tcp_of(conn);
 	uint8_t dir = c->dir & 1;
 	struct tcp_plain s;
+	uint32_t to[2];
 
-	if (unlikely(conn->state != ES || !(conn->status & CONN_SEEN_REPLY) ||
-	             c->first ||
-	             conn->status & (CONN_ONE_WAY | CONN_TAIL_MASK)))
+	if (unlikely(!plain_talks(conn) || c->first))
 		return false;
-	if (!plain_read(c->pkt, &s) ||
-	    !plain_fits(&s, &t->side[dir], &t->side[!dir]))
+	if (!plain_read(c->pkt, &s) || !plain_next(&s, t, dir) ||
+	    !plain_timeouts(c, to))
 		return false;
-	/* sent again, or not in order, or there is no room: that is told */
-	if (unlikely((s.seq != t->side[dir].end) | !s.win))
-		return false;
-	plain_learn(&s, t, dir);
-	plain_note(&s, t, dir);
-	c->timeout = plain_timeout(c, t);
+	c->timeout = to[plain_learn(&s, t, dir)];
 	trk_assure(c, conn); /* F112 */
 	return true;
 }

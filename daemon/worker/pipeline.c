@@ -10,6 +10,7 @@
 #include "daemon/worker/fragment.h"
 #include "daemon/worker/help.h"
 #include "daemon/worker/invalid.h"
+#include "daemon/worker/plain.h"
 #include "daemon/worker/room.h"
 #include "daemon/worker/rules.h"
 #include "daemon/worker/trace.h"
@@ -178,13 +179,20 @@ void pipeline_decap(struct pipeline *p, struct pkt *pkt)
 		rules_zone_from(p->pol, pkt);
 }
 
-static void lane_parse(struct pipeline *p, struct lane *l)
+static inline void lane_parse(struct pipeline *p, struct lane *l)
 {
 	enum pkt_reason r;
 
+	l->plain = false;
 	if (unlikely(p->shares) && lane_foreign(p, l))
 		return;
-	r = pkt_parse(l->pkt);
+	r = PKT_OK;
+	if (unlikely(!pkt_plain(l->pkt))) {
+		r = pkt_parse_any(l->pkt);
+	} else if (likely(plain_parse(p, l))) {
+		__builtin_prefetch(l->line);
+		return;
+	}
 	if (unlikely(p->decap != NULL))
 		r = pkt_decap(l->pkt, p->decap);
 	if (unlikely(p->pol->zone_from))
@@ -215,7 +223,6 @@ static inline bool lane_locate(const struct pipeline *p, struct lane *l)
 {
 	const struct table *t = p->t;
 	uint32_t m, idx, word = 0;
-	const char *c;
 
 	if (l->kind < LANE_RELATED)
 		return false;
@@ -232,11 +239,14 @@ static inline bool lane_locate(const struct pipeline *p, struct lane *l)
 	if (unlikely(idx >= t->cap))
 		return !m;
 	l->word = word;
-	c = (const char *)table_conn(t, l->look.shard, idx);
-	__builtin_prefetch(c, 1);
-	__builtin_prefetch(c + CACHE_LINE, 1);
-	if (t->detail)
-		__builtin_prefetch(table_detail(t, l->look.shard, idx), 1);
+	l->conn = table_conn(t, l->look.shard, idx);
+	__builtin_prefetch(l->conn, 1);
+	__builtin_prefetch((const char *)l->conn + CACHE_LINE, 1);
+	l->detail = NULL;
+	if (likely(t->detail)) {
+		l->detail = table_detail(t, l->look.shard, idx);
+		__builtin_prefetch(l->detail, 1);
+	}
 	if (l->look.key.flags & KEY_V6)
 		__builtin_prefetch(table_addr6(t, l->look.shard, idx));
 	/* of one that is there it is hardly ever touched (update_chk()) */
@@ -325,6 +335,17 @@ static void capture_sweep(struct pipeline *p, const struct lane *l)
 		pipeline_sweep(p, now_ns);
 }
 
+/* The tick of a packet: a division only where it is another than before. */
+static inline uint32_t lane_tick(struct pipeline *p, const struct lane *l)
+{
+	if (unlikely(l->now_ns - p->tick_ns >= NS_PER_MS)) {
+		p->tick = table_tick_of(p->t, l->now_ns);
+		p->tick_ns = l->now_ns -
+		             (l->now_ns - p->t->hdr->t0_real_ns) % NS_PER_MS;
+	}
+	return p->tick;
+}
+
 static void pipeline_part(struct pipeline *p, struct pkt *pkts, unsigned int n)
 {
 	uint32_t fresh = 0;
@@ -350,6 +371,10 @@ static void pipeline_part(struct pipeline *p, struct pkt *pkts, unsigned int n)
 			capture_sweep(p, &p->lane[i]);
 		if (unlikely(p->cut))
 			return;
+		if (likely(p->lane[i].plain) &&
+		    likely(plain_apply(p, &p->lane[i],
+		                       lane_tick(p, &p->lane[i]))))
+			continue;
 		if (p->lane[i].kind != LANE_SKIP)
 			lane_apply(p, &p->lane[i]);
 	}
@@ -365,6 +390,7 @@ void pipeline_batch(struct pipeline *p, struct pkt *pkts, unsigned int n)
 	/* what a predecessor was about to end, before anything else */
 	help_after(p, p->clock_ns);
 	trace_look(p);
+	plain_rules(p);
 	counters_open(p->t, pkts[0].frame);
 	for (i = 0; i < n && !p->cut; i += PIPELINE_PART)
 		pipeline_part(p, pkts + i,

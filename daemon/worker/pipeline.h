@@ -21,6 +21,7 @@
 
 #include "daemon/pkt/decap.h"
 #include "daemon/tracker/key.h"
+#include "daemon/tracker/tcp_plain.h"
 #include "shm/ops.h"
 #include "shm/proc.h"
 
@@ -48,13 +49,18 @@ struct lane {
 	const struct line *line; /* of the index, where `look` belongs */
 	/* that fitted when the packet was located, and where; 0 = none did */
 	uint32_t word, at;
-	uint64_t now_ns; /* table time of this packet */
+	/* of that word, and what belongs to it (NULL with detail = off) */
+	struct conn *conn;
+	struct conn_detail *detail;
+	struct tcp_plain seg; /* if `plain` */
+	uint64_t now_ns;      /* table time of this packet */
 	uint64_t awaits; /* capture: the frame that help_order() waits for */
 	uint8_t kind;
 	uint8_t trk_id;
 	bool land;        /* both endpoints are the same (shm.md: LAND) */
 	bool outer_ok;    /* LANE_RELATED: the error goes to who caused it */
 	bool hinted;      /* capture: may run a helper (help_watch()) */
+	bool plain;       /* a plain segment (plain.h) */
 	uint8_t zone_dir; /* KEY_ZONE_*: its zone is that of one direction */
 };
 
@@ -67,6 +73,14 @@ struct tracing {
 	uint32_t on;
 	struct trace_tuple tuple[TRACE_TUPLES];
 	struct trace_rec rec;
+};
+
+/* what plain.h needs of the policy and the table, for a batch */
+struct plain_rules {
+	bool on; /* else every packet goes the general way */
+	uint8_t trk_id;
+	const struct tracker *trk;
+	uint32_t timeout[2]; /* ms; [1] while data wait for an ack */
 };
 
 /* each with those before it; what follows is lost in the kernel's ring */
@@ -101,6 +115,9 @@ struct pipeline {
 	struct fragments *frags;    /* NULL: all are refused */
 	bool told;     /* an event was published since it was last false */
 	uint8_t plain; /* lanes of this kind need no more than apply_track() */
+	struct plain_rules rules;
+	uint64_t tick_ns; /* when the tick began that was told last, */
+	uint32_t tick;    /* and that tick */
 	struct lane lane[PIPELINE_PART];
 	struct tracing trace;
 };
