@@ -1,5 +1,5 @@
 /* test_pkt.c - reasons and the names that statistics give them. */
-#include "daemon/pkt/pkt.h"
+#include "daemon/pkt/plain.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,11 +71,55 @@ static void test_second_half(void **state)
 	assert_int_equal(q.src.w[0], 0);
 }
 
+/* A plain frame is the same by the short way and by the long one, whatever is
+ * changed in its headers and wherever it is cut. */
+static void test_plain(void **state)
+{
+	uint32_t noise = 1, i, len, plain = 0;
+	struct pkt p, q;
+
+	(void)state;
+	for (i = 0; i < 200000; i++) {
+		packet_begin(&B);
+		packet_eth(&B);
+		if (i & 1)
+			packet_ip6(&B, "2001:db8::1", "2001:db8::2");
+		else
+			packet_ip4(&B, "10.0.0.1", "10.0.0.2");
+		if (i & 2)
+			packet_udp(&B, 1, 2);
+		else
+			packet_tcp(&B, 1, 2, 3, 4, 2, 5);
+		packet_fill(&B, 'x', i % 5);
+		packet_end(&B);
+		noise = noise * 1103515245 + 12345;
+		len = B.len < 60 ? B.len : 60;
+		if (noise >> 28 & 3)
+			B.buf[12 + (noise >> 16) % (len - 12)] ^=
+				(uint8_t)(1u << (noise >> 8 & 7));
+		memset(&p, 0xff, sizeof(p));
+		packet_pkt(&B, &p);
+		if (!(noise >> 30))
+			p.caplen = (noise >> 12) % (B.len + 1);
+		p.ts_ns = p.frame = i;
+		q = p;
+		if (!pkt_plain(&p)) {
+			assert_memory_equal(&p, &q, sizeof(p));
+			continue;
+		}
+		plain++;
+		assert_int_equal(pkt_parse_any(&q), PKT_OK);
+		assert_memory_equal(&p, &q, sizeof(p));
+	}
+	assert_in_range(plain, 100000, 190000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_second_half),
+		cmocka_unit_test(test_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
