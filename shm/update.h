@@ -25,15 +25,21 @@ struct spot {
 	struct shard *q;
 	struct conn *c;
 	struct conn_detail *x; /* NULL with detail = off */
+	struct ring_header *h; /* of this process */
+	struct undo *u;        /* its pre-image */
 	uint32_t sh, idx;
 };
 
 static inline struct spot spot_of(const struct table *t, uint32_t sh,
                                   uint32_t idx)
 {
+	struct ring_header *h = t->ring[t->me].hdr;
+
 	return (struct spot){.q = &t->shard[sh],
 	                     .c = table_conn(t, sh, idx),
 	                     .x = t->detail ? table_detail(t, sh, idx) : NULL,
+	                     .h = h,
+	                     .u = &h->undo[t->undo],
 	                     .sh = sh,
 	                     .idx = idx};
 }
@@ -50,7 +56,7 @@ static inline void window_open(struct conn *c)
 static inline void update_open(struct table *t, const struct spot *s,
                                bool whole)
 {
-	struct undo *u = &t->ring[t->me].hdr->undo[t->undo];
+	struct undo *u = s->u;
 	const struct conn *c = s->c;
 	const struct conn_ext *x = table_ext(t, s->sh, shm_load(&c->ext));
 	struct shard *q = s->q;
@@ -79,9 +85,9 @@ static inline void update_open(struct table *t, const struct spot *s,
  * to be, after all.  Whoever finds `whole` set finds what it stands for, and
  * whoever did not finds the line as it was.
  */
-static inline void update_whole(struct table *t, const struct spot *s)
+static inline void update_whole(const struct spot *s)
 {
-	struct undo *u = &t->ring[t->me].hdr->undo[t->undo];
+	struct undo *u = s->u;
 
 	if (u->whole & UNDO_WHOLE)
 		return;
@@ -110,13 +116,13 @@ static inline void update_told(struct table *t, uint32_t sh, uint32_t idx)
  */
 static inline void update_chk(struct table *t, const struct spot *s)
 {
-	uint32_t *chk = table_chk(t, s->sh, s->idx);
-	uint32_t deadline = s->c->deadline, was;
+	uint32_t deadline = s->c->deadline, was, *chk;
 
-	memcpy(&was, &t->ring[t->me].hdr->undo[t->undo].entry[UNDO_DEADLINE],
-	       sizeof(was));
-	if (unlikely(tick_left(deadline, was) < 0) &&
-	    tick_left(deadline, *chk) < 0)
+	memcpy(&was, &s->u->entry[UNDO_DEADLINE], sizeof(was));
+	if (likely(tick_left(deadline, was) >= 0))
+		return;
+	chk = table_chk(t, s->sh, s->idx);
+	if (tick_left(deadline, *chk) < 0)
 		shm_store(chk, deadline ? deadline : 1);
 }
 
@@ -132,7 +138,7 @@ static inline void update_close(struct table *t, const struct spot *s,
 	shm_store_release(&s->c->seq, s->c->seq + 1); /* commit */
 	/* what op_finish() does for such a record */
 	if (likely(cur.pkt))
-		shm_store(&t->ring[t->me].hdr->cursor[cur.src], cur.pkt);
+		shm_store(&s->h->cursor[cur.src], cur.pkt);
 	shm_store_release(&q->op, OP_IDLE);
 }
 

@@ -54,30 +54,28 @@ static inline bool plain_read(const struct pkt *p, struct tcp_plain *s)
 	return true;
 }
 
-/* win_test(), all of it passed */
+/*
+ * win_test(), all of it passed, for one that begins where its side has ended:
+ * so it is not below the window, and the acknowledgement, if it is not of what
+ * was never sent, is this far behind.
+ */
 static inline bool plain_fits(const struct tcp_plain *s,
                               const struct tcp_side *snd,
                               const struct tcp_side *rcv)
 {
 	uint32_t lag = snd->maxwin > ACK_LAG_MIN ? snd->maxwin : ACK_LAG_MIN;
 
-	return snd->maxwin && rcv->maxwin && before(s->seq, snd->maxend + 1) &&
-	       before(s->ack, rcv->end + 1) &&
-	       after(s->end, snd->end - rcv->maxwin - 1) &&
-	       after(s->ack, rcv->end - lag - 1);
+	return s->seq == snd->end && snd->maxwin && rcv->maxwin &&
+	       !after(s->seq, snd->maxend) && rcv->end - s->ack <= lag;
 }
 
-/* Sent in order, with room at its sender, by who sent something else before:
- * neither it nor its acknowledgement needs to be told of, and retransmissions
- * are counted anew.  What differs is not branched on. */
-static inline bool plain_new(const struct tcp_plain *s,
-                             const struct tcp_priv *t, uint8_t dir)
+/* Something was sent between, so retransmissions are counted anew. */
+static inline bool plain_differs(const struct tcp_plain *s,
+                                 const struct tcp_priv *t, uint8_t dir)
 {
-	uint32_t same = (t->last_dir ^ dir) | (t->last_seq ^ s->seq) |
-	                (t->last_ack ^ s->ack) | (t->last_end ^ s->end) |
-	                (uint32_t)(t->last_win ^ s->win);
-
-	return s->seq == t->side[dir].end && s->win && same;
+	return (t->last_dir ^ dir) | (t->last_seq ^ s->seq) |
+	       (t->last_ack ^ s->ack) | (t->last_end ^ s->end) |
+	       (uint32_t)(t->last_win ^ s->win);
 }
 
 /* Either side's data are as likely as not, so here, too, nothing branches:
@@ -147,8 +145,8 @@ static inline bool plain_talks(const struct conn *conn)
 static inline bool plain_next(const struct tcp_plain *s,
                               const struct tcp_priv *t, uint8_t dir)
 {
-	return plain_fits(s, &t->side[dir], &t->side[!dir]) &&
-	       plain_new(s, t, dir);
+	return plain_fits(s, &t->side[dir], &t->side[!dir]) && s->win &&
+	       plain_differs(s, t, dir);
 }
 
 /* True: that was one, and it is accepted. */

@@ -275,7 +275,7 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 		if (unlikely(c->ext))
 			help_existing(w, idx, v);
 		if (unlikely(ctx.quality) && s.x && twice == ONCE) {
-			update_whole(t, &s);
+			update_whole(&s);
 			quality_note(&ctx, s.x);
 		}
 		/* B3: who is killed by its first reply dies unreplied */
@@ -284,7 +284,7 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 			c->status |= CONN_SEEN_REPLY;
 			ctx.events |= EVB_REPLY;
 			if (s.x) {
-				update_whole(t, &s);
+				update_whole(&s);
 				quality_reply(&ctx, s.x);
 			}
 		}

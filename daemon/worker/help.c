@@ -521,10 +521,8 @@ void help_gre(struct way *w)
 		table_line(w->p->t, k->shard, hash_bucket(w->p->t, k->hash));
 }
 
-void help_after(struct pipeline *p, uint64_t now_ns)
+void help_sweep(struct pipeline *p, uint64_t now_ns)
 {
-	if (likely(!p->t->keys_gone))
-		return;
 	p->t->keys_gone = false;
 	expect_sweep(p->t, now_ns, p->pol->max, p->pol->events != 0);
 	p->told = true;

@@ -55,7 +55,12 @@ static inline uint16_t help_untold(const struct way *w, struct conn_ext *x,
 void help_gre(struct way *w);
 
 /* Behind a packet, or a sweep, without locks: what lost its master goes too. */
-void help_after(struct pipeline *p, uint64_t now_ns);
+void help_sweep(struct pipeline *p, uint64_t now_ns);
+static inline void help_after(struct pipeline *p, uint64_t now_ns)
+{
+	if (unlikely(p->t->keys_gone))
+		help_sweep(p, now_ns);
+}
 
 /*
  * From a capture each worker sees all frames and works off its own, so what

@@ -321,29 +321,18 @@ void pipeline_sweep(struct pipeline *p, uint64_t now_ns)
 }
 
 /* virtual seconds pass: whoever expired is told, in the order of time */
-static void capture_sweep(struct pipeline *p, const struct lane *l)
+static void capture_sweep(struct pipeline *p, const struct lane *l,
+                          uint32_t now)
 {
 	uint64_t now_ns = l->now_ns;
 
 	if (likely(now_ns < p->swept_ns + SWEEP_NS) ||
-	    (tick_left(p->due, table_tick_of(p->t, now_ns)) > 0 &&
-	     !expect_some(p->t)))
+	    likely(tick_left(p->due, now) > 0 && !expect_some(p->t)))
 		return;
 	if (p->shares && (p->passed < l->awaits || help_ever(p->t)))
 		help_order(p, l->pkt->frame, l->awaits);
 	if (likely(!p->cut))
 		pipeline_sweep(p, now_ns);
-}
-
-/* The tick of a packet: a division only where it is another than before. */
-static inline uint32_t lane_tick(struct pipeline *p, const struct lane *l)
-{
-	if (unlikely(l->now_ns - p->tick_ns >= NS_PER_MS)) {
-		p->tick = table_tick_of(p->t, l->now_ns);
-		p->tick_ns = l->now_ns -
-		             (l->now_ns - p->t->hdr->t0_real_ns) % NS_PER_MS;
-	}
-	return p->tick;
 }
 
 static void pipeline_part(struct pipeline *p, struct pkt *pkts, unsigned int n)
@@ -367,16 +356,17 @@ static void pipeline_part(struct pipeline *p, struct pkt *pkts, unsigned int n)
 	if (fresh)
 		room_fetch(p, fresh);
 	for (i = 0; i < n; i++) {
+		struct lane *l = &p->lane[i];
+		uint32_t now = table_tick_of(p->t, l->now_ns);
+
 		if (p->capture)
-			capture_sweep(p, &p->lane[i]);
+			capture_sweep(p, l, now);
 		if (unlikely(p->cut))
 			return;
-		if (likely(p->lane[i].plain) &&
-		    likely(plain_apply(p, &p->lane[i],
-		                       lane_tick(p, &p->lane[i]))))
+		if (likely(l->plain) && likely(plain_apply(p, l, now)))
 			continue;
-		if (p->lane[i].kind != LANE_SKIP)
-			lane_apply(p, &p->lane[i]);
+		if (l->kind != LANE_SKIP)
+			lane_apply(p, l);
 	}
 }
 

@@ -116,8 +116,6 @@ struct pipeline {
 	bool told;     /* an event was published since it was last false */
 	uint8_t plain; /* lanes of this kind need no more than apply_track() */
 	struct plain_rules rules;
-	uint64_t tick_ns; /* when the tick began that was told last, */
-	uint32_t tick;    /* and that tick */
 	struct lane lane[PIPELINE_PART];
 	struct tracing trace;
 };

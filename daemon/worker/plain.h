@@ -110,15 +110,15 @@ static inline bool plain_locked(struct pipeline *p, struct lane *l,
 	struct conn *c = l->conn;
 	struct conn_detail *x = l->detail;
 	struct tcp_priv *priv = tcp_of(c);
-	struct ring_header *h = t->ring[t->me].hdr;
 	const struct pkt *k = l->pkt;
 	uint32_t status = c->status;
+	struct ring_header *h = t->ring[t->me].hdr;
 	uint64_t at = h->count_last - k->frame;
 	struct spot s;
 	uint8_t dir;
 
 	if (unlikely(l->line->slot[l->at] != l->word ||
-	             !conn_is(t, &l->look, l->word & SLOT_IDX) ||
+	             !conn_has(t, c, &l->look, l->word & SLOT_IDX) ||
 	             tick_expired(c->deadline, now)))
 		return false;
 	if (unlikely((status & (PLAIN_HAS | PLAIN_NOT)) != PLAIN_HAS ||
@@ -135,6 +135,8 @@ static inline bool plain_locked(struct pipeline *p, struct lane *l,
 	s = (struct spot){.q = &t->shard[l->look.shard],
 	                  .c = c,
 	                  .x = x,
+	                  .h = h,
+	                  .u = &h->undo[t->undo],
 	                  .sh = l->look.shard,
 	                  .idx = l->word & SLOT_IDX};
 	update_open(t, &s, false);

@@ -136,7 +136,7 @@ static struct spot packet_write(struct packet *p, uint32_t sh, uint32_t idx,
 	else
 		update_open(p->t, &s, false);
 	if (late && s.x)
-		update_whole(p->t, &s);
+		update_whole(&s);
 	entry_write(s.c, whole || late ? s.x : NULL, r, false);
 	if (p->tr->lasting || !(p->r >> 52 & 3)) { /* told of */
 		update_told(p->t, sh, idx);
