@@ -179,24 +179,37 @@ void pipeline_decap(struct pipeline *p, struct pkt *pkt)
 		rules_zone_from(p->pol, pkt);
 }
 
+/* the same for what was no plain frame; out of line, so that those keep their
+ * registers */
+static __attribute__((noinline)) bool plain_parse_inner(struct pipeline *p,
+                                                        struct lane *l)
+{
+	return l->pkt->l4proto == PROTO_TCP && plain_parse(p, l);
+}
+
 static inline void lane_parse(struct pipeline *p, struct lane *l)
 {
 	enum pkt_reason r;
+	bool plain;
 
 	l->plain = false;
 	if (unlikely(p->shares) && lane_foreign(p, l))
 		return;
-	r = PKT_OK;
-	if (unlikely(!pkt_plain(l->pkt))) {
+	plain = pkt_plain(l->pkt);
+	if (likely(plain)) {
+		r = PKT_OK;
+		if (likely(plain_parse(p, l)))
+			return;
+	} else {
 		r = pkt_parse_any(l->pkt);
-	} else if (likely(plain_parse(p, l))) {
-		__builtin_prefetch(l->line);
-		return;
 	}
 	if (unlikely(p->decap != NULL))
 		r = pkt_decap(l->pkt, p->decap);
 	if (unlikely(p->pol->zone_from))
 		rules_zone_from(p->pol, l->pkt);
+	/* in a VLAN, behind options, out of a tunnel */
+	if ((!plain || l->pkt->depth) && r == PKT_OK && plain_parse_inner(p, l))
+		return;
 	if (unlikely(r == PKT_FRAGMENT)) {
 		l->look.shard = steer_shard(p->t->key.steer, l->pkt);
 		l->kind = LANE_FRAGMENT;

@@ -63,7 +63,7 @@ static inline bool plain_mine(const struct pipeline *p, struct lane *l,
 	       !policy_port_hint(p->pol, tp->dst);
 }
 
-/* A frame that pkt_plain() has parsed.  True: it is a plain segment, and its
+/* A parsed packet, out of its tunnels.  True: it is a plain segment, and its
  * lane has all that locating needs. */
 static inline bool plain_parse(struct pipeline *p, struct lane *l)
 {
@@ -95,6 +95,7 @@ static inline bool plain_parse(struct pipeline *p, struct lane *l)
 	l->word = 0;
 	l->line = table_line(p->t, l->look.shard,
 	                     hash_bucket(p->t, l->look.hash));
+	__builtin_prefetch(l->line);
 	return true;
 }
 
