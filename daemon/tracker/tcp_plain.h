@@ -18,6 +18,7 @@
 #define TRACKER_TCP_PLAIN_H
 
 #include "daemon/tracker/common.h"
+#include "daemon/tracker/segment.h"
 #include "daemon/tracker/tcp.h"
 
 /* an acknowledgement may lag this far behind, however small the window */
@@ -26,11 +27,6 @@
 /* NOP, NOP, timestamps: as all stacks send them (RFC 7323 appendix A) */
 #define OPT_TIMESTAMPS     0x0101080au
 #define OPT_TIMESTAMPS_LEN 12u
-
-struct tcp_plain {
-	uint32_t seq, ack, end;
-	uint16_t win;
-};
 
 /* False: not such a segment by its header alone. */
 static inline bool plain_read(const struct pkt *p, struct tcp_plain *s)

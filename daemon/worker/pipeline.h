@@ -21,7 +21,7 @@
 
 #include "daemon/pkt/decap.h"
 #include "daemon/tracker/key.h"
-#include "daemon/tracker/tcp_plain.h"
+#include "daemon/tracker/segment.h"
 #include "shm/ops.h"
 #include "shm/proc.h"
 
