@@ -18,6 +18,7 @@
 
 #include "daemon/pkt/plain.h"
 #include "daemon/tracker/key_ports.h"
+#include "daemon/tracker/tcp_plain.h"
 #include "daemon/worker/help.h"
 #include "daemon/worker/mirror.h"
 #include "daemon/worker/rules.h"
