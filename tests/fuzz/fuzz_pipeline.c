@@ -100,18 +100,29 @@ static void put_network(struct fuzz_in *in, uint8_t hosts)
 	}
 }
 
+/* what comes next in order, by port and direction */
+static uint32_t next_seq[16][2];
+
 static void put_tcp(struct fuzz_in *in, uint8_t ports)
 {
 	static const uint8_t flags[] = {0x02, 0x12, 0x10, 0x11,
 	                                0x04, 0x14, 0x18, 0x00};
-	uint8_t kind = fuzz8(in);
-	bool back = ports & 0x80;
+	uint8_t kind = fuzz8(in), p = ports & 15, f;
+	bool back = ports & 0x80, in_order = kind & 0x08;
+	uint32_t seq = 1000 + (kind >> 3 & 3), ack = kind & 0x20 ? 0 : 1001;
+	uint32_t len;
 
-	packet_tcp(&work, back ? 80 : 4000 + (ports & 15),
-	           back ? 4000 + (ports & 15) : 80, 1000 + (kind >> 3 & 3),
-	           kind & 0x20 ? 0 : 1001,
-	           kind & 0x40 ? fuzz8(in) : flags[kind & 7], 65535);
-	packet_fill(&work, 'd', kind & 0x80 ? fuzz8(in) : 0);
+	if (in_order) {
+		seq = next_seq[p][back];
+		ack = next_seq[p][!back];
+	}
+	f = kind & 0x40 ? fuzz8(in) : flags[kind & 7];
+	packet_tcp(&work, back ? 80 : 4000 + p, back ? 4000 + p : 80, seq, ack,
+	           f, 65535);
+	len = kind & 0x80 ? fuzz8(in) : 0;
+	packet_fill(&work, 'd', len);
+	if (in_order)
+		next_seq[p][back] += len + (f & 1) + (f >> 1 & 1);
 }
 
 /* an error about the frame before, by anybody, to whom it may concern */
@@ -375,6 +386,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t w;
 
 	memset(&bed, 0, sizeof(bed));
+	memset(next_seq, 0, sizeof(next_seq));
 	bed.still = &still[size && data[0] & 0x80];
 	bed.t = bed.still->t;
 	bed.now = T0;
