@@ -56,6 +56,23 @@ void budget_give(struct table *t, uint32_t max)
 	shm_add(&t->hdr->budget, -(uint64_t)n);
 }
 
+void budget_settle(struct table *t)
+{
+	unsigned int tries, i;
+	uint64_t was, is;
+
+	/* who draws or gives back a portion meanwhile changes the word */
+	for (tries = 0; tries < 100; tries++) {
+		was = shm_load(&t->hdr->budget);
+		is = table_count(t);
+		for (i = 0; i < NRING; i++)
+			if (t->ring[i].hdr)
+				is += shm_load(&t->ring[i].hdr->credit);
+		if (shm_cas(&t->hdr->budget, was, is) == was)
+			return;
+	}
+}
+
 void budget_recount(struct table *t)
 {
 	uint32_t i;

@@ -17,6 +17,10 @@ bool budget_take(struct table *t, uint32_t max);
 /* Would that be false now? */
 bool budget_gone(const struct table *t, uint32_t max);
 void budget_give(struct table *t, uint32_t max);
+/* The word anew from what the shards count and the processes hold, while these
+ * run: one that is between a portion and its connection makes it wrong by one.
+ */
+void budget_settle(struct table *t);
 /* The word anew from the shards' counts; no worker runs. */
 void budget_recount(struct table *t);
 

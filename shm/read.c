@@ -139,9 +139,12 @@ bool conn_walk(const struct table *t, struct conn_walk *w, struct conn_view *v)
 uint64_t table_count(const struct table *t)
 {
 	uint64_t n = 0;
-	uint32_t sh;
+	uint32_t sh, count;
 
-	for (sh = 0; sh < t->nshard; sh++)
-		n += shm_load(&t->shard[sh].count);
+	/* a count that is damaged must not look like a full table */
+	for (sh = 0; sh < t->nshard; sh++) {
+		count = shm_load(&t->shard[sh].count);
+		n += count < t->cap ? count : t->cap;
+	}
 	return n;
 }

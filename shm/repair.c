@@ -99,6 +99,22 @@ static void rebuild_free(struct table *t, uint32_t sh, uint32_t idx)
 
 #define EXT_NOBODY 0xfffffffeu
 
+/* The bound is gone: then no record that an entry refers to is beyond it. */
+static uint32_t ext_bound(const struct table *t, uint32_t sh)
+{
+	uint32_t i, ext, bound = 1;
+
+	for (i = 1; i < t->cap; i++) {
+		const struct conn *c = table_conn(t, sh, i);
+
+		ext = shm_load(&c->ext);
+		if (shard_used(t, &t->shard[sh], i) && c->status & CONN_LIVE &&
+		    ext >= bound && ext < t->cap)
+			bound = ext + 1;
+	}
+	return bound;
+}
+
 /* extension records: those that no live entry refers to are free */
 static void rebuild_ext(struct table *t, uint32_t sh)
 {
@@ -108,7 +124,7 @@ static void rebuild_ext(struct table *t, uint32_t sh)
 	if (q->ext_ready > t->cap)
 		q->ext_ready = 0;
 	if (!q->ext_bump || q->ext_bump > t->cap)
-		q->ext_bump = q->ext_ready ? q->ext_ready : 1;
+		q->ext_bump = q->ext_ready ? q->ext_ready : ext_bound(t, sh);
 	bump = shm_load(&q->ext_bump);
 	if (bump > t->cap)
 		bump = t->cap;

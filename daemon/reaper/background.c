@@ -86,13 +86,26 @@ static const char *const outcomes[] = {
 	[SHARD_ISOLATED] = "taken out of use",
 };
 
-static enum outcome shard_mend(struct table *t, uint32_t sh, char *fault)
+/* Connections that the shard has or had: the count may be what is wrong. */
+static uint32_t shard_entries(const struct table *t, uint32_t sh)
+{
+	uint32_t idx, n = 0;
+
+	for (idx = 1; idx < t->cap; idx++)
+		n += table_conn(t, sh, idx)->status & CONN_LIVE ||
+		     *table_chk(t, sh, idx);
+	return n;
+}
+
+static enum outcome shard_mend(struct table *t, uint32_t sh, char *fault,
+                               volatile uint32_t *had)
 {
 	shard_fn *home = t->twins ? NULL : key_home;
 
 	/* no memory for the marks: nothing is known to be wrong */
 	if (shard_check(t, sh, home, note, fault) <= 0)
 		return SHARD_CLEAN;
+	*had = shard_entries(t, sh);
 	shard_salvage(t, sh, home);
 	if (shard_check(t, sh, home, NULL, NULL) <= 0)
 		return SHARD_REBUILT;
@@ -101,8 +114,9 @@ static enum outcome shard_mend(struct table *t, uint32_t sh, char *fault)
 	                                                 : SHARD_ISOLATED;
 }
 
-/* lock held */
-static enum outcome shard_look(struct table *t, uint32_t sh, char *fault)
+/* Lock held.  `had` are the connections that it had, if anything is wrong. */
+static enum outcome shard_look(struct table *t, uint32_t sh, char *fault,
+                               volatile uint32_t *had)
 {
 	struct sigaction old[2];
 	volatile enum outcome was = SHARD_ISOLATED;
@@ -111,7 +125,7 @@ static enum outcome shard_look(struct table *t, uint32_t sh, char *fault)
 	signals_take(old);
 	sig = sigsetjmp(way_out, 1);
 	if (!sig)
-		was = shard_mend(t, sh, fault);
+		was = shard_mend(t, sh, fault, had);
 	else
 		snprintf(fault, 160, "signal %d while it was read", sig);
 	if (was == SHARD_ISOLATED && !sigsetjmp(way_out, 1))
@@ -139,6 +153,8 @@ static void outcome_tell(struct check_state *c, enum outcome was, uint32_t lost,
 
 static void over_tell(const struct role_env *e, struct check_state *c)
 {
+	/* drawn by what was counted when the daemon started */
+	budget_settle(e->t);
 	shm_store(&c->end_ns, clock_mono_ns());
 	shm_store(&c->over, 1);
 	log_info("reaper",
@@ -148,13 +164,13 @@ static void over_tell(const struct role_env *e, struct check_state *c)
 	         (unsigned long long)((c->end_ns - c->begin_ns) / NS_PER_MS),
 	         c->faulty, c->rebuilt, c->emptied, c->isolated,
 	         (unsigned long long)c->lost);
-	(void)e;
 }
 
-bool background_turn(struct role_env *e, const struct policy *pol)
+bool background_turn(struct role_env *e)
 {
 	struct check_state *c = state_of(e);
-	uint32_t n = c->next, sh, before, after, lost;
+	uint32_t n = c->next, sh, after;
+	volatile uint32_t had = 0;
 	char fault[160] = "";
 	struct table *t;
 	enum outcome was;
@@ -169,15 +185,11 @@ bool background_turn(struct role_env *e, const struct policy *pol)
 	t = table_of(e->t, n);
 	sh = n < e->t->nshard ? n : 0;
 	lock_of(e->t, n);
-	before = shm_load(&t->shard[sh].count);
-	was = shard_look(t, sh, fault);
+	was = shard_look(t, sh, fault, &had);
 	after = shm_load(&t->shard[sh].count);
 	unlock_of(e->t, n);
-	lost = before > after && before < t->cap ? before - after : 0;
-	outcome_tell(c, was, lost, fault);
+	outcome_tell(c, was, had > after ? had - after : 0, fault);
 	shm_store_release(&c->next, n + 1);
-	for (; lost && t == e->t; lost--)
-		budget_give(e->t, pol->max);
 	return true;
 }
 

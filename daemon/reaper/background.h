@@ -19,7 +19,7 @@
 /* At the reaper's start: is a check due?  Isolated shards are used again. */
 void background_begin(struct role_env *e);
 /* One shard.  False: there is nothing more to do. */
-bool background_turn(struct role_env *e, const struct policy *pol);
+bool background_turn(struct role_env *e);
 /* The daemon ends, and nothing is half done: the next start needs no check. */
 void background_clean(struct role_env *e);
 

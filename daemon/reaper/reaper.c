@@ -270,12 +270,11 @@ static void reaper_turn(struct role_env *e, const struct policy *pol,
 		role_ring(e->fd[ROLE_FD_bell_api]);
 }
 
-static void reaper_check(struct role_env *e, const struct policy *pol,
-                         struct turn *turn)
+static void reaper_check(struct role_env *e, struct turn *turn)
 {
 	uint64_t begin = clock_mono_ns(), took;
 
-	turn->checking = background_turn(e, pol);
+	turn->checking = background_turn(e);
 	took = (clock_mono_ns() - begin) / NS_PER_MS * (CHECK_SHARE - 1);
 	turn->pause = took < TURN_MS ? (int)took + 1 : (int)TURN_MS;
 }
@@ -290,7 +289,7 @@ static int reaper_loop(struct role_env *e)
 		pol = rcud_enter(e->t);
 		reaper_turn(e, pol, &turn);
 		if (turn.checking)
-			reaper_check(e, pol, &turn);
+			reaper_check(e, &turn);
 		rcud_leave(e->t);
 		reaper_collapse(e, &turn);
 		reaper_sleep(e, &turn);

@@ -76,7 +76,7 @@ only_lost() { # COST
 		start_demo -w 2
 		try checked over
 		if [ "$fault" != under_way ]; then
-			grep -q "check: .*: put in order, $cost connections\|begun anew" "$W/log"
+			grep -q "check: shard .*: put in order, $cost connections lost" "$W/log"
 			[ "$(figure faulty)" -eq 1 ]
 		fi
 		[ "$(figure isolated)" -eq 0 ]

@@ -1,9 +1,9 @@
 /*
  * mkfault.c - plant a fault in a table that lies there.
  *
- *	mkfault FILE.tbl KIND
+ *	mkfault FILE.tbl KIND [SHARD]
  *
- * in the first shard that can have it, and print what `ctctl check` is to say
+ * in the first shard that can have it, or in that one, and print what `ctctl check` is to say
  * of it ("I3"), and how many connections the mending may cost.  Exits with 3 if
  * no shard can have it.
  */
@@ -285,20 +285,24 @@ static bool keys_read(const char *path, struct place *p)
 int main(int argc, char *argv[])
 {
 	static struct place p;
-	uint32_t sh;
+	uint32_t sh, from = 0, to;
 	size_t i;
 
 	for (i = 0; argc == 2 && i < ARRAY_SIZE(faults); i++)
 		puts(faults[i].kind);
-	if (argc != 3)
+	if (argc != 3 && argc != 4)
 		return argc == 2 ? 0 : 2;
 	if (!table_open(argv[1], &p) || !keys_read(argv[1], &p)) {
 		perror(argv[1]);
 		return 1;
 	}
+	to = p.h->nshard;
+	if (argc == 4) {
+		from = (uint32_t)strtoul(argv[3], NULL, 10);
+		to = from < to ? from + 1 : from;
+	}
 	for (i = 0; i < ARRAY_SIZE(faults); i++)
-		for (sh = 0;
-		     !strcmp(faults[i].kind, argv[2]) && sh < p.h->nshard;
+		for (sh = from; !strcmp(faults[i].kind, argv[2]) && sh < to;
 		     sh++) {
 			shard_at(&p, sh);
 			/* all but one want a connection */

@@ -12,6 +12,7 @@
 
 #include "shm/budget.h"
 #include "shm/proc.h"
+#include "shm/read.h"
 #include "tests/lib/keys.h"
 
 static uint32_t held(const struct table *t)
@@ -116,6 +117,32 @@ static void test_recount(void **state)
 	table_drop(t);
 }
 
+/* what was drawn by a count that was wrong comes back, and nobody's portion */
+static void test_settle(void **state)
+{
+	struct table *t = table_make(1 << 18, false, 64);
+	struct conn_lookup a = key_make(t, 1, false, 0);
+	struct conn_lookup b = key_make(t, 2, false, 9);
+	uint32_t sh;
+
+	(void)state;
+	conn_put(t, &a);
+	conn_put(t, &b);
+	sh = b.shard;
+	t->shard[sh].count += 0x80000000u;
+	/* damage in one shard is no more than all of that shard */
+	assert_in_range(table_count(t), t->cap, t->cap + 1);
+	budget_recount(t);
+	assert_in_range(t->hdr->budget, t->cap, t->cap + 1);
+	t->shard[sh].count -= 0x80000000u;
+	t->ring[2].hdr->credit = 7;
+	t->ring[0].hdr->credit = 11;
+	budget_settle(t);
+	assert_int_equal(t->hdr->budget, 2 + 7 + 11);
+	assert_int_equal(held(t), 7 + 11);
+	table_drop(t);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -123,6 +150,7 @@ int main(void)
 		cmocka_unit_test(test_portions),
 		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_recount),
+		cmocka_unit_test(test_settle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -331,6 +331,36 @@ static void test_dropped(void **state)
 	fix_close(state);
 }
 
+/* bounds of the records that are gone: who has one keeps it */
+static void test_records(void **state)
+{
+	uint32_t i, ext;
+	struct fix *f;
+
+	assert_int_equal(fix_open(state), 0);
+	f = *state;
+	for (i = 3; i < 6; i++) {
+		op_update_begin(f->t, 0, f->idx[i]);
+		op_update_ext(f->t, 0, f->idx[i])->labels[0] = i;
+		op_update_commit(f->t, 0, f->idx[i], NULL,
+		                 (struct op_cursor){0, 0});
+	}
+	assert_true(conn_drop(f->t, &f->k[4]) > 0);
+	f->t->shard[0].ext_bump = 0xdeadbeef;
+	f->t->shard[0].ext_ready = 0xdeadbeef;
+	assert_int_equal(shard_rebuild(f->t, 0), 0);
+	fix_clean(f, NCONN - 1);
+	fix_all(f, 4);
+	for (i = 3; i < 6; i += 2) {
+		ext = table_conn(f->t, 0, f->idx[i])->ext;
+		assert_true(ext != 0);
+		assert_int_equal(table_ext(f->t, 0, ext)->labels[0], i);
+	}
+	assert_int_equal(f->t->shard[0].ext_bump, 4);
+	assert_int_equal(f->t->shard[0].ext_free, 2);
+	fix_close(state);
+}
+
 static uint8_t home_1(const struct table *t, const struct conn_key *k,
                       const struct addr6 *a6)
 {
@@ -424,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_insane),
 		cmocka_unit_test(test_dropped),
+		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_isolated),
 		cmocka_unit_test(test_torn_update),
 		cmocka_unit_test(test_torn_delete),
