@@ -19,6 +19,9 @@ void shard_salvage(struct table *t, uint32_t sh, shard_fn *home)
 {
 	uint32_t idx;
 
+	/* whoever comes after a kill in here rebuilds it first */
+	if (t->shard[sh].op == OP_IDLE)
+		shm_store_release(&t->shard[sh].op, OP_REBUILD);
 	for (idx = 1; home && idx < t->cap; idx++) {
 		const struct conn *c = table_conn(t, sh, idx);
 

@@ -2,7 +2,8 @@
 """Are the tests blind anywhere?  One mutant for every ordered store and
 barrier of the shared-memory core: deleted, or moved before the statement in
 front of it; commits also behind the next.  Expectations are changed by the
-operations of ops.h, so with them each call of one is such a statement, too.
+operations of ops.h, so with them, and with what else is built upon these, each
+call of one is such a statement, too.
 Every mutant must fail a test, or stand with a reason in survivors.txt.
 
     tests/crash/mutants.py                   all (long)
@@ -31,7 +32,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
 TREE = ROOT  # later a copy, so that nobody's edit gets in between
 FILES = ["ops.c", "update.h", "repair.c", "proc.c", "proc.h", "read.c",
          "trace.c", "expect.c", "expect_use.c", "expect_end.c",
-         "expect_source.c", "expect_in.h"]
+         "expect_source.c", "expect_in.h", "rcu.c", "mend.c", "told.c",
+         "budget.c"]
 # fast ones first; the first that fails ends it
 TESTS = [
     ("tests/shm/test_ops.c", []),
@@ -45,6 +47,15 @@ TESTS = [
     ("tests/crash/test_step.c", ["11", "40", "260"]),
     ("tests/crash/test_nested.c", ["7", "20", "240", "83"]),
 ]
+# those of what stands beside the operations
+BESIDE = {
+    "rcu.c": [("tests/shm/test_rcu.c", []),
+              ("tests/crash/test_step_rest.c", [])],
+    "mend.c": [("tests/shm/test_repair.c", []),
+               ("tests/crash/test_step_rest.c", [])],
+    "budget.c": [("tests/shm/test_budget.c", []),
+                 ("tests/crash/test_step_rest.c", [])],
+}
 # and those of what is built upon it: packets, with all that works on them
 PACKETS = [
     ("tests/shm/test_expect.c", []),
@@ -58,11 +69,14 @@ LINK = "-lpcap -lconfuse -lseccomp -lcap-ng -lz -lzstd -lcmocka".split()
 LIB = ["keys", "image", "traffic"]
 # on an idle machine the slowest test takes a tenth of it
 HANG = 150
-STORE = re.compile(r"shm_(store|store_release|wmb|rmb|mb|barrier)\(")
+STORE = re.compile(r"shm_(store|store_release|add|xchg|wmb|rmb|mb|barrier)\(")
 PACKETS_OF = re.compile(r"expect|trace")
+# where each call of an operation is a statement, too
+STEPS_OF = re.compile(r"expect|trace|told|mend")
 STEP = re.compile(r"(op_update_(begin|commit)|op_cursor_set|claim_write|"
                   r"expect_(action_close|entry_end|claim|release|use|lock|"
-                  r"unlock)|counters_(prepare|commit))\(")
+                  r"unlock)|counters_(prepare|commit)|update_told|told_note|"
+                  r"entry_end|shard_rebuild)\(")
 FUNCTION = re.compile(r"^[a-z].*?\b((?!__attribute__)[a-z_0-9]+)\(")
 NOT_SIMPLE = re.compile(r"^\s*(return|goto|break|continue|else|if|for|while|"
                         r"case|default|do|const|struct|u?int\w*|unsigned|bool)\b")
@@ -112,7 +126,7 @@ def mutants_of(name):
 
     for n, s in enumerate(all_of):
         if not STORE.match(s[2]) and not (
-                PACKETS_OF.match(name) and STEP.match(s[2])):
+                STEPS_OF.match(name) and STEP.match(s[2])):
             continue
         first, last = s[0], s[1]
         add("without", s, lines[:first] + ["\t;"] + lines[last + 1:])
@@ -153,6 +167,10 @@ def sh(cmd, timeout=None):
     return subprocess.CompletedProcess(cmd, p.returncode, out)
 
 
+def tests_of(name):
+    return BESIDE.get(name) or (PACKETS if PACKETS_OF.match(name) else TESTS)
+
+
 def compile_c(src, out):
     r = sh([CC] + CFLAGS + ["-c", src, "-o", out])
     if r.returncode:
@@ -171,7 +189,9 @@ def prepare(work, packets):
         compile_c("shm/%s.c" % n, "%s/shm_%s.o" % (work, n))
     for n in LIB:
         compile_c("tests/lib/%s.c" % n, "%s/lib_%s.o" % (work, n))
-    for t, _ in TESTS + (PACKETS if packets else []):
+    every = TESTS + (PACKETS if packets else [])
+    for t in sorted({t for of in [every] + list(BESIDE.values())
+                     for t, _ in of}):
         compile_c(t, "%s/%s.o" % (work, os.path.basename(t)[:-2]))
     for r in ROOMS if packets else ():
         to = os.path.join(work, os.path.basename(r))
@@ -226,7 +246,7 @@ def run_one(work, shm, mutant):
             objs += ["-Wl,--start-group"] + [
                 os.path.join(work, os.path.basename(r)) for r in ROOMS] + [
                     "-Wl,--end-group", "-Wl,--as-needed"] + LINK
-        for t, args in PACKETS if packets else TESTS:
+        for t, args in tests_of(name):
             base = os.path.basename(t)[:-2]
             prog = "%s/%s" % (d, base)
             if not os.path.exists(prog):
@@ -294,7 +314,10 @@ def main():
     try:
         both = [bool(PACKETS_OF.match(m[1])) for m in picked]
         shm = prepare(work, any(both))
-        for n in ["ops.c"] * (not all(both)) + ["expect.c"] * any(both):
+        others = {m[1] for m in picked if m[1] in BESIDE}
+        core = any(not PACKETS_OF.match(m[1]) and m[1] not in BESIDE
+                   for m in picked)
+        for n in ["ops.c"] * core + ["expect.c"] * any(both) + sorted(others):
             with open(os.path.join(ROOT, "shm", n)) as f:
                 whole = run_one(work, shm, ("", n, f.read()))
             if whole:

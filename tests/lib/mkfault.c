@@ -3,9 +3,9 @@
  *
  *	mkfault FILE.tbl KIND [SHARD]
  *
- * in the first shard that can have it, or in that one, and print what `ctctl check` is to say
- * of it ("I3"), and how many connections the mending may cost.  Exits with 3 if
- * no shard can have it.
+ * in the first shard that can have it, or in that one, and print what `ctctl
+ * check` is to say of it ("I3"), and how many connections the mending may cost.
+ * Exits with 3 if no shard can have it.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -69,7 +69,10 @@ static struct conn *conn_of(const struct place *p, uint32_t n)
 
 static bool wild_word(struct place *p)
 {
-	*slot_of(p, 0) = (p->word[0] & SLOT_TAG) | (p->h->cap - 2);
+	/* one that nobody has used */
+	if (p->q->bump[0] > p->q->bump[1])
+		return false;
+	*slot_of(p, 0) = (p->word[0] & SLOT_TAG) | p->q->bump[0];
 	return true;
 }
 
@@ -124,10 +127,13 @@ static bool free_circle(struct place *p)
 {
 	uint32_t idx = p->q->free_head[0];
 
-	if (!idx)
-		return false;
+	/* none has ended here, or its place was taken: one that nobody used */
+	if (!idx && p->q->bump[0] <= p->q->bump[1]) {
+		idx = p->q->bump[0]++;
+		p->q->free_head[0] = p->q->free_tail[0] = idx;
+	}
 	p->conn[idx].ext = idx;
-	return true;
+	return idx != 0;
 }
 
 static bool free_live(struct place *p)
@@ -305,9 +311,7 @@ int main(int argc, char *argv[])
 		for (sh = from; !strcmp(faults[i].kind, argv[2]) && sh < to;
 		     sh++) {
 			shard_at(&p, sh);
-			/* all but one want a connection */
-			if ((!p.n && faults[i].plant != free_circle) ||
-			    !faults[i].plant(&p))
+			if (!p.n || !faults[i].plant(&p))
 				continue;
 			printf("%s %u\n", faults[i].letter, faults[i].cost);
 			return 0;

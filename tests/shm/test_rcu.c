@@ -131,6 +131,7 @@ static void test_writer_dies(void **state)
 	p->current = 77;
 	rcud_recover(t);
 	assert_int_equal(p->current, 0);
+	assert_true(p->retired[0] == RETIRED_NO);
 	assert_int_equal(publish(t, 5), 0);
 	assert_int_equal(rcud_enter(t)->max, 5);
 	table_drop(t);

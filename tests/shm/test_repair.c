@@ -389,7 +389,12 @@ static void test_isolated(void **state)
 	fix_clean(f, 0);
 	f->idx[2] = conn_put(f->t, &f->k[2]);
 	assert_true(f->idx[2] > 0);
+	/* whatever stands in it */
+	f->t->shard[0].bump[1] = 0xffffffff;
+	f->t->shard[0].op = OP_REBUILD;
 	shard_isolate(f->t, 0);
+	shard_lock(f->t, 0);
+	shard_unlock(f->t, 0);
 	assert_int_equal(shard_check(f->t, 0, NULL, NULL, NULL), 1);
 	assert_int_equal(conn_find(f->t, &f->k[2], NULL, NULL), 0);
 	assert_true(shard_full(&f->t->shard[0]));
