@@ -55,6 +55,8 @@ BESIDE = {
                ("tests/crash/test_step_rest.c", [])],
     "budget.c": [("tests/shm/test_budget.c", []),
                  ("tests/crash/test_step_rest.c", [])],
+    "told.c": [("tests/shm/test_told.c", []),
+               ("tests/crash/test_step_told.c", [])],
 }
 # and those of what is built upon it: packets, with all that works on them
 PACKETS = [
