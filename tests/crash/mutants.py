@@ -49,8 +49,8 @@ TESTS = [
 ]
 # those of what stands beside the operations
 BESIDE = {
-    "rcu.c": [("tests/shm/test_rcu.c", []),
-              ("tests/crash/test_step_rest.c", [])],
+    "rcu.c": [("tests/crash/test_step_rest.c", []),
+              ("tests/shm/test_rcu.c", [])],
     "mend.c": [("tests/shm/test_repair.c", []),
                ("tests/crash/test_step_rest.c", [])],
     "budget.c": [("tests/shm/test_budget.c", []),

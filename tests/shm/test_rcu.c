@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,17 +72,20 @@ static void test_reader_holds(void **state)
 static pid_t reader_start(struct table *t)
 {
 	volatile uint64_t *qs = &table_proc(t, 1)->qs;
+	uint32_t tries = 0;
 	pid_t pid = fork();
 
 	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (proc_attach(t, 1, 0))
 			_exit(1);
 		rcud_enter(t);
 		for (;;)
 			pause();
 	}
-	while (!*qs)
+	while (!*qs && tries++ < 100000)
 		usleep(100);
+	assert_true(*qs != 0);
 	return pid;
 }
 
@@ -149,6 +153,7 @@ static void test_storm(void **state)
 	for (round = 0; round < 40; round++) {
 		pid = fork();
 		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			if (proc_attach(t, 2, 0))
 				_exit(1);
 			rcud_recover(t);
