@@ -44,6 +44,12 @@ bench recover --connections "$n"
 bench scale --workers 1,2
 bench live
 bench latency
+case " ${ONLY-ping} " in
+*" ping "*)
+	BUILD=$BUILD tests/bench/ping.py | tee -a "$out"
+	[ "${PIPESTATUS[0]}" = 0 ] || failed=1
+	;;
+esac
 bench idle
 tests/bench/table.py "$out"
 exit $failed

@@ -501,8 +501,8 @@ static enum trk_verdict tcp_enter(struct tcp_step *st)
 			trk_assure(c, st->conn); /* F112 */
 		return TRK_ACCEPT;
 	}
-	if (st->s.flags & TH_RST)
-		return TRK_KILL; /* F121 */
+	if (st->s.flags & TH_RST) /* F121 */
+		return tcp_mirror_refused(st) ? TRK_ACCEPT : TRK_KILL;
 	/* F122: else ports that are tried over and over keep a dead entry */
 	if (st->s.index == SYN && st->from == SS)
 		return TRK_IGNORE;
@@ -597,6 +597,8 @@ const struct tracker tracker_tcp = {
 	.closing = tcp_closing,
 	.origin = tcp_origin,
 	.news = tcp_news,
+	.early = tcp_early,
+	.answered = tcp_answered,
 	.describe = tcp_describe,
 	.inside = tcp_inside,
 	.header = tcp_heading,

@@ -253,6 +253,9 @@ int tcp_heading(const struct pkt *p, char *buf, size_t len);
 
 uint8_t tcp_origin(const struct pkt *p, bool *answer);
 bool tcp_news(const struct pkt *p, const struct conn *conn, uint8_t dir);
+uint32_t tcp_early(const struct pkt *p);
+bool tcp_answered(struct trk_ctx *c, struct conn *conn, uint32_t number);
+bool tcp_mirror_refused(const struct tcp_step *st);
 bool tcp_mirror_new(struct tcp_step *st);
 void tcp_mirror_late(struct tcp_step *st);
 bool tcp_mirror_cell(struct tcp_step *st, enum trk_verdict *v);

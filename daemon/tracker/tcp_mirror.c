@@ -207,16 +207,28 @@ bool tcp_mirror_late_syn(struct tcp_step *st)
 	return true;
 }
 
+/* Has the client reset it, and nothing was seen of the server? */
+static bool reset_unseen(const struct tcp_step *st)
+{
+	return st->from == CL && !st->snd->maxwin &&
+	       !(st->conn->status & CONN_SEEN_REPLY) &&
+	       st->rcv->end == st->s.ack;
+}
+
 /* The SYN/ACK behind the client's next segments, which have answered it. */
 static bool cell_late_synack(struct tcp_step *st)
 {
-	if (st->dir != DIR_REPLY || st->from < ES || !first_late(st) ||
-	    st->rcv->end - st->s.ack > NEAR)
+	if (st->dir != DIR_REPLY || st->from < ES)
 		return false;
+	if (reset_unseen(st))
+		st->snd->end = st->snd->maxend = st->s.end;
+	else if (!first_late(st) || st->rcv->end - st->s.ack > NEAR)
+		return false;
+	else
+		trk_assure(st->c, st->conn);
 	side_learns(st);
 	st->snd->maxack = st->s.ack;
 	side_set(st->t, st->dir, SIDE_MAXACK);
-	trk_assure(st->c, st->conn);
 	st->to = st->from;
 	st->trusted = true;
 	return true;

@@ -165,6 +165,15 @@ struct tracker {
 	 * has told before?  Then it is no double.  NULL: cannot be known. */
 	bool (*news)(const struct pkt *p, const struct conn *conn, uint8_t dir);
 
+	/* Mirror mode: may this first packet, which was refused, be the answer
+	 * to one that is still to come?  Then a number that tells which, else
+	 * 0.  NULL: never. */
+	uint32_t (*early)(const struct pkt *p);
+	/* A first packet was accepted, and one of that number was there
+	 * before it.  Is it the answer?  Then the connection is what it has
+	 * become by both. */
+	bool (*answered)(struct trk_ctx *c, struct conn *conn, uint32_t number);
+
 	/* closing: first to go under pressure (F236).  NULL: never. */
 	bool (*closing)(const struct conn *conn);
 

@@ -521,6 +521,8 @@ static void apply_candidate(struct way *w, struct conn *c, struct conn_ext *ext,
 	invalid_note(w->p->pol, &ctx);
 	if (v != TRK_ACCEPT) {
 		w->info = CTINFO_INVALID;
+		if (unlikely(w->p->mirror))
+			early_note(w);
 		if (unlikely(w->traced))
 			trace_refused(way_rec(w), TRACE_INVALID, &ctx);
 		count_class(w);
@@ -534,6 +536,7 @@ static void apply_candidate(struct way *w, struct conn *c, struct conn_ext *ext,
 		return;
 	}
 	if (unlikely(w->p->mirror)) {
+		early_answer(w, &ctx, c);
 		mirror_count(&w->cs, &ctx, 0, c->status, NULL);
 		if (w->dir == DIR_REPLY) {
 			c->status |= CONN_SEEN_REPLY;

@@ -22,6 +22,7 @@
 #include "daemon/pkt/decap.h"
 #include "daemon/tracker/key.h"
 #include "daemon/tracker/segment.h"
+#include "daemon/worker/early.h"
 #include "shm/ops.h"
 #include "shm/proc.h"
 
@@ -118,6 +119,7 @@ struct pipeline {
 	struct plain_rules rules;
 	struct lane lane[PIPELINE_PART];
 	struct tracing trace;
+	struct early early; /* mirror mode */
 };
 
 void pipeline_init(struct pipeline *p, struct table *t, uint32_t worker,

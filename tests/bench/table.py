@@ -88,6 +88,12 @@ def rows(r):
                number(r["asked_per_second"]), r["p50_us"] / 1e3, "ms", None,
                None, True)
         yield "  99 of 100 within", r["p99_us"] / 1e3, "ms", 20, None, True
+    elif b == "ping":
+        yield ("a ping on a quiet mirror, %d interface%s, median" % (
+            r["interfaces"], "s" * (r["interfaces"] > 1)), r["p50_ms"], "ms",
+            100, None, True)
+        yield ("  the longest of %d" % r["pings"], r["longest_ms"], "ms", 100,
+               None, True)
     elif b == "idle":
         yield ("idle daemon, all roles", r["percent_of_core"],
                "% of a core", 0.5, None, True)

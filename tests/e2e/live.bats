@@ -186,3 +186,15 @@ s.sendto(bytes.fromhex("0800f7ff00000000"), ("192.0.2.2", 0))'
 	wait "$watch"
 	grep -q '\[NEW\] icmp .*dst=192.0.2.2 type=8' "$W/event"
 }
+
+# The relation is to a pause of 100 ms, by the clock of who sends and sees.
+soon() {
+	ip netns exec "$ns" /usr/bin/python3 tests/lib/pings.py tx0 8 \
+		"$BUILD/ctctl" -R "$run_dir" watch -e new | tee "$W/pings"
+	jq -e '.within_pause * 2 > .pings' "$W/pings"
+}
+
+@test "pings one by one: most are told before the pause behind them is over" {
+	live
+	TRIES=5 try soon
+}

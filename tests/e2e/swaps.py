@@ -109,13 +109,11 @@ def brief(row):
         [row[d][k] for d in ("original", "reply") for k in ("packets", "bytes")]
 
 
-def early_reset(name, frames):
-    """A reset ends nothing that is not there yet: the state that is left."""
-    at = [bool(f.flags & RST) for f in frames].index(True)
-    if name == "refused" and at == 0:
-        return ["SYN_SENT", "syn", False, 1, 64, 0, 0]
-    if name == "scan" and any(f.flags == SYN | ACK for f in frames[at:]):
-        return ["SYN_RECV", "synack", False, 0, 0, 1, 64]
+def early_refusal(name, frames):
+    """In order a refused connection is gone at once.  A refusal that comes
+    first is counted with no connection, and that one stays for a moment."""
+    if name == "refused" and frames[0].flags & RST:
+        return ["CLOSE", "syn", True, 1, 64, 0, 0]
     return None
 
 
@@ -130,8 +128,7 @@ def check():
         if not at:
             usual = got.get(port)
             bad += (name != "refused") != bool(usual)
-        want = name in ("refused", "scan") and early_reset(name, frames) or \
-            usual
+        want = early_refusal(name, frames) or usual
         n += 1
         if got.get(port) != want:
             bad += 1
