@@ -31,6 +31,8 @@ e2e_teardown() {
 		kill -TERM "$pid" 2>/dev/null || :
 		wait "$pid" 2>/dev/null || :
 	fi
+	[ -z "${ns-}" ] || ip netns del "$ns"
+	ns=
 	"$BUILD/ctshardd" -R "$run_dir" --remove-table 2>/dev/null || :
 	# a role whose list of calls lacks one
 	! grep 'made a system call' "$W/log" || return
@@ -56,6 +58,43 @@ try() {
 spawn() {
 	"$BUILD/ctshardd" -R "$run_dir" "$@" 2>>"$W/log" 3>&- 4>&- &
 	pid=$!
+}
+
+# A namespace of its own, with so many mirror ports: what is sent into txN comes
+# out of rxN.
+mirror_ports() {
+	local n
+	need_root "for network namespaces"
+	ns=e2e$$
+	ip netns add "$ns"
+	within sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+	for ((n = 0; n < $1; n++)); do
+		mirror_port "$n"
+	done
+}
+
+mirror_port() {
+	ip -n "$ns" link add "tx$1" type veth peer name "rx$1"
+	ip -n "$ns" link set "tx$1" up
+	ip -n "$ns" link set "rx$1" up
+}
+
+within() {
+	ip netns exec "$ns" "$@"
+}
+
+# Whoever sends into a port.
+within_one() {
+	within taskset -c "$cpu" "$@"
+}
+
+# The daemon in the namespace; sockets and segments are as ever.
+start_within() {
+	ip netns exec "$ns" "$BUILD/ctshardd" -R "$run_dir" "$@" \
+		2>>"$W/log" 3>&- 4>&- &
+	pid=$!
+	try ready_or_dead
+	answers || { cat "$W/log"; return 1; }
 }
 
 answers() {

@@ -4,31 +4,17 @@ load lib
 
 setup() {
 	e2e_setup
-	need_root "for network namespaces"
-	ns=e2e$$
-	ip netns add "$ns"
-	ip netns exec "$ns" sh -c '
-		sysctl -qw net.ipv6.conf.default.disable_ipv6=1
-		ip link add tx0 type veth peer name rx0 &&
-		ip link set tx0 up && ip link set rx0 up'
+	mirror_ports 1
 }
 
-teardown() {
-	e2e_teardown
-	[ -z "${ns-}" ] || ip netns del "$ns"
-}
+teardown() { e2e_teardown; }
 
-# The daemon in the namespace; sockets and segments are as ever.
 live() {
-	ip netns exec "$ns" "$BUILD/ctshardd" -R "$run_dir" -i rx0 "$@" \
-		2>>"$W/log" 3>&- 4>&- &
-	pid=$!
-	try ready_or_dead
-	answers || { cat "$W/log"; return 1; }
+	start_within -i rx0 "$@"
 }
 
 send() {
-	ip netns exec "$ns" taskset -c "$cpu" tcpreplay -q -i tx0 -p 2000 "$1" >/dev/null 2>&1
+	within_one tcpreplay -q -i tx0 -p 2000 "$1" >/dev/null 2>&1
 }
 
 # Without times: those of a live source are of the day.  A datagram's stream
@@ -131,7 +117,7 @@ announced() {
 	send "$W/some.pcap"
 	try frames_are 10 || return
 	before=$(ctl stats -o json | jq .expect_new)
-	ip netns exec "$ns" taskset -c "$cpu" tcpreplay -q -i tx0 -t \
+	within_one tcpreplay -q -i tx0 -t \
 		"$W/all.pcap" >/dev/null 2>&1
 	try frames_are 2010 || return
 	ctl stats -o json >"$W/s"
@@ -157,7 +143,7 @@ announced() {
 	try dns
 	run --separate-stderr ctl list
 	[ "${#lines[@]}" -eq 2 ]
-	run ip netns exec "$ns" "$BUILD/ctshardd" -R "$W/other" -i rx0 \
+	run within "$BUILD/ctshardd" -R "$W/other" -i rx0 \
 		-F 'no such filter'
 	[ "$status" -ne 0 ]
 	[[ "$output" == *filter* || "$output" == *syntax* ]]
@@ -175,7 +161,7 @@ announced() {
 		ctl show subscribers | grep -q .
 	}
 	try subscribed
-	ip netns exec "$ns" /usr/bin/python3 -c '
+	within /usr/bin/python3 -c '
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
 s.sendto(bytes.fromhex("0800f7ff00000000"), ("192.0.2.2", 0))'
@@ -189,7 +175,7 @@ s.sendto(bytes.fromhex("0800f7ff00000000"), ("192.0.2.2", 0))'
 
 # The relation is to a pause of 100 ms, by the clock of who sends and sees.
 soon() {
-	ip netns exec "$ns" /usr/bin/python3 tests/lib/pings.py tx0 8 \
+	within /usr/bin/python3 tests/lib/pings.py tx0 8 \
 		"$BUILD/ctctl" -R "$run_dir" watch -e new | tee "$W/pings"
 	jq -e '.within_pause * 2 > .pings' "$W/pings"
 }

@@ -3,36 +3,20 @@
 # direction each, and what is told of interfaces.
 load lib
 
-setup() {
-	e2e_setup
-}
+setup() { e2e_setup; }
 
-teardown() {
-	e2e_teardown
-	[ -z "${ns-}" ] || ip netns del "$ns"
-}
-
-pairs() {
-	need_root "for network namespaces"
-	ns=e2em$$
-	ip netns add "$ns"
-	ip netns exec "$ns" sh -c '
-		sysctl -qw net.ipv6.conf.default.disable_ipv6=1
-		ip link add tx0 type veth peer name rx0
-		ip link add tx1 type veth peer name rx1
-		for i in tx0 rx0 tx1 rx1; do ip link set $i up || exit; done'
-}
+teardown() { e2e_teardown; }
 
 live() {
-	ip netns exec "$ns" "$BUILD/ctshardd" -R "$run_dir" -i rx0 -i rx1 "$@" \
-		2>>"$W/log" 3>&- 4>&- &
-	pid=$!
-	try ready_or_dead
-	answers || { cat "$W/log"; return 1; }
+	start_within -i rx0 -i rx1 "$@"
 }
 
 mirror() {
 	/usr/bin/python3 tests/e2e/mirror.py "$@"
+}
+
+send() {
+	within_one /usr/bin/python3 tests/e2e/mirror.py send tx0 tx1
 }
 
 # A figure of an interface as `show` has it: PLACE NAME
@@ -71,11 +55,10 @@ ended() {
 }
 
 @test "two interfaces with a direction each: one connection, a row each" {
-	pairs
+	mirror_ports 2
 	n=$(mirror files "$W")
 	live
-	ip netns exec "$ns" taskset -c "$cpu" \
-		/usr/bin/python3 tests/e2e/mirror.py send tx0 tx1
+	send
 	try frames_are "$n"
 	try ended
 	ctl list -o jsonl,wide 2>/dev/null | jq -e --argjson n "$n" \
@@ -94,24 +77,23 @@ told() {
 }
 
 @test "interfaces: quiet, down, up, another MTU, joined packets" {
-	pairs
+	mirror_ports 2
 	command -v ethtool >/dev/null &&
-		ip netns exec "$ns" ethtool -K rx0 gro on 2>/dev/null
+		within ethtool -K rx0 gro on 2>/dev/null
 	live -s capture.quiet=1
 	try told 'rx0: nothing has arrived for'
 	try told 'rx1: nothing has arrived for'
-	ip netns exec "$ns" ip link set rx1 mtu 1400
+	ip -n "$ns" link set rx1 mtu 1400
 	try told 'rx1: MTU 1400, was 1500'
 	try figure_is 1 mtu 1400
 	figure_is 1 changes 1
-	ip netns exec "$ns" ip link set tx0 down
+	ip -n "$ns" link set tx0 down
 	try told 'rx0 is down'
 	try figure_is 0 up 0
-	ip netns exec "$ns" ip link set tx0 up
+	ip -n "$ns" link set tx0 up
 	try told 'rx0 is up'
 	mirror files "$W"
-	ip netns exec "$ns" taskset -c "$cpu" \
-		/usr/bin/python3 tests/e2e/mirror.py send tx0 tx1
+	send
 	try told 'rx0: packets arrive again'
 	# and once only, however long it is
 	[ "$(grep -c 'rx1: nothing' "$W/log")" -eq 1 ]
@@ -126,15 +108,14 @@ counts_one() {
 
 @test "a card without a clock: the host's time stamps, and said so" {
 	for source in packet pcap; do
-		pairs
+		mirror_ports 2
 		live -s capture.timestamps=hardware -s "source=$source"
 		if [ "$source" = packet ]; then
 			told 'rx0: capture.timestamps = hardware: .*; the host'
 			told 'rx1: capture.timestamps = hardware: '
 		fi
 		mirror files "$W"
-		ip netns exec "$ns" taskset -c "$cpu" \
-			/usr/bin/python3 tests/e2e/mirror.py send tx0 tx1
+		send
 		try counts_one
 		stop
 		ip netns del "$ns"
@@ -186,7 +167,7 @@ tracked_from() {
 # Bare IP for a while, where the kernel has such interfaces: what VXLAN-GPE
 # carries comes out without Ethernet.
 as_raw() {
-	ip netns exec "$ns" sh -c '
+	within sh -c '
 		ip link set lo up
 		ip link add rx0 type vxlan dstport 4790 external gpe &&
 			ip link set rx0 up' || return 0
@@ -207,20 +188,17 @@ gone_again() {
 }
 
 @test "an interface that goes and comes back, as another kind" {
-	pairs
+	mirror_ports 2
 	live -w 2
 	promiscuous 1
-	ip netns exec "$ns" ip link del rx0
+	ip -n "$ns" link del rx0
 	try told 'rx0 went away'
 	as_raw
-	ip netns exec "$ns" sh -c '
-		ip link add tx0 type veth peer name rx0
-		ip link set tx0 up; ip link set rx0 up'
+	mirror_port 0
 	try promiscuous 1
 	mirror files "$W"
 	seen() {
-		ip netns exec "$ns" taskset -c "$cpu" /usr/bin/python3 \
-			tests/e2e/mirror.py send tx0 tx1
+		send
 		ended
 	}
 	try seen

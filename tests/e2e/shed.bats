@@ -6,35 +6,24 @@ load lib
 
 setup() {
 	e2e_setup
-	need_root "for network namespaces"
-	ns=e2eh$$
-	ip netns add "$ns"
-	ip netns exec "$ns" sh -c '
-		sysctl -qw net.ipv6.conf.default.disable_ipv6=1
-		ip link add tx0 type veth peer name rx0 &&
-		ip link set tx0 up && ip link set rx0 up'
+	mirror_ports 1
 	sent=0
 }
 
 teardown() {
 	[ -z "${still-}" ] || kill -CONT "$still" 2>/dev/null || :
 	e2e_teardown
-	[ -z "${ns-}" ] || ip netns del "$ns"
 }
 
 # A ring of eight blocks.
 live() {
-	ip netns exec "$ns" "$BUILD/ctshardd" -R "$run_dir" -i rx0 \
-		-s capture.buffer=1M -s stall_kill=1h -s helpers=on "$@" \
-		2>>"$W/log" 3>&- 4>&- &
-	pid=$!
-	try ready_or_dead
-	answers || { cat "$W/log"; return 1; }
+	start_within -i rx0 -s capture.buffer=1M -s stall_kill=1h \
+		-s helpers=on "$@"
 }
 
 send() {
-	sent=$((sent + $(ip netns exec "$ns" taskset -c "$cpu" \
-		/usr/bin/python3 tests/e2e/shed.py "$1" tx0 "${@:2}")))
+	sent=$((sent + $(within_one /usr/bin/python3 tests/e2e/shed.py "$1" \
+		tx0 "${@:2}")))
 }
 
 stand_still() {

@@ -9,10 +9,7 @@ setup() {
 	n=$(swaps files "$W/pcap")
 }
 
-teardown() {
-	e2e_teardown
-	[ -z "${ns-}" ] || ip netns del "$ns"
-}
+teardown() { e2e_teardown; }
 
 swaps() {
 	/usr/bin/python3 tests/e2e/swaps.py "$@"
@@ -25,23 +22,10 @@ replay() {
 }
 
 live() {
-	need_root "for network namespaces"
-	ns=e2es$$
-	ip netns add "$ns"
-	ip netns exec "$ns" sh -c '
-		sysctl -qw net.ipv6.conf.default.disable_ipv6=1
-		ip link add tx0 type veth peer name rx0
-		ip link add tx1 type veth peer name rx1
-		for i in tx0 rx0 tx1 rx1; do ip link set $i up || exit; done'
-	ip netns exec "$ns" "$BUILD/ctshardd" -R "$run_dir" -i rx0 -i rx1 \
-		-w "$1" -s tcp.mode=mirror -s tcp_timeout_close=600 \
-		-s tcp_timeout_last_ack=600 \
-		2>>"$W/log" 3>&- 4>&- &
-	pid=$!
-	try ready_or_dead
-	answers || { cat "$W/log"; return 1; }
-	ip netns exec "$ns" taskset -c "$cpu" \
-		/usr/bin/python3 tests/e2e/swaps.py send tx0 tx1
+	mirror_ports 2
+	start_within -i rx0 -i rx1 -w "$1" -s tcp.mode=mirror \
+		-s tcp_timeout_close=600 -s tcp_timeout_last_ack=600
+	within_one /usr/bin/python3 tests/e2e/swaps.py send tx0 tx1
 	try frames_are "$n"
 	ctl list -o jsonl,wide 2>/dev/null >"$W/t"
 	[ "$(swaps check <"$W/t")" -gt 350 ]

@@ -5,29 +5,18 @@ load lib
 
 setup() {
 	e2e_setup
-	need_root "for network namespaces"
 	command -v tcpreplay >/dev/null || skip "there is no tcpreplay"
 	/usr/bin/python3 -c 'import scapy.all' 2>/dev/null ||
 		skip "python3-scapy is not installed"
-	ns=e2et$$
-	ip netns add "$ns"
-	ip netns exec "$ns" sh -c '
-		sysctl -qw net.ipv6.conf.default.disable_ipv6=1
-		ip link add tx0 type veth peer name rx0 &&
-		ip link set tx0 mtu 3000 up && ip link set rx0 mtu 3000 up'
+	mirror_ports 1
+	ip -n "$ns" link set tx0 mtu 3000
+	ip -n "$ns" link set rx0 mtu 3000
 }
 
-teardown() {
-	e2e_teardown
-	[ -z "${ns-}" ] || ip netns del "$ns"
-}
+teardown() { e2e_teardown; }
 
 live() {
-	ip netns exec "$ns" "$BUILD/ctshardd" -R "$run_dir" -i rx0 "$@" \
-		2>>"$W/log" 3>&- 4>&- &
-	pid=$!
-	try ready_or_dead
-	answers || { cat "$W/log"; return 1; }
+	start_within -i rx0 "$@"
 }
 
 # Without times, and without what depends on them (F142).
@@ -41,7 +30,7 @@ compare() { # NAME DECAP
 	/usr/bin/python3 tests/e2e/tunnels.py "$1" "$W/$1.pcap"
 	/usr/bin/python3 tests/e2e/tunnels.py plain "$W/plain.pcap"
 	live -w 2 -s tcp.mode=strict -s "decap=$2"
-	ip netns exec "$ns" taskset -c "$cpu" tcpreplay -q -i tx0 -p 2000 "$W/$1.pcap" \
+	within_one tcpreplay -q -i tx0 -p 2000 "$W/$1.pcap" \
 		>/dev/null 2>&1
 	"$BUILD/ctctl" replay "$W/plain.pcap" | tuples >"$W/want"
 	try frames_are "$("$BUILD/ctctl" replay --table /dev/null \
