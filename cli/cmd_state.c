@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/child.h"
+#include "cli/turn.h"
 #include "cli/words.h"
 
 /*
@@ -30,8 +31,16 @@ struct show {
 
 static void show_flush(struct show *s)
 {
+	struct libscols_table *on_side = NULL;
 	char *text = NULL;
 
+	if (s->t && s->columns >= TURN_COLUMNS &&
+	    scols_table_get_nlines(s->t) < s->columns)
+		on_side = turn_table(s->t, s->o->header);
+	if (on_side) {
+		scols_unref_table(s->t);
+		s->t = on_side;
+	}
 	if (s->t && !scols_print_table_to_string(s->t, &text) && text) {
 		out_str(s->o, text);
 		out_char(s->o, '\n');

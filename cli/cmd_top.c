@@ -26,6 +26,8 @@ static void once_print(const struct top *t, struct out *o, uint64_t most)
 	once_line(o, text);
 	top_mirror(t, text, TOP_LINE - 1);
 	once_line(o, text);
+	top_ports(t, text, TOP_LINE - 1);
+	once_line(o, text);
 	top_heads(text, TOP_LINE - 1);
 	once_line(o, text);
 	for (i = 0; i < t->rows && i < most; i++) {

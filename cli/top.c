@@ -178,6 +178,8 @@ static int top_read(struct top *t)
 	if (!rc)
 		rc = ctshard_wait(t->ct, id);
 	if (!rc)
+		rc = top_ports_read(t);
+	if (!rc)
 		rc = ctshard_list(t->ct, &opts, &rows, &id);
 	while (!rc || rc == CTSHARD_EINTR) {
 		rc = ctshard_wait(t->ct, id);
@@ -217,8 +219,7 @@ void top_free(struct top *t)
 
 /* ---- text ---- */
 
-/* What comes of the socket goes to a terminal. */
-static void top_clean(char *s, size_t width)
+void top_clean(char *s, size_t width)
 {
 	size_t i;
 
@@ -314,13 +315,16 @@ bool top_health(const struct top *t, char *to, size_t width)
 void top_mirror(const struct top *t, char *to, size_t width)
 {
 	static const struct top_figure seen[] = {
-		{"gaps", "mirror.gap"},
+		{"gap", "mirror.gap"},
 		{"lost bytes", "mirror.lost_bytes"},
-		{"pickups", "mirror.pickup"},
+		{"pickup", "mirror.pickup"},
+		{"state", "mirror.state"},
+		{"window", "mirror.window"},
 		{"turned", "mirror.turned"},
 		{"one-way", "mirror.one_way"},
 		{"doubled", "mirror.doubled"},
-		{"helpers skipped", "shed.helpers"}};
+		{"skipped: helpers", "shed.helpers"},
+		{"details", "shed.details"}};
 
 	top_figures(t, seen, sizeof(seen) / sizeof(seen[0]), 0, "mirror", to);
 	top_clean(to, width);

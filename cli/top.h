@@ -42,6 +42,9 @@ struct top {
 	struct tally before, now; /* bytes by id */
 	uint64_t before_ns, now_ns;
 	struct stats stats, stats_before;
+	char ports[TOP_LINE -
+	           8]; /* of the interfaces, and is one of them unwell? */
+	bool alarm;
 	int error;
 	char why[160];
 };
@@ -56,6 +59,11 @@ void top_title(const struct top *t, char *to, size_t width);
 bool top_health(const struct top *t, char *to, size_t width);
 /* What the mirror has lost, doubled or shown one side of. */
 void top_mirror(const struct top *t, char *to, size_t width);
+/* How each interface is; true: one is not well. */
+bool top_ports(const struct top *t, char *to, size_t width);
+int top_ports_read(struct top *t);
+/* What comes of the socket goes to a terminal. */
+void top_clean(char *s, size_t width);
 void top_heads(char *to, size_t width);
 void top_text(const struct top_row *r, char *to, size_t width);
 

@@ -93,10 +93,10 @@ static void draw_bottom(const struct screen *s)
 static void draw(struct screen *s)
 {
 	struct top *t = s->t;
-	size_t room = LINES > 6 ? (size_t)LINES - 6 : 0, i;
+	size_t room = LINES > 7 ? (size_t)LINES - 7 : 0, i;
 	char text[TOP_LINE];
-	bool grows;
-	int y = 4;
+	bool grows, unwell;
+	int y = 5;
 
 	if (s->at >= t->rows)
 		s->at = t->rows ? t->rows - 1 : 0;
@@ -110,8 +110,10 @@ static void draw(struct screen *s)
 	put(1, text, grows ? A_REVERSE : A_NORMAL);
 	top_mirror(t, text, TOP_LINE - 1);
 	put(2, text, A_NORMAL);
+	unwell = top_ports(t, text, TOP_LINE - 1);
+	put(3, text, unwell ? A_REVERSE : A_NORMAL);
 	top_heads(text, TOP_LINE - 1);
-	put(3, text, A_UNDERLINE);
+	put(4, text, A_UNDERLINE);
 	for (i = s->first; i < t->rows && y < LINES - 1; i++) {
 		top_text(&t->row[i], text, TOP_LINE - 1);
 		put(y++, text, i == s->at ? A_REVERSE : A_NORMAL);

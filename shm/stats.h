@@ -74,6 +74,8 @@ enum counter {
 	C(MIRROR_DOUBLED, "mirror.doubled",                                    \
 	  "connections of which a packet came twice (F138)")                   \
 	C(DUPLICATES, "mirror.duplicates", "packets that came twice (F138)")   \
+	C(MIRROR_LATE, "mirror.late_bytes",                                    \
+	  "came after all, behind what stepped over them (F138)")              \
 	C(SHED_HELPERS, "shed.helpers",                                        \
 	  "packets not shown to a helper: the ring was half full")             \
 	C(SHED_DETAILS, "shed.details",                                        \
@@ -101,7 +103,8 @@ enum mirror_counter {
 	C(GAPS)           \
 	C(LOST)           \
 	C(HOLES)          \
-	C(DUPLICATES)
+	C(DUPLICATES)     \
+	C(LATE)
 
 enum iface_counter {
 #define C(name) IFACE_##name,

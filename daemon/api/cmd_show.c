@@ -366,17 +366,18 @@ static void show_memory(struct sheet *s)
 #define MIRROR_COLUMNS(X)             \
 	X("frames", FRAMES)           \
 	X("invalid", INVALID)         \
-	X("gaps", MIRROR_GAP)         \
+	X("gap", MIRROR_GAP)          \
+	X("pickup", MIRROR_PICKUP)    \
+	X("state", MIRROR_STATE)      \
+	X("window", MIRROR_WINDOW)    \
 	X("lost_bytes", MIRROR_LOST)  \
 	X("hole_bytes", MIRROR_HOLES) \
-	X("pickups", MIRROR_PICKUP)   \
-	X("states", MIRROR_STATE)     \
-	X("windows", MIRROR_WINDOW)   \
+	X("late_bytes", MIRROR_LATE)  \
 	X("turned", MIRROR_TURNED)    \
 	X("one_way", MIRROR_ONE_WAY)  \
 	X("doubled", MIRROR_DOUBLED)  \
 	X("duplicates", DUPLICATES)   \
-	X("new", INSERT)
+	X("insert", INSERT)
 
 static void iface_COUNT(struct sheet *s, uint64_t v)
 {
@@ -430,7 +431,7 @@ static void show_mirror(struct sheet *s)
 	size_t k;
 
 	sheet_begin(s, "mirror",
-	            "worker received interface_drops ring_drops"
+	            "worker received drops_interface drops_kernel_ring"
 #define X(column, name) " " column
 	            MIRROR_COLUMNS(X)
 #undef X

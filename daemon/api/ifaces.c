@@ -43,8 +43,8 @@ static void add_figures(const struct api *a, uint32_t w, unsigned int i,
 		return;
 	r->received += shm_load(&g->received);
 	r->bytes += shm_load(&g->bytes);
-	r->interface_drops += shm_load(&g->drop_interface);
-	r->ring_drops += shm_load(&g->drop_kernel);
+	r->drops_interface += shm_load(&g->drop_interface);
+	r->drops_kernel_ring += shm_load(&g->drop_kernel);
 }
 
 static void add_counters(const struct api *a, uint32_t w, unsigned int i,
@@ -55,9 +55,10 @@ static void add_counters(const struct api *a, uint32_t w, unsigned int i,
 
 	r->connections +=
 		shm_load(&c[alone ? CTR_INSERT : STATS_IFACE(i, IFACE_NEW)]);
-	r->gaps += shm_load(&c[STATS_IFACE(i, IFACE_GAPS)]);
+	r->gap += shm_load(&c[STATS_IFACE(i, IFACE_GAPS)]);
 	r->lost_bytes += shm_load(&c[STATS_IFACE(i, IFACE_LOST)]);
 	r->hole_bytes += shm_load(&c[STATS_IFACE(i, IFACE_HOLES)]);
+	r->late_bytes += shm_load(&c[STATS_IFACE(i, IFACE_LATE)]);
 	r->duplicates += shm_load(&c[STATS_IFACE(i, IFACE_DUPLICATES)]);
 	r->one_way += shm_load(&c[STATS_IFACE(i, IFACE_ONE_WAY)]);
 	r->doubled += shm_load(&c[STATS_IFACE(i, IFACE_DOUBLED)]);
@@ -123,11 +124,14 @@ void iface_row(const struct api *a, unsigned int i, struct iface_row *r)
 		add_counters(a, w, i, r);
 	}
 	missing = r->lost_bytes + r->hole_bytes;
+	/* what the net lost, or brought late, is no loss of the mirror */
+	missing -=
+		r->late_bytes < r->hole_bytes ? r->late_bytes : r->hole_bytes;
 	r->lost_share = share(missing, missing + r->bytes);
 	r->one_way_share = share(r->one_way, r->connections);
 	r->doubled_share = share(r->doubled, r->connections);
 	r->repaired_share = share(r->repaired, r->connections);
-	if (r->gaps >= SAMPLED_GAPS && missing > r->bytes && r->bytes)
+	if (r->gap >= SAMPLED_GAPS && missing > r->bytes && r->bytes)
 		r->sampled = (missing + r->bytes + r->bytes / 2) / r->bytes;
 	if (!a->env->live)
 		return;

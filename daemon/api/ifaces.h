@@ -10,31 +10,31 @@
 /* X(name, kind, "meaning"): COUNT counters of STATS_IFACE and of the source;
  * LEVEL how it stands; SHARE in hundredths of a percent. */
 #define IFACE_FIGURES(X)                                                      \
+	X(up, LEVEL, "1: it is up")                                           \
+	X(mtu, LEVEL, "its MTU")                                              \
+	X(changes, LEVEL, "times it went, came back, or got another MTU")     \
+	X(quiet_seconds, LEVEL, "since anything arrived")                     \
 	X(received, COUNT, "packets that the kernel had for us")              \
 	X(bytes, COUNT, "bytes of them, as on the wire")                      \
-	X(interface_drops, COUNT, "lost by the interface itself")             \
-	X(ring_drops, COUNT, "lost since a kernel's ring was full")           \
-	X(connections, COUNT, "connections that began there")                 \
-	X(gaps, COUNT, "acknowledgements of data never seen")                 \
+	X(drops_interface, COUNT, "lost by the interface itself")             \
+	X(drops_kernel_ring, COUNT, "lost since a kernel's ring was full")    \
+	X(lost_share, SHARE, "of the bytes, those that the mirror lost")      \
+	X(gap, COUNT, "acknowledgements of data that it never showed")        \
 	X(lost_bytes, COUNT, "bytes acknowledged and never seen")             \
 	X(hole_bytes, COUNT, "bytes stepped over, which may come late")       \
-	X(duplicates, COUNT, "packets that came twice")                       \
+	X(late_bytes, COUNT, "bytes that came behind what stepped over them") \
+	X(sampled, LEVEL, "one of so many packets is shown, 0: all are")      \
+	X(connections, COUNT, "connections that began there")                 \
 	X(one_way, COUNT, "connections of which one side was seen")           \
-	X(doubled, COUNT, "connections of which a packet came twice")         \
-	X(repaired, COUNT, "connections that needed a repair")                \
-	X(clock_back, COUNT, "times that its clock went back")                \
-	X(lost_share, SHARE, "of the bytes, those that the mirror lost")      \
 	X(one_way_share, SHARE,                                               \
 	  "of the connections, those seen from one side")                     \
+	X(doubled, COUNT, "connections of which a packet came twice")         \
 	X(doubled_share, SHARE, "of the connections, those that came double") \
+	X(repaired, COUNT, "connections that needed a repair")                \
 	X(repaired_share, SHARE, "of the connections, those repaired")        \
-	X(sampled, LEVEL, "one of so many packets is shown, 0: all are")      \
-	X(quiet_seconds, LEVEL, "since anything arrived")                     \
-	X(skew_us, LEVEL,                                                     \
-	  "its clock behind that of the foremost, microseconds")              \
-	X(mtu, LEVEL, "its MTU")                                              \
-	X(up, LEVEL, "1: it is up")                                           \
-	X(changes, LEVEL, "times it went, came back, or got another MTU")
+	X(duplicates, COUNT, "packets that came twice")                       \
+	X(clock_back, COUNT, "times that its clock went back")                \
+	X(skew_us, LEVEL, "its clock behind that of the foremost, microseconds")
 
 struct iface_row {
 	const char *name;

@@ -266,7 +266,7 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 	}
 	if (unlikely(ctx.mirror) &&
 	    (ctx.repairs | ctx.holes | (c->status & CONN_ONE_WAY)))
-		mirror_count(&w->cs, &ctx, status, c->status, s.x);
+		mirror_count(w, &ctx, status, c->status, s.x);
 	conn_refresh(w, c, &ctx, v);
 	if (v == TRK_INVALID) {
 		w->info = CTINFO_INVALID;
@@ -276,6 +276,8 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 			help_existing(w, idx, v);
 		if (unlikely(ctx.quality) && s.x && twice == ONCE) {
 			update_whole(&s);
+			if (ctx.mirror)
+				mirror_late(w, &ctx, s.x);
 			quality_note(&ctx, s.x);
 		}
 		/* B3: who is killed by its first reply dies unreplied */
@@ -286,6 +288,8 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 			if (s.x) {
 				update_whole(&s);
 				quality_reply(&ctx, s.x);
+				if (w->p->many)
+					mirror_answered(w, s.x);
 			}
 		}
 		if (likely(s.x))
@@ -537,7 +541,7 @@ static void apply_candidate(struct way *w, struct conn *c, struct conn_ext *ext,
 	}
 	if (unlikely(w->p->mirror)) {
 		early_answer(w, &ctx, c);
-		mirror_count(&w->cs, &ctx, 0, c->status, NULL);
+		mirror_count(w, &ctx, 0, c->status, NULL);
 		if (w->dir == DIR_REPLY) {
 			c->status |= CONN_SEEN_REPLY;
 			counters_add(&w->cs, CTR_MIRROR_TURNED, 1);

@@ -105,7 +105,15 @@ bool mirror_double(const struct policy *pol, const struct tracker *trk,
 	return false;
 }
 
-void mirror_doubled(struct counters *cs, const struct pkt *p, struct conn *c)
+/* Connections are counted at the interface where they began, whatever showed
+ * the rest of them, so that their shares are shares. */
+static unsigned int home(const struct pkt *p, const struct conn_detail *x)
+{
+	return x ? x->iface : p->iface;
+}
+
+void mirror_doubled(struct counters *cs, const struct pkt *p, struct conn *c,
+                    const struct conn_detail *x)
 {
 	counters_add(cs, CTR_DUPLICATES, 1);
 	counters_add(cs, STATS_IFACE(p->iface, IFACE_DUPLICATES), 1);
@@ -113,7 +121,7 @@ void mirror_doubled(struct counters *cs, const struct pkt *p, struct conn *c)
 		return;
 	c->status |= CONN_DOUBLED;
 	counters_add(cs, CTR_MIRROR_DOUBLED, 1);
-	counters_add(cs, STATS_IFACE(p->iface, IFACE_DOUBLED), 1);
+	counters_add(cs, STATS_IFACE(home(p, x), IFACE_DOUBLED), 1);
 }
 
 enum twice mirror_twice(struct way *w, const struct spot *s)
@@ -128,7 +136,7 @@ enum twice mirror_twice(struct way *w, const struct spot *s)
 	}
 	if (!mirror_double(pol, w->l->trk, w->l->pkt, c, w->dir, s->x))
 		return ONCE;
-	mirror_doubled(&w->cs, w->l->pkt, c);
+	mirror_doubled(&w->cs, w->l->pkt, c, s->x);
 	if (pol->duplicates == DUPLICATES_COUNT)
 		return TWICE;
 	counters_prepare(t, &w->cs, w->cur.pkt, w->cur.src);
@@ -154,7 +162,48 @@ struct pkt mirror_turn(const struct pkt *p, uint8_t ports[4])
 	return t;
 }
 
-void mirror_count(struct counters *cs, const struct trk_ctx *c, uint32_t before,
+static unsigned int place_of(unsigned int iface)
+{
+	return iface < STATS_IFACES ? iface : STATS_IFACES - 1;
+}
+
+void mirror_answered(struct way *w, const struct conn_detail *x)
+{
+	unsigned int a = place_of(x->iface), b = place_of(w->l->pkt->iface);
+
+	w->p->answers[a] = (uint8_t)(b + 1);
+	w->p->answers[b] = (uint8_t)(a + 1);
+}
+
+/* Which interface ought to have shown what this packet acknowledges?  The one
+ * where its connection began, if that is another; else where answers to what it
+ * shows come from. */
+static unsigned int missed_at(const struct way *w, const struct conn_detail *x)
+{
+	unsigned int mine = w->l->pkt->iface, first = home(w->l->pkt, x);
+	uint8_t other = w->p->answers[place_of(mine)];
+
+	if (likely(!w->p->many))
+		return mine;
+	if (first != mine)
+		return first;
+	return other ? other - 1u : mine;
+}
+
+static void count_lost(struct way *w, const struct trk_ctx *c,
+                       const struct conn_detail *x)
+{
+	unsigned int at = missed_at(w, x);
+
+	if (c->repairs & 1u << CONN_FIX_GAP)
+		counters_add(&w->cs, STATS_IFACE(at, IFACE_GAPS), 1);
+	counters_add(&w->cs, CTR_MIRROR_LOST, c->lost);
+	counters_add(&w->cs, STATS_IFACE(at, IFACE_LOST), c->lost);
+	counters_add(&w->cs, CTR_MIRROR_HOLES, c->holes);
+	counters_add(&w->cs, STATS_IFACE(c->pkt->iface, IFACE_HOLES), c->holes);
+}
+
+void mirror_count(struct way *w, const struct trk_ctx *c, uint32_t before,
                   uint32_t status, struct conn_detail *x)
 {
 	static const uint8_t counter[CONN_NFIX] = {
@@ -162,7 +211,8 @@ void mirror_count(struct counters *cs, const struct trk_ctx *c, uint32_t before,
 		CONN_FIXES(X)
 #undef X
 	};
-	unsigned int i, iface = c->pkt->iface;
+	unsigned int i, iface = home(c->pkt, x);
+	struct counters *cs = &w->cs;
 
 	for (i = 0; i < CONN_NFIX; i++) {
 		if (!(c->repairs >> i & 1))
@@ -177,10 +227,23 @@ void mirror_count(struct counters *cs, const struct trk_ctx *c, uint32_t before,
 	}
 	if (status & CONN_FIX_MASK && !(before & CONN_FIX_MASK))
 		counters_add(cs, STATS_IFACE(iface, IFACE_REPAIRED), 1);
-	if (c->repairs & 1u << CONN_FIX_GAP)
-		counters_add(cs, STATS_IFACE(iface, IFACE_GAPS), 1);
-	counters_add(cs, CTR_MIRROR_LOST, c->lost);
-	counters_add(cs, STATS_IFACE(iface, IFACE_LOST), c->lost);
-	counters_add(cs, CTR_MIRROR_HOLES, c->holes);
-	counters_add(cs, STATS_IFACE(iface, IFACE_HOLES), c->holes);
+	count_lost(w, c, x);
+}
+
+/* Where nothing was missing it was sent again, and we have it. */
+void mirror_late(struct way *w, const struct trk_ctx *c,
+                 const struct conn_detail *x)
+{
+	const struct pkt *p = c->pkt;
+	const uint8_t *h;
+	uint32_t n;
+
+	if (!(c->quality & TRK_Q_BEHIND) || !x->hole_at[c->dir])
+		return;
+	h = pkt_l4(p, 0, PRINT_LEN);
+	if (!h || (h[12] >> 4) * 4u > p->l4len)
+		return;
+	n = p->l4len - (h[12] >> 4) * 4u;
+	counters_add(&w->cs, CTR_MIRROR_LATE, n);
+	counters_add(&w->cs, STATS_IFACE(c->pkt->iface, IFACE_LATE), n);
 }

@@ -54,7 +54,8 @@ enum twice { ONCE, TWICE, TWICE_DONE };
  * was here before; DONE: and that is all about it, the window is closed. */
 enum twice mirror_twice(struct way *w, const struct spot *s);
 /* It is one: counts it and marks its connection. */
-void mirror_doubled(struct counters *cs, const struct pkt *p, struct conn *c);
+void mirror_doubled(struct counters *cs, const struct pkt *p, struct conn *c,
+                    const struct conn_detail *x);
 
 /* The packet as one of the other direction, for who looks at addresses and
  * ports alone. */
@@ -62,7 +63,13 @@ struct pkt mirror_turn(const struct pkt *p, uint8_t ports[4]);
 
 /* What the tracker repaired, and which bits of the status are new since
  * `before`, into the counters and, if it is kept, into the detail line. */
-void mirror_count(struct counters *cs, const struct trk_ctx *c, uint32_t before,
+void mirror_count(struct way *w, const struct trk_ctx *c, uint32_t before,
                   uint32_t status, struct conn_detail *x);
+
+/* The first answer: an interface for each direction, or one for both? */
+void mirror_answered(struct way *w, const struct conn_detail *x);
+/* A segment that begins behind others: was it missed before? */
+void mirror_late(struct way *w, const struct trk_ctx *c,
+                 const struct conn_detail *x);
 
 #endif

@@ -120,6 +120,9 @@ struct pipeline {
 	struct lane lane[PIPELINE_PART];
 	struct tracing trace;
 	struct early early; /* mirror mode */
+	/* several interfaces: where the answers to what one shows were seen
+	 * last, + 1 */
+	uint8_t answers[STATS_IFACES];
 };
 
 void pipeline_init(struct pipeline *p, struct table *t, uint32_t worker,

@@ -90,6 +90,7 @@ told() {
 	ip -n "$ns" link set tx0 down
 	try told 'rx0 is down'
 	try figure_is 0 up 0
+	ctl top --once --delta 1ms | grep -q '^ports: rx0 DOWN; rx1 '
 	ip -n "$ns" link set tx0 up
 	try told 'rx0 is up'
 	mirror files "$W"
@@ -129,9 +130,10 @@ counts_one() {
 	start -r "$W/some.pcap" -s tcp.mode=mirror
 	try frames_are "$n"
 	try figure_is 0 received "$n"
+	ctl top --once --delta 1ms | grep -q '^ports: some.pcap sampled 1 of '
 	# as near as that
 	[[ "$(figure 0 sampled)" == [345] ]]
-	[ "$(figure 0 gaps)" -gt 100 ]
+	[ "$(figure 0 gap)" -gt 100 ]
 	[ "$(metric "$W/some.pcap" lost_share)" != 0.0000 ]
 	ctl stats -o json | jq -e '.mirror.gap > 100'
 }
@@ -144,6 +146,32 @@ counts_one() {
 	figure_is 0 sampled 0
 	figure 0 lost_share | tee "$W/share"
 	grep -Eqx '[1-9]\.[0-9]+%' "$W/share"
+}
+
+@test "two fibres of which one loses: that one is told" {
+	n=$(mirror fibres "$W")
+	start -r "$W/0.pcap" -r "$W/1.pcap" -s tcp.mode=mirror
+	try frames_are "$n"
+	try figure_is 1 received "$(mirror count "$W/1.pcap")"
+	figure 1 lost_share | tee "$W/share"
+	grep -Eqx '[3-8]\.[0-9]+%' "$W/share"
+	figure_is 0 lost_bytes 0
+	[ "$(figure 1 gap)" -gt 100 ]
+	# connections are those of the one that shows who asks
+	[ "$(figure 0 connections)" -gt 200 ]
+	[ "$(figure 0 repaired)" -le "$(figure 0 connections)" ]
+	[ "$(figure 1 repaired)" -le "$(figure 1 connections)" ]
+}
+
+@test "what the net lost before the mirror is no loss of the mirror" {
+	n=$(mirror resent "$W/resent.pcap")
+	start -r "$W/resent.pcap" -s tcp.mode=mirror
+	try frames_are "$n"
+	try figure_is 0 received "$n"
+	figure_is 0 hole_bytes 100000
+	figure_is 0 late_bytes 100000
+	figure_is 0 lost_share 0.00%
+	ctl stats -o json | jq -e '.mirror.late_bytes == 100000'
 }
 
 @test "time that goes back is told and not believed" {

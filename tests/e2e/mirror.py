@@ -4,8 +4,13 @@
   mirror.py files DIR       DIR/0.pcap and DIR/1.pcap
   mirror.py send IF0 IF1    the same into two interfaces, from one process
   mirror.py lost SHARE OUT  conversations of which a mirror shows one in SHARE
+  mirror.py fibres DIR      conversations, a direction a source; the one of the
+                            answers loses a packet in 20
+  mirror.py resent OUT      one of which the net lost much before the mirror, so
+                            that it was sent again: the mirror shows all
   mirror.py back OUT        one whose clock goes back by an hour
   mirror.py vlans OUT       one with another VLAN for each direction
+  mirror.py count FILE      how many frames there are
   mirror.py raw             a datagram, again and again for a minute, to where a
                             VXLAN-GPE device of port 4790 takes it out
 """
@@ -20,6 +25,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 import damage                           # noqa: E402
 import talks                            # noqa: E402
+from frames import ACK                  # noqa: E402
 
 
 def conversation():
@@ -42,6 +48,33 @@ def send(names):
     for f in conversation():
         # to be captured in this order, whatever the block that they are in
         out[f.dir].send(f.data + bytes(min(f.len, 1400) - len(f.data)))
+
+
+def fibres():
+    frames, _ = talks.talks(1, 300)
+    asks, answers = (damage.one_way(frames, way) for way in (0, 1))
+    return [f for f in asks if f.talk], \
+        damage.lose([f for f in answers if f.talk], 0.05, 1)
+
+
+def resent():
+    """Of each four segments the net loses the second; the client acknowledges
+    what it has until that one comes again."""
+    rnd = random.Random(5)
+    talk = talks.Talk(rnd, talks.Net(rnd, 1), "open", 1000.0)
+    talk.handshake()
+    for _ in range(100):
+        talk.send(1, ACK, 1000, 0.0001)
+        missed = talk.seq[1]
+        talk.seq[1] += 1000
+        for _ in range(2):
+            talk.send(1, ACK, 1000, 0.0001)
+            talk.ack[0] = missed
+            talk.send(0, ACK)
+        talk.send(1, ACK, 1000, None, missed)
+        talk.ack[0] = talk.seq[1]
+        talk.send(0, ACK)
+    return talk.frames
 
 
 def raw():
@@ -68,6 +101,13 @@ def main(args):
         frames = damage.lose(frames, 1 - 1 / float(args[1]), 1)
         damage.write(args[2], frames)
         print(len(frames))
+    elif len(args) == 2 and args[0] == "fibres":
+        for way, frames in enumerate(fibres()):
+            damage.write(os.path.join(args[1], "%d.pcap" % way), frames)
+        print(sum(map(len, fibres())))
+    elif len(args) == 2 and args[0] == "resent":
+        damage.write(args[1], resent())
+        print(len(resent()))
     elif len(args) == 2 and args[0] == "back":
         frames = conversation()
         for f in frames[-4:]:
@@ -80,6 +120,8 @@ def main(args):
             data=f.data[:12] + struct.pack("!HH", 0x8100, 10 + 10 * f.dir) +
             f.data[12:], len=f.len + 4) for f in frames])
         print(len(frames))
+    elif len(args) == 2 and args[0] == "count":
+        print(len(damage.read(args[1])))
     elif args == ["raw"]:
         raw()
     else:
