@@ -48,7 +48,9 @@ static enum trk_verdict udp_packet(struct trk_ctx *c, struct conn *conn)
 	else if ((int32_t)(c->now - u->first) > UDP_STREAM_MS)
 		u->lasting = 1; /* kept: the difference wraps after 24 days */
 	c->timeout = trk_timeout(c, UDP_UNREPLIED);
-	if ((conn->status & CONN_SEEN_REPLY) && u->lasting) {
+	/* where answers are not to be seen, a talk that lasts has some (F138)
+	 */
+	if (conn->status & (CONN_SEEN_REPLY | CONN_ONE_WAY) && u->lasting) {
 		c->timeout = trk_timeout(c, UDP_REPLIED);
 		trk_assure(c, conn);
 	}

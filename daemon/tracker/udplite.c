@@ -46,7 +46,8 @@ static enum trk_verdict udplite_packet(struct trk_ctx *c, struct conn *conn)
 {
 	uint8_t slot = UDP_UNREPLIED;
 
-	if (conn->status & CONN_SEEN_REPLY) {
+	if (conn->status & CONN_SEEN_REPLY ||
+	    (conn->status & CONN_ONE_WAY && !c->first)) {
 		slot = UDP_REPLIED;
 		trk_assure(c, conn);
 	}

@@ -284,6 +284,7 @@ static bool apply_existing(struct way *w, uint32_t idx, uint32_t slot)
 		if (unlikely(!(c->status & CONN_SEEN_REPLY)) &&
 		    w->dir == DIR_REPLY && v != TRK_KILL) {
 			c->status |= CONN_SEEN_REPLY;
+			c->status &= ~CONN_ONE_WAY;
 			ctx.events |= EVB_REPLY;
 			if (s.x) {
 				update_whole(&s);
@@ -377,7 +378,7 @@ static bool insert(struct way *w, struct conn *c, const struct conn_ext *ext,
 
 	x.rate[w->dir] = pkt->l3len;
 	if (unlikely(w->p->mirror)) {
-		mirror_first(w->p->pol, w->l->trk, pkt, &x);
+		mirror_first(w->p->pol, w->l->trk, pkt, c->status, &x);
 		if (unlikely(w->p->many))
 			counters_add(&w->cs, STATS_IFACE(pkt->iface, IFACE_NEW),
 			             1);

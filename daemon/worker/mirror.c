@@ -74,8 +74,13 @@ static bool ring_has(const struct conn_detail *x, uint32_t print, bool wide)
 }
 
 void mirror_first(const struct policy *pol, const struct tracker *trk,
-                  const struct pkt *p, struct conn_detail *x)
+                  const struct pkt *p, uint32_t status, struct conn_detail *x)
 {
+	unsigned int i;
+
+	if (unlikely(status & CONN_FIX_MASK))
+		for (i = 0; i < CONN_NFIX; i++)
+			x->repairs[i] = status >> (CONN_FIX_SHIFT + i) & 1;
 	if (pol->duplicates != DUPLICATES_OFF)
 		ring_put(x, fingerprint(p), !trk->news);
 }

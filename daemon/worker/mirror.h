@@ -26,9 +26,9 @@ static inline bool mirror_mode(const struct policy *pol, bool live)
  * packets is not looked at any more. */
 #define MIRROR_LOOK 16u
 
-/* A first packet: remembers it. */
+/* A first packet: remembers it, and what it took to make its connection. */
 void mirror_first(const struct policy *pol, const struct tracker *trk,
-                  const struct pkt *p, struct conn_detail *x);
+                  const struct pkt *p, uint32_t status, struct conn_detail *x);
 
 /* A later one: remembers it, and says whether it is one of the last. */
 bool mirror_double(const struct policy *pol, const struct tracker *trk,

@@ -138,6 +138,23 @@ counts_one() {
 	ctl stats -o json | jq -e '.mirror.gap > 100'
 }
 
+@test "repairs by kind: those of all connections are those that are counted" {
+	mirror lost 1.05 "$W/some.pcap"
+	"$BUILD/ctctl" replay -s tcp.mode=mirror -o jsonl,wide --stats "$W/s" \
+		--table "$W/t" --events "$W/e" "$W/some.pcap"
+	jq -e '.mirror | .gap > 0 and .pickup > 0 and .state > 0' "$W/s"
+	{ cat "$W/t"; jq -c 'select(.event == "DESTROY")' "$W/e"; } >"$W/all"
+	[ "$(jq -s 'map(.detail.repairs // "0" | tonumber) | add' "$W/all")" \
+		-eq "$(jq '.mirror | .gap + .pickup + .state + .window' "$W/s")" ]
+	for kind in gap pickup state; do
+		jq -r '.detail.repaired // ""' "$W/all" | grep -qw "$kind"
+	done
+	# and how sure the direction is
+	for word in syn synack port; do
+		jq -r '.detail.direction // ""' "$W/all" | grep -qx "$word"
+	done
+}
+
 @test "a mirror that loses little is not, and says how much" {
 	n=$(mirror lost 1.02 "$W/some.pcap")
 	start -r "$W/some.pcap" -s tcp.mode=mirror
@@ -172,6 +189,28 @@ counts_one() {
 	figure_is 0 late_bytes 100000
 	figure_is 0 lost_share 0.00%
 	ctl stats -o json | jq -e '.mirror.late_bytes == 100000'
+}
+
+# $1: sources of the capture's connections that are left of those before the SYNs
+stayed() {
+	jq -s "map(select(.original.dport != 7 and $1)) | length" "$W/t"
+}
+
+@test "one side alone: marked, and not the first to go when the table is full" {
+	mirror alone "$W/alone.pcap"
+	"$BUILD/ctctl" replay -s tcp.mode=mirror -s max=64 -o jsonl,wide \
+		--stats "$W/s" "$W/alone.pcap" >"$W/t"
+	jq -e '.early_drop > 100 and .mirror.one_way == 20' "$W/s"
+	[ "$(stayed '.detail.one_way == "1" and .state == "ESTABLISHED"')" = 20 ]
+	# of UDP a rule has to say so, for an interface
+	[ "$(stayed '.proto == "udp"')" -lt 10 ]
+	"$BUILD/ctctl" replay -s tcp.mode=mirror -s max=64 -o jsonl,wide \
+		-s rule.fibre.iface=0 -s rule.fibre.one-way=yes \
+		"$W/alone.pcap" >"$W/t"
+	[ "$(stayed '.detail.one_way == "1"')" = 30 ]
+	# strict mode keeps what the SYNs leave
+	"$BUILD/ctctl" replay -s max=64 -o jsonl,wide "$W/alone.pcap" >"$W/t"
+	[ "$(stayed true)" -lt 20 ]
 }
 
 @test "time that goes back is told and not believed" {

@@ -8,6 +8,8 @@
                             answers loses a packet in 20
   mirror.py resent OUT      one of which the net lost much before the mirror, so
                             that it was sent again: the mirror shows all
+  mirror.py alone OUT       20 conversations and 10 streams of UDP of which one
+                            side is seen, then 3000 SYNs of others
   mirror.py back OUT        one whose clock goes back by an hour
   mirror.py vlans OUT       one with another VLAN for each direction
   mirror.py count FILE      how many frames there are
@@ -25,7 +27,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 import damage                           # noqa: E402
 import talks                            # noqa: E402
-from frames import ACK                  # noqa: E402
+from frames import ACK, SYN, UDP        # noqa: E402
 
 
 def conversation():
@@ -77,6 +79,26 @@ def resent():
     return talk.frames
 
 
+def alone():
+    """One side; it acknowledges what is not seen, or goes on for seconds."""
+    out, rnd = [], random.Random(5)
+    for k in range(20):
+        talk = talks.Talk(rnd, talks.Net(rnd, 1 + k), "open", 1000.0 + k / 100)
+        talk.run()
+        out += [f for f in talk.frames if f.dir == 0]
+    for k in range(10):
+        net = talks.Net(rnd, 100 + k)
+        head = struct.pack("!HHHH", 5000 + k, 9999, 28, 0)
+        out += [net.frame(1000 + n, 0, UDP, head, 28) for n in range(4)]
+    for k in range(3000):
+        talk = talks.Talk(rnd, talks.Net(rnd, 200 + k), "open",
+                          1010.0 + k / 1000)
+        talk.port[1] = 7
+        talk.send(0, SYN)
+        out += talk.frames
+    return sorted(out, key=lambda f: f.t)
+
+
 def raw():
     """VXLAN-GPE with IPv4 inside, to the device that takes it out."""
     head = bytes.fromhex("0c00000100000100")
@@ -108,6 +130,9 @@ def main(args):
     elif len(args) == 2 and args[0] == "resent":
         damage.write(args[1], resent())
         print(len(resent()))
+    elif len(args) == 2 and args[0] == "alone":
+        damage.write(args[1], alone())
+        print(len(alone()))
     elif len(args) == 2 and args[0] == "back":
         frames = conversation()
         for f in frames[-4:]:
