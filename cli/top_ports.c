@@ -15,6 +15,8 @@
 /* less is not worth a word, in hundredths of a percent; and seconds */
 #define SHARE_MIN 10u
 #define QUIET_MIN 10u
+/* by less clocks are not apart: a block of packets waits some 10 ms */
+#define SKEW_MIN 100000u
 
 /* the cells that are looked at: X(column) */
 #define PORT_CELLS(X)    \
@@ -27,7 +29,9 @@
 	X(lost_share)    \
 	X(sampled)       \
 	X(one_way_share) \
-	X(doubled_share)
+	X(doubled_share) \
+	X(clock_back)    \
+	X(skew_us)
 
 enum port_cell {
 #define X(column) PORT_##column,
@@ -121,6 +125,12 @@ static void say_state(struct ports *p, const struct ctshard_row *r)
 		say(t, " one-way ", cell(p, r, PORT_one_way_share), "");
 	if (share(p, r, PORT_doubled_share) >= SHARE_MIN)
 		say(t, " doubled ", cell(p, r, PORT_doubled_share), "");
+	if (number(p, r, PORT_clock_back))
+		say(t, " clock went back: ", cell(p, r, PORT_clock_back), "");
+	if (number(p, r, PORT_skew_us) >= SKEW_MIN) {
+		say(t, " clock behind by ", cell(p, r, PORT_skew_us), " us");
+		t->alarm = true;
+	}
 }
 
 static int ports_row(void *arg, const struct ctshard_row *r)

@@ -30,8 +30,9 @@ figure_is() {
 }
 
 metric() {
-	ctl metrics | grep -F "ctshard_interface_$2{interface=\"$1\"} " |
-		sed 's/.* //'
+	local line
+	line=$(ctl metrics | grep -F "ctshard_interface_$2{interface=\"$1\"} ") &&
+		echo "${line##* }"
 }
 
 ended() {
@@ -68,8 +69,24 @@ ended() {
 	[ $(($(figure 0 received) + $(figure 1 received))) -eq "$n" ]
 	[ $(($(figure 0 connections) + $(figure 1 connections))) -eq 1 ]
 	figure_is 0 up 1
-	[ "$(metric rx0 received_total)" = "$(figure 0 received)" ]
+	# the names of metrics are those of the columns
+	for name in $(ctl show mirror -o json | jq -r '.interfaces[0] |
+			del(.interface, .offload, .quiet_seconds) |
+			to_entries[] | select(.value | endswith("%") | not) | .key')
+	do
+		[ "$(metric rx0 "$name" || metric rx0 "${name}_total")" = \
+			"$(figure 0 "$name")" ]
+	done
 	[ "$(metric rx1 mtu)" = 1500 ]
+	# and those of workers the counters'
+	ctl stats -o json >"$W/s"
+	ctl show mirror -o json | jq -e --slurpfile s "$W/s" '.mirror[0] |
+		. as $row | $s[0] | . * (.mirror + {
+			drops_interface: .drops.interface,
+			drops_kernel_ring: .drops.kernel_ring,
+			invalid: .packets.invalid}) | . as $have |
+		$row | del(.worker, .received) | to_entries |
+		all(.[]; ($have[.key] | tostring) == .value)'
 }
 
 told() {
@@ -191,6 +208,22 @@ counts_one() {
 	ctl stats -o json | jq -e '.mirror.late_bytes == 100000'
 }
 
+@test "both ends of a path, an interface each: as one of them alone" {
+	n=$(mirror ends "$W")
+	"$BUILD/ctctl" replay -s tcp.mode=mirror -o extended "$W/0.pcap" |
+		sort >"$W/one"
+	start -r "$W/0.pcap" -r "$W/1.pcap" -s tcp.mode=mirror \
+		-s duplicates=drop
+	try frames_are $((2 * n))
+	ctl list -o extended 2>/dev/null | sort >"$W/both"
+	diff "$W/one" "$W/both"
+	try figure_is 1 received "$n"
+	# but for resets that ended a connection which nobody answered
+	[ "$(figure 1 duplicates)" -gt $((n - 20)) ]
+	figure_is 0 duplicates 0
+	figure_is 0 doubled_share 100.00%
+}
+
 # $1: sources of the capture's connections that are left of those before the SYNs
 stayed() {
 	jq -s "map(select(.original.dport != 7 and $1)) | length" "$W/t"
@@ -219,6 +252,8 @@ stayed() {
 	try frames_are "$n"
 	try told 'time stamps went back'
 	figure_is 0 clock_back 1
+	ctl top --once --delta 1ms |
+		grep -q '^ports: back.pcap .*clock went back: 1'
 	ended
 }
 

@@ -10,6 +10,8 @@
                             that it was sent again: the mirror shows all
   mirror.py alone OUT       20 conversations and 10 streams of UDP of which one
                             side is seen, then 3000 SYNs of others
+  mirror.py ends DIR        conversations at both ends of a path, a capture each:
+                            in the second behind a hop, and half in a VLAN
   mirror.py back OUT        one whose clock goes back by an hour
   mirror.py vlans OUT       one with another VLAN for each direction
   mirror.py count FILE      how many frames there are
@@ -79,6 +81,13 @@ def resent():
     return talk.frames
 
 
+def ends():
+    frames, _ = talks.talks(1, 300)
+    here = set(map(id, frames))
+    return frames, [f for f in damage.double(frames, 1, 1)
+                    if id(f) not in here]
+
+
 def alone():
     """One side; it acknowledges what is not seen, or goes on for seconds."""
     out, rnd = [], random.Random(5)
@@ -130,6 +139,10 @@ def main(args):
     elif len(args) == 2 and args[0] == "resent":
         damage.write(args[1], resent())
         print(len(resent()))
+    elif len(args) == 2 and args[0] == "ends":
+        for n, frames in enumerate(ends()):
+            damage.write(os.path.join(args[1], "%d.pcap" % n), frames)
+        print(len(ends()[0]))
     elif len(args) == 2 and args[0] == "alone":
         damage.write(args[1], alone())
         print(len(alone()))
