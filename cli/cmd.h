@@ -60,6 +60,7 @@ struct cmd {
 	bool deep;
 	bool bpf;
 	bool zero;
+	bool nothing;          /* list: a table of conntrack's that we lack */
 	bool once;             /* top */
 	const char *community; /* get: this one */
 	uint16_t community_seed;
@@ -86,7 +87,7 @@ struct cmd {
 	X(count, 'C', "count", FILTER | OUTPUT | COUNT, "",                   \
 	  "how many there are")                                               \
 	X(watch, 'E', "event", FILTER | OUTPUT | WATCH | PRINT, "", "events") \
-	X(expect, 0, NULL, OUTPUT | EXPECT, "list|watch",                     \
+	X(expect, 0, NULL, OUTPUT | EXPECT, "list|watch|count|flush",         \
 	  "announced connections, or their events")                           \
 	X(stats, 'S', "stats", OUTPUT | STATS, "", "counters")                \
 	X(show, 0, NULL, OUTPUT, "WHAT...",                                   \
@@ -126,6 +127,15 @@ CMD_VERBS(X)
 extern const char *const cmd_show_words[];
 /* `expect watch`, in cmd_watch.c */
 int cmd_expect_watch(struct cmd *c);
+/* the rest of `count` and `flush`, of either table */
+int cmd_count_of(struct cmd *c,
+                 int (*ask)(struct ctshard *ct,
+                            const struct ctshard_count_opts *opts,
+                            const struct ctshard_handler *h, uint64_t *id));
+int cmd_flush_of(struct cmd *c,
+                 int (*ask)(struct ctshard *ct, uint32_t l3,
+                            const struct ctshard_handler *h, uint64_t *id),
+                 const char *done);
 
 /* "ctctl: ..." and a newline on stderr, cleaned */
 void cmd_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -91,6 +91,8 @@ static void load_change(struct load *l, struct cmd *c, bool forget)
 	if (m->error)
 		return;
 	h.arg = &n;
+	if (c->filter.has & CTSHARD_FILTER_HAS(STATE))
+		c->update.state = c->filter.state;
 	c->filter.has &= TUPLE;
 	c->update.filter = &c->filter;
 	c->update.labels_clear = NULL;

@@ -54,12 +54,26 @@ static bool expect_word(const struct cmd *c, const char *word)
 	return n && !strncmp(word, c->arg[0], n);
 }
 
+static int expect_flush(struct cmd *c)
+{
+	if (c->filter.has & CTSHARD_FILTER_HAS(PROTONUM)) {
+		cmd_warn("Illegal option `--protonum' with this command");
+		return CMD_USAGE;
+	}
+	return cmd_flush_of(c, ctshard_expect_flush,
+	                    "expectation table has been emptied.");
+}
+
 int cmd_expect(struct cmd *c)
 {
 	if (expect_word(c, "list"))
 		return expect_list(c);
 	if (expect_word(c, "watch"))
 		return cmd_expect_watch(c);
-	cmd_warn("expect: list or watch?");
+	if (expect_word(c, "count"))
+		return cmd_count_of(c, ctshard_expect_count);
+	if (expect_word(c, "flush"))
+		return expect_flush(c);
+	cmd_warn("expect: list, watch, count or flush?");
 	return CMD_USAGE;
 }

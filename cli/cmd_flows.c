@@ -2,6 +2,7 @@
 #include "cli/cmd.h"
 
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,8 +129,8 @@ static int flows_list(struct cmd *c, flows_ask *ask)
 	}
 	cmd_proc(ct, f.o);
 	out_begin(f.o);
-	rc = ask(ct, c, &h, &id);
-	if (!rc)
+	rc = c->nothing ? 0 : ask(ct, c, &h, &id);
+	if (!rc && !c->nothing)
 		rc = ctshard_wait(ct, id);
 	code = flows_end(&f, ct, rc);
 	ctshard_close(ct);
@@ -150,7 +151,54 @@ int cmd_history(struct cmd *c)
 	return flows_list(c, history_ask);
 }
 
-/* F304: a tuple's protocol and both addresses of one direction, or an id. */
+/* What makes a tuple complete besides addresses: of protocols that have it, and
+ * conntrack's words for what is missing. */
+static const struct {
+	uint32_t protonum;
+	uint64_t need;
+	const char *text;
+} get_needs[] = {
+#define PORTS(protonum)                                         \
+	{protonum, CTSHARD_FILTER_HAS(SPORT), PORTS_TEXT},      \
+	{                                                       \
+		protonum, CTSHARD_FILTER_HAS(DPORT), PORTS_TEXT \
+	}
+#define PORTS_TEXT "you have to specify `--sport' and `--dport'"
+#define NEEDS(opt) "You need to supply the `" opt "' option for this command"
+	PORTS(IPPROTO_TCP),
+	PORTS(IPPROTO_UDP),
+	PORTS(IPPROTO_UDPLITE),
+	PORTS(IPPROTO_SCTP),
+	PORTS(IPPROTO_DCCP),
+	{IPPROTO_GRE, CTSHARD_FILTER_HAS(SRCKEY),
+         "you have to specify `--srckey' and `--dstkey'"},
+	{IPPROTO_GRE, CTSHARD_FILTER_HAS(DSTKEY),
+         "you have to specify `--srckey' and `--dstkey'"},
+	{IPPROTO_ICMP, CTSHARD_FILTER_HAS(ICMP_TYPE), NEEDS("--icmp-type")},
+	{IPPROTO_ICMP, CTSHARD_FILTER_HAS(ICMP_CODE), NEEDS("--icmp-code")},
+	{IPPROTO_ICMPV6, CTSHARD_FILTER_HAS(ICMP_TYPE), NEEDS("--icmpv6-type")},
+	{IPPROTO_ICMPV6, CTSHARD_FILTER_HAS(ICMP_CODE), NEEDS("--icmpv6-code")},
+};
+
+static int get_detail(const struct cmd *c)
+{
+	uint64_t has = c->filter.has;
+	uint64_t reply = CTSHARD_FILTER_HAS(REPLY_SPORT) |
+	                 CTSHARD_FILTER_HAS(REPLY_DPORT);
+	size_t i;
+
+	if ((has & reply) == reply)
+		return 0;
+	for (i = 0; i < sizeof(get_needs) / sizeof(get_needs[0]); i++)
+		if (get_needs[i].protonum == c->filter.protonum &&
+		    !(has & get_needs[i].need)) {
+			cmd_warn("%s", get_needs[i].text);
+			return -1;
+		}
+	return 0;
+}
+
+/* F304: a tuple's protocol and one direction of it, or an id. */
 static int get_complete(const struct cmd *c)
 {
 	uint64_t has = c->filter.has;
@@ -168,7 +216,7 @@ static int get_complete(const struct cmd *c)
 		return -1;
 	}
 	if ((has & orig) == orig || (has & reply) == reply)
-		return 0;
+		return get_detail(c);
 	cmd_warn("You have to supply the source and the destination of one "
 	         "direction, or --id");
 	return -1;
@@ -254,6 +302,18 @@ static int get_ask(struct ctshard *ct, const struct cmd *c,
 	               : ctshard_get(ct, &c->filter, h, id);
 }
 
+/* conntrack's --icmp-id need not be given: it is 0 then */
+static void get_icmp_id(struct cmd *c)
+{
+	struct ctshard_filter *f = &c->filter;
+
+	if (f->has & CTSHARD_FILTER_HAS(ICMP_ID) ||
+	    !(f->has & CTSHARD_FILTER_HAS(ICMP_TYPE)))
+		return;
+	f->has |= CTSHARD_FILTER_HAS(ICMP_ID);
+	f->icmp_id = 0;
+}
+
 int cmd_get(struct cmd *c)
 {
 	struct flows f = {.c = c};
@@ -264,6 +324,7 @@ int cmd_get(struct cmd *c)
 
 	if (get_complete(c))
 		return CMD_USAGE;
+	get_icmp_id(c);
 	f.o = cmd_out(c, &out_line, &out_table, &code);
 	if (!f.o)
 		return code;
@@ -331,7 +392,10 @@ static int count_row(void *arg, const struct ctshard_count *row)
 	return n->o->error;
 }
 
-int cmd_count(struct cmd *c)
+int cmd_count_of(struct cmd *c,
+                 int (*ask)(struct ctshard *ct,
+                            const struct ctshard_count_opts *opts,
+                            const struct ctshard_handler *h, uint64_t *id))
 {
 	struct ctshard_count_opts opts = {.filter = &c->filter, .by = c->by};
 	struct count n = {0};
@@ -351,7 +415,7 @@ int cmd_count(struct cmd *c)
 	n.json = out_is_json(n.o);
 	if (n.json)
 		out_items(n.o);
-	rc = ctshard_count(ct, &opts, &h, &id);
+	rc = ask(ct, &opts, &h, &id);
 	if (!rc)
 		rc = ctshard_wait(ct, id);
 	if (n.json)
@@ -359,6 +423,11 @@ int cmd_count(struct cmd *c)
 	code = rc && !n.o->error ? cmd_error(ct, rc) : CMD_OK;
 	ctshard_close(ct);
 	return cmd_finish(n.o, code);
+}
+
+int cmd_count(struct cmd *c)
+{
+	return cmd_count_of(c, ctshard_count);
 }
 
 /*
@@ -415,15 +484,18 @@ int cmd_update(struct cmd *c)
 	struct ctshard_update_opts *u = &c->update;
 
 	if (!u->has_mark && !u->has_timeout && !u->labels_set &&
-	    !u->labels_clear && !u->status_set) {
+	    !u->labels_clear && !u->status_set && !u->state) {
 		cmd_warn("update: nothing to change: give --mark, --timeout, "
-		         "--label-add, --label-del or --status");
+		         "--label-add, --label-del, --status or --state");
 		return CMD_USAGE;
 	}
 	return flows_change(c, "updated");
 }
 
-int cmd_flush(struct cmd *c)
+int cmd_flush_of(struct cmd *c,
+                 int (*ask)(struct ctshard *ct, uint32_t l3,
+                            const struct ctshard_handler *h, uint64_t *id),
+                 const char *done)
 {
 	static const struct ctshard_handler h;
 	uint32_t l3 = c->filter.has & CTSHARD_FILTER_HAS(L3) ? c->filter.l3 : 0;
@@ -434,12 +506,18 @@ int cmd_flush(struct cmd *c)
 	ct = cmd_open(c, CTSHARD_CONTROL, &code);
 	if (!ct)
 		return code;
-	rc = ctshard_flush(ct, l3, &h, &id);
+	rc = ask(ct, l3, &h, &id);
 	if (!rc)
 		rc = ctshard_wait(ct, id);
 	code = rc ? cmd_error(ct, rc) : CMD_OK;
 	ctshard_close(ct);
 	if (code == CMD_OK)
-		cmd_warn("connection tracking table has been emptied.");
+		cmd_warn("%s", done);
 	return code;
+}
+
+int cmd_flush(struct cmd *c)
+{
+	return cmd_flush_of(c, ctshard_flush,
+	                    "connection tracking table has been emptied.");
 }

@@ -186,6 +186,18 @@ static int opt_state(struct cmd *c, const char *v, int arg)
 	return 0;
 }
 
+/* conntrack's -U: what it shall be, not what it is */
+static int opt_set_state(struct cmd *c, const char *v, int arg)
+{
+	uint64_t has = c->filter.has;
+
+	if (opt_state(c, v, arg))
+		return -1;
+	c->update.state = c->filter.state;
+	c->filter.has = has;
+	return 0;
+}
+
 static int opt_expression(struct cmd *c, const char *v, int arg)
 {
 	(void)arg;
@@ -513,6 +525,7 @@ const struct word_opt word_opts[] = {
 {0, "dport|orig-port-dst", "PORT[:PORT]", F | T, RANGE(DPORT), "original destination port"},
 {0, "reply-port-src", "PORT[:PORT]", F, RANGE(REPLY_SPORT), "reply source port"},
 {0, "reply-port-dst", "PORT[:PORT]", F, RANGE(REPLY_DPORT), "reply destination port"},
+{0, "state", "STATE", WORD_UPDATE, opt_set_state, 0, "state to set, with -p"},
 {0, "state", "STATE", F, opt_state, 0, "state of tcp, sctp, dccp"},
 {0, "icmp-type|icmpv6-type", "N", F, NUM(ICMP_TYPE), "original ICMP type"},
 {0, "icmp-code|icmpv6-code", "N", F, NUM(ICMP_CODE), "original ICMP code"},

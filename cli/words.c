@@ -226,23 +226,52 @@ static int word_letters(struct words *w, const char *arg)
 	return 0;
 }
 
-/* conntrack's second table: `-L expect`, `-E expect` */
+/* conntrack's second table: `-L expect`, and -E, -C, -F of it */
 static bool word_expect(struct cmd *c, const char *arg)
 {
-	if (strcmp(arg, "expect") != 0 || (c->verb != &word_verbs[VERB_list] &&
-	                                   c->verb != &word_verbs[VERB_watch]))
+	static const unsigned verbs[] = {VERB_list, VERB_watch, VERB_count,
+	                                 VERB_flush};
+	size_t i;
+
+	if (strcmp(arg, "expect") != 0)
 		return false;
-	c->arg[c->args++] = c->verb->name;
-	c->verb = &word_verbs[VERB_expect];
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (c->verb != &word_verbs[verbs[i]])
+			continue;
+		c->arg[c->args++] = c->verb->name;
+		c->verb = &word_verbs[VERB_expect];
+		return true;
+	}
+	return false;
+}
+
+/* Its other two, which are the kernel's own: here nothing is ever in them. */
+static bool word_no_table(struct words *w, const char *arg, int *rc)
+{
+	struct cmd *c = w->c;
+
+	if (*c->verb->args ||
+	    (strcmp(arg, "dying") != 0 && strcmp(arg, "unconfirmed") != 0))
+		return false;
+	c->nothing = true;
+	if (c->verb != &word_verbs[VERB_list]) {
+		snprintf(w->why, w->size,
+		         "Can't do that command with tables "
+		         "`dying' and `unconfirmed'");
+		*rc = -1;
+	}
 	return true;
 }
 
 static int word_argument(struct words *w, const char *arg)
 {
 	struct cmd *c = w->c;
+	int rc = 0;
 
 	if (word_expect(c, arg))
 		return 0;
+	if (word_no_table(w, arg, &rc))
+		return rc;
 	/* conntrack's name of its first table */
 	if (!*c->verb->args && !strcmp(arg, "conntrack"))
 		return 0;

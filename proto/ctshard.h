@@ -525,7 +525,8 @@ struct ctshard_update_opts {
 	const uint8_t *labels_set;   /* 16 bytes, or NULL */
 	const uint8_t *labels_clear; /* 16 bytes, or NULL */
 	uint32_t status_set;
-	void *reserved[4];
+	const char *state; /* or NULL; the filter must have protonum then */
+	void *reserved[3];
 };
 
 /*
@@ -550,6 +551,8 @@ int ctshard_expect_list(struct ctshard *c, const struct ctshard_list_opts *o,
                         const struct ctshard_handler *h, uint64_t *id);
 int ctshard_expect_watch(struct ctshard *c, const struct ctshard_watch_opts *o,
                          const struct ctshard_handler *h, uint64_t *id);
+int ctshard_expect_count(struct ctshard *c, const struct ctshard_count_opts *o,
+                         const struct ctshard_handler *h, uint64_t *id);
 int ctshard_stats(struct ctshard *c, const struct ctshard_handler *h,
                   uint64_t *id);
 int ctshard_show(struct ctshard *c, const char *const *what, size_t n,
@@ -562,6 +565,9 @@ int ctshard_delete(struct ctshard *c, const struct ctshard_filter *f,
                    const struct ctshard_handler *h, uint64_t *id);
 int ctshard_flush(struct ctshard *c, uint32_t l3,
                   const struct ctshard_handler *h, uint64_t *id);
+/* All expectations: how many to `affected`. */
+int ctshard_expect_flush(struct ctshard *c, uint32_t l3,
+                         const struct ctshard_handler *h, uint64_t *id);
 int ctshard_update(struct ctshard *c, const struct ctshard_update_opts *o,
                    const struct ctshard_handler *h, uint64_t *id);
 /* Make connections: l3, protonum, both directions (reply: all zero but `has`

@@ -144,18 +144,40 @@ int ctshard_get(struct ctshard *c, const struct ctshard_filter *filter,
 	return client_submit(c, &r, h, id);
 }
 
+static void request_count(Ctshard__Count *m, struct request_filter *f,
+                          const struct ctshard_count_opts *o)
+{
+	ctshard__count__init(m);
+	m->filter = request_filter(f, o ? o->filter : NULL);
+	if (o && o->by)
+		m->by = request_text(o->by);
+}
+
 int ctshard_count(struct ctshard *c, const struct ctshard_count_opts *o,
                   const struct ctshard_handler *h, uint64_t *id)
 {
 	Ctshard__Request r = CTSHARD__REQUEST__INIT;
-	Ctshard__Count m = CTSHARD__COUNT__INIT;
 	struct request_filter f;
+	Ctshard__Count m;
 
-	m.filter = request_filter(&f, o ? o->filter : NULL);
-	if (o && o->by)
-		m.by = request_text(o->by);
+	request_count(&m, &f, o);
 	r.body_case = CTSHARD__REQUEST__BODY_COUNT;
 	r.count = &m;
+	return client_submit(c, &r, h, id);
+}
+
+int ctshard_expect_count(struct ctshard *c, const struct ctshard_count_opts *o,
+                         const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__ExpectCount x = CTSHARD__EXPECT_COUNT__INIT;
+	struct request_filter f;
+	Ctshard__Count m;
+
+	request_count(&m, &f, o);
+	x.count = &m;
+	r.body_case = CTSHARD__REQUEST__BODY_EXPECT_COUNT;
+	r.expect_count = &x;
 	return client_submit(c, &r, h, id);
 }
 
@@ -305,6 +327,21 @@ int ctshard_flush(struct ctshard *c, uint32_t l3,
 	return client_submit(c, &r, h, id);
 }
 
+int ctshard_expect_flush(struct ctshard *c, uint32_t l3,
+                         const struct ctshard_handler *h, uint64_t *id)
+{
+	Ctshard__Request r = CTSHARD__REQUEST__INIT;
+	Ctshard__ExpectFlush m = CTSHARD__EXPECT_FLUSH__INIT;
+
+	if (l3) {
+		m.has_l3 = 1;
+		m.l3 = l3;
+	}
+	r.body_case = CTSHARD__REQUEST__BODY_EXPECT_FLUSH;
+	r.expect_flush = &m;
+	return client_submit(c, &r, h, id);
+}
+
 int ctshard_update(struct ctshard *c, const struct ctshard_update_opts *o,
                    const struct ctshard_handler *h, uint64_t *id)
 {
@@ -334,6 +371,8 @@ int ctshard_update(struct ctshard *c, const struct ctshard_update_opts *o,
 		m.has_status_set = 1;
 		m.status_set = o->status_set;
 	}
+	if (o->state)
+		m.state = request_text(o->state);
 	m.has_rows = m.rows = h->conn != NULL;
 	r.body_case = CTSHARD__REQUEST__BODY_UPDATE;
 	r.update = &m;

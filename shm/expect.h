@@ -182,6 +182,11 @@ void expect_doom(struct table *t, uint64_t master, uint64_t ts_ns, uint32_t now,
 bool expect_flush(struct table *t, uint64_t master, uint64_t ts_ns,
                   uint32_t now, bool tell);
 
+/* A client's will: the one with this id goes, and that is told.  -ENOENT: it
+ * has gone, or a packet has used it. */
+int expect_forget(struct table *t, uint64_t id, uint64_t ts_ns, uint32_t now,
+                  bool tell);
+
 /* Ends what has expired, has lost its master, or was claimed and used; and the
  * connections of keys that are gone.  No lock held. */
 void expect_sweep(struct table *t, uint64_t now_ns, uint32_t max, bool tell);

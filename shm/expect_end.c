@@ -193,6 +193,28 @@ bool expect_flush(struct table *t, uint64_t master, uint64_t ts_ns,
 	return keys;
 }
 
+/* What has been told to be gone, or is a key, is not there for a client: the
+ * former goes with its packet, the latter with its call. */
+int expect_forget(struct table *t, uint64_t id, uint64_t ts_ns, uint32_t now,
+                  bool tell)
+{
+	uint32_t idx = conn_id_idx(id);
+	int r = -ENOENT;
+
+	if (conn_id_shard(id) || !expect_some(t))
+		return r;
+	expect_lock(t);
+	if (shard_used(t->expect, t->expect->shard, idx) &&
+	    entry_live(t, idx) && entry_at(t, idx)->gen == conn_id_gen(id) &&
+	    !(info_at(t, idx)->flags & EXPECT_HIDDEN)) {
+		expect_entry_end(t, idx, ts_ns, now, tell,
+		                 expect_cursor_step(t));
+		r = 0;
+	}
+	expect_unlock(t);
+	return r;
+}
+
 /* the GRE connection of a key that is gone (F220) */
 static void key_end_conn(struct table *t, const struct expect_info *i,
                          uint64_t ts_ns, uint32_t now, uint32_t max, bool tell)

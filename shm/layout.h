@@ -282,7 +282,8 @@ enum command_kind {
 	/* of the connection `id`: the expected tuple in the command's place of
 	 * `add`, and struct command_expect in its `priv`; value = most of its
 	 * class, 0 = no limit */
-	COMMAND_EXPECT
+	COMMAND_EXPECT,
+	COMMAND_EXPECT_DELETE /* id, of an expectation */
 };
 #define COMMAND_F_MARK     1u
 #define COMMAND_F_TIMEOUT  2u
@@ -290,6 +291,8 @@ enum command_kind {
 #define COMMAND_F_LABELS   8u
 #define COMMAND_F_RESTORED 16u /* ADD: it lived before */
 #define COMMAND_F_PRIVATE  32u /* ADD: `priv` and `detail` are meant */
+#define COMMAND_F_STATE    64u /* which: above COMMAND_STATE */
+#define COMMAND_STATE      24u
 
 /* a connection to be made: its original tuple, and what is known of it */
 struct command_conn {

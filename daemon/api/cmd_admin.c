@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "daemon/base/log.h"
+#include "daemon/tracker/tracker.h"
 #include "shm/atomic.h"
 #include "shm/clock.h"
 
@@ -171,9 +172,10 @@ enum cmd_step change_end(struct request *q)
 	const struct change *c = q->state;
 	Ctshard__Response r = CTSHARD__RESPONSE__INIT;
 
-	log_info("audit", "uid %u pid %u: %s: %llu connections",
-	         request_peer(q)->uid, request_peer(q)->pid, q->cmd->name,
-	         (unsigned long long)c->affected);
+	log_info("audit", "uid %u pid %u: %s: %llu %s", request_peer(q)->uid,
+	         request_peer(q)->pid, q->cmd->name,
+	         (unsigned long long)c->affected,
+	         c->what ? c->what : "connections");
 	r.has_affected = 1;
 	r.affected = c->affected;
 	request_send(q, &r);
@@ -361,6 +363,32 @@ static bool labels_read(uint64_t to[2], protobuf_c_boolean has,
 	return true;
 }
 
+/* The state of this name, of the protocol that the filter names.  False: it was
+ * told why not. */
+static bool update_state(struct request *q, const Ctshard__Update *m,
+                         struct command *k)
+{
+	uint32_t proto = m->filter && m->filter->has_protonum
+	                         ? m->filter->protonum
+	                         : UINT32_MAX;
+	const char *name;
+	uint32_t i;
+
+	for (i = 0; proto <= UINT8_MAX && i <= UINT8_MAX; i++) {
+		name = tracker_state_name((uint8_t)proto, (uint8_t)i);
+		if (name && !strcmp(name, m->state)) {
+			k->bits |= COMMAND_F_STATE | i << COMMAND_STATE;
+			return true;
+		}
+	}
+	request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
+	             proto == UINT32_MAX
+	                     ? "update: the state of which protocol?"
+	                     : "update: the protocol has no state `%.32s'",
+	             m->state);
+	return false;
+}
+
 static enum cmd_step update_start(struct request *q, const Ctshard__Request *r)
 {
 	const Ctshard__Update *m = r->update;
@@ -373,6 +401,8 @@ static enum cmd_step update_start(struct request *q, const Ctshard__Request *r)
 	          (m->has_status_set ? COMMAND_F_STATUS : 0) |
 	          (m->has_labels_set || m->has_labels_clear ? COMMAND_F_LABELS
 	                                                    : 0);
+	if (m->state && !update_state(q, m, k))
+		return CMD_DONE;
 	if (!k->bits)
 		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
 		                    "update: nothing to change");

@@ -5,8 +5,10 @@
  * numbers of their own, without holes.  So a number to go on from needs no
  * look-up: the log is gone through from its oldest slot, what has a number up
  * to it is passed over, and a number that is more than one ahead is a GAP.
+ *
+ * They are forgotten as connections are: one by one, by the reaper.
  */
-#include "daemon/api/cmd.h"
+#include "daemon/api/change.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +127,119 @@ const struct cmd cmd_expect_list = {
 	.start = expect_list_start,
 	.step = expect_list_step,
 	.stop = expect_list_stop,
+};
+
+/* ---- count ---- */
+
+struct counting {
+	struct conn_walk walk;
+	struct expect_filter filter;
+	uint64_t n;
+};
+
+/* Is it one that a list would have? */
+static bool expect_wanted(const struct request *q,
+                          const struct expect_filter *f, const struct expect *e)
+{
+	return tick_left(e->deadline, table_now(q->api->t)) > 0 &&
+	       filter_fits(f, e);
+}
+
+static enum cmd_step expect_count_step(struct request *q)
+{
+	Ctshard__Response r = CTSHARD__RESPONSE__INIT;
+	Ctshard__CountRow row = CTSHARD__COUNT_ROW__INIT, *p = &row;
+	struct counting *c = q->state;
+	struct expect e;
+	uint32_t look;
+
+	for (look = 0; look < CMD_LOOK; look++) {
+		if (!expect_walk(q->api->t, &c->walk, &e)) {
+			row.has_count = 1;
+			row.count = c->n;
+			r.n_count = 1;
+			r.count = &p;
+			request_send(q, &r);
+			return request_end(q);
+		}
+		c->n += expect_wanted(q, &c->filter, &e);
+	}
+	return CMD_MORE;
+}
+
+static enum cmd_step expect_count_start(struct request *q,
+                                        const Ctshard__Request *r)
+{
+	const Ctshard__Count *m = r->expect_count->count;
+	struct counting *c = q->state;
+
+	if (m && m->by && *m->by)
+		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
+		                    "expect count: it is one number");
+	if (m && !filter_take(q, &c->filter, m->filter))
+		return CMD_DONE;
+	return expect_count_step(q);
+}
+
+const struct cmd cmd_expect_count = {
+	.name = "expect count",
+	.body = CTSHARD__REQUEST__BODY_EXPECT_COUNT,
+	.state = sizeof(struct counting),
+	.start = expect_count_start,
+	.step = expect_count_step,
+};
+
+/* ---- flush ---- */
+
+struct flushing {
+	struct change change; /* first: what answers look at */
+	struct expect_filter filter;
+};
+
+static enum cmd_step expect_flush_step(struct request *q)
+{
+	struct flushing *f = q->state;
+	struct change *c = &f->change;
+	bool rang = false;
+	struct expect e;
+	uint32_t look;
+
+	for (look = 0; !c->walked && look < CMD_LOOK && change_room(q);
+	     look++) {
+		if (!expect_walk(q->api->t, &c->walk, &e)) {
+			c->walked = true;
+		} else if (expect_wanted(q, &f->filter, &e)) {
+			c->command.id = e.id;
+			change_post(q, &c->command, NULL);
+			rang = true;
+		}
+	}
+	if (rang)
+		role_ring(q->api->env->fd[ROLE_FD_bell_reaper]);
+	if (c->walked && !c->under_way)
+		return change_end(q);
+	return !c->walked && change_room(q) ? CMD_MORE : CMD_WAIT;
+}
+
+static enum cmd_step expect_flush_start(struct request *q,
+                                        const Ctshard__Request *r)
+{
+	struct flushing *f = q->state;
+
+	f->filter.l3 = r->expect_flush->has_l3 ? r->expect_flush->l3 : 0;
+	f->change.command.kind = COMMAND_EXPECT_DELETE;
+	f->change.what = "expectations";
+	return expect_flush_step(q);
+}
+
+const struct cmd cmd_expect_flush = {
+	.name = "expect flush",
+	.body = CTSHARD__REQUEST__BODY_EXPECT_FLUSH,
+	.control = true,
+	.state = sizeof(struct flushing),
+	.start = expect_flush_start,
+	.step = expect_flush_step,
+	.stop = change_stop,
 };
 
 /* ---- watch ---- */

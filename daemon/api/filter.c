@@ -444,17 +444,19 @@ static bool tuple_match(const struct filter *f, const struct tuples *t)
 	return kind_match(f, t) && (!f->any.len || any_match(f, t));
 }
 
-/* A zone of both directions is one of each; one of each is none of both, as
- * conntrack(8) has it. */
+/* As conntrack(8) has it, a connection has one zone, or one of a direction: the
+ * two that it does not have are 0. */
 static bool zones_match(const struct filter *f, const struct subject *s)
 {
 	const struct conn_key *k = s->key;
+	bool dir = k->flags & KEY_ZONE_DIR;
+	uint16_t zone = dir ? 0 : k->zone;
+	uint16_t orig = dir ? key_zone(k, 0) : 0;
+	uint16_t reply = dir ? key_zone(k, 1) : 0;
 
-	if (f->has & BIT(ZONE) &&
-	    (k->flags & KEY_ZONE_DIR || k->zone != f->zone))
-		return false;
-	return !((f->has & BIT(ORIG_ZONE) && key_zone(k, 0) != f->orig_zone) ||
-	         (f->has & BIT(REPLY_ZONE) && key_zone(k, 1) != f->reply_zone));
+	return !((f->has & BIT(ZONE) && zone != f->zone) ||
+	         (f->has & BIT(ORIG_ZONE) && orig != f->orig_zone) ||
+	         (f->has & BIT(REPLY_ZONE) && reply != f->reply_zone));
 }
 
 static bool scalar_match(const struct filter *f, const struct subject *s)

@@ -16,6 +16,7 @@
 
 #include "daemon/reaper/add.h"
 #include "daemon/tracker/key.h"
+#include "daemon/tracker/tracker.h"
 #include "shm/atomic.h"
 #include "shm/check.h"
 #include "shm/clock.h"
@@ -63,6 +64,15 @@ static int command_delete(struct table *t, const struct policy *pol,
 	return idx ? 0 : -ENOENT;
 }
 
+static int command_expect_delete(struct table *t, const struct policy *pol,
+                                 const struct command *c)
+{
+	uint64_t now_ns = table_clock_ns(t);
+
+	return expect_forget(t, c->id, now_ns, table_tick_of(t, now_ns),
+	                     pol->events != 0);
+}
+
 /* F248: an update tells all that it may have touched */
 static void update_event(const struct table *t, uint32_t sh, uint32_t idx,
                          uint32_t now, struct op_event *ev)
@@ -93,6 +103,21 @@ static bool update_labels(struct table *t, uint32_t sh, uint32_t idx,
 	return x || !set;
 }
 
+/* 0, or why this connection cannot be changed so. */
+static int update_refused(const struct policy *pol, const struct conn *c,
+                          const struct command *cmd)
+{
+	uint8_t id;
+
+	if (cmd->bits & COMMAND_F_TIMEOUT && c->status & CONN_FIXED_TIMEOUT)
+		return -EPERM; /* F097 */
+	if (cmd->bits & COMMAND_F_STATE &&
+	    cmd->bits >> COMMAND_STATE >=
+	            tracker_find(pol, c->key.l4proto, &id)->nstates)
+		return -EINVAL;
+	return 0;
+}
+
 static int command_update(struct table *t, const struct policy *pol,
                           const struct command *cmd)
 {
@@ -109,10 +134,9 @@ static int command_update(struct table *t, const struct policy *pol,
 	if (!idx)
 		goto out;
 	c = table_conn(t, sh, idx);
-	r = -EPERM; /* F097 */
-	if (cmd->bits & COMMAND_F_TIMEOUT && c->status & CONN_FIXED_TIMEOUT)
+	r = update_refused(pol, c, cmd);
+	if (r)
 		goto out;
-	r = 0;
 	op_update_begin(t, sh, idx);
 	if (cmd->bits & COMMAND_F_LABELS && !update_labels(t, sh, idx, cmd)) {
 		op_update_commit(t, sh, idx, NULL, (struct op_cursor){0, 0});
@@ -128,6 +152,8 @@ static int command_update(struct table *t, const struct policy *pol,
 		                                  : (uint32_t)cmd->seconds);
 	if (cmd->bits & COMMAND_F_STATUS)
 		c->status |= (uint32_t)cmd->labels[0] & STATUS_SETTABLE;
+	if (cmd->bits & COMMAND_F_STATE)
+		c->state = (uint8_t)(cmd->bits >> COMMAND_STATE);
 	if (pol->events) {
 		update_event(t, sh, idx, now, &ev);
 		if (cmd->bits & COMMAND_F_LABELS)
@@ -219,6 +245,9 @@ static void command_run(struct table *t, const struct policy *pol,
 	case COMMAND_ADD:
 	case COMMAND_EXPECT:
 		a->error = command_make(t, pol, c, add);
+		break;
+	case COMMAND_EXPECT_DELETE:
+		a->error = command_expect_delete(t, pol, c);
 		break;
 	case COMMAND_ZERO:
 		a->error = command_zero(t, c);

@@ -358,18 +358,19 @@ static void test_event(void **state)
 	assert_true(refused(&m));
 }
 
-/* F048: each direction has its zone; a zone of one is none of both */
+/* F048: each direction has its zone; a zone of one is none of both, and one of
+ * both is none of either */
 static void test_zones(void **state)
 {
 	static const struct {
 		uint16_t zone;
 		uint8_t flags;
-		bool zone_is, orig_is, reply_is; /* 12 */
+		uint32_t zone_is, orig_is, reply_is;
 	} row[] = {
-		{12, 0, true, true, true},
-		{12, KEY_ZONE_ORIG, false, true, false},
-		{12, KEY_ZONE_REPLY, false, false, true},
-		{0, 0, false, false, false},
+		{12, 0, 12, 0, 0},
+		{12, KEY_ZONE_ORIG, 0, 12, 0},
+		{12, KEY_ZONE_REPLY, 0, 0, 12},
+		{0, 0, 0, 0, 0},
 	};
 	Ctshard__Filter m[3];
 	struct conn_view v = web(0);
@@ -381,17 +382,18 @@ static void test_zones(void **state)
 	for (k = 0; k < 3; k++)
 		ctshard__filter__init(&m[k]);
 	m[0].has_zone = m[1].has_orig_zone = m[2].has_reply_zone = 1;
-	m[0].zone = m[1].orig_zone = m[2].reply_zone = 12;
-	for (i = 0; i < ARRAY_SIZE(row); i++) {
-		bool want[3] = {row[i].zone_is, row[i].orig_is,
-		                row[i].reply_is};
+	for (i = 0; i < 2 * ARRAY_SIZE(row); i++) {
+		const uint32_t asked = i % 2 ? 12 : 0;
+		const uint32_t is[3] = {row[i / 2].zone_is, row[i / 2].orig_is,
+		                        row[i / 2].reply_is};
 
-		v.conn.key.zone = row[i].zone;
-		v.conn.key.flags = row[i].flags;
+		m[0].zone = m[1].orig_zone = m[2].reply_zone = asked;
+		v.conn.key.zone = row[i / 2].zone;
+		v.conn.key.flags = row[i / 2].flags;
 		for (k = 0; k < 3; k++) {
 			assert_int_equal(filter_new(&f, &m[k], err), 0);
 			assert_int_equal(filter_view(f, &pol, &v, true),
-			                 want[k]);
+			                 is[k] == asked);
 			filter_free(f);
 		}
 	}

@@ -299,7 +299,12 @@ static void test_exit_codes(void **state)
 	assert_int_equal(run("list -R /nonexistent -o json"), 3);
 	assert_string_equal(out, "");
 	assert_int_equal(run("get -p tcp"), 2);
-	assert_int_equal(run("get -p tcp -s 10.0.0.1 -d 10.0.0.2"), 4);
+	assert_int_equal(run("get -p tcp -s 10.0.0.1 -d 10.0.0.2"), 2);
+	assert_string_equal(err, "ctctl: you have to specify `--sport' and "
+	                         "`--dport'\n");
+	assert_int_equal(run("get -p tcp -s 10.0.0.1 -d 10.0.0.2 --sport 1 "
+	                     "--dport 2"),
+	                 4);
 	assert_string_equal(err, "ctctl: Operation failed: such conntrack "
 	                         "doesn't exist\n");
 	assert_int_equal(run("delete"), 0);

@@ -788,11 +788,40 @@ static void test_kill_settle(void **state)
 	kill_anywhere(&settling, &want);
 }
 
+/* ---- a client's flush: what packets have claimed stays ---- */
+
+static void client_flush(struct bed *bed)
+{
+	struct conn_walk w = {0, 0};
+	struct expect e;
+
+	while (expect_walk(bed->t, &w, &e))
+		expect_forget(bed->t, e.id, T0, 5000, true);
+	/* the heir of who was killed has settled before it serves anybody */
+	expect_settle(bed->t, 0);
+}
+
+static void test_kill_flush(void **state)
+{
+	static const struct act flushing = {claims_open, client_flush};
+	struct outcome want;
+
+	(void)state;
+	if (!stepper_allowed() || STEPPER_SLOW)
+		skip();
+	want = undisturbed(&flushing);
+	/* that of the packet to come */
+	assert_int_equal(want.entries, 1);
+	assert_int_equal(want.expects, 0);
+	kill_anywhere(&flushing, &want);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kill_anywhere),
 		cmocka_unit_test(test_kill_settle),
+		cmocka_unit_test(test_kill_flush),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

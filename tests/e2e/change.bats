@@ -141,7 +141,8 @@ try update" ]
 		jq 'map(.original.packets + .reply.packets) | add')" = "$total" ]
 	[ "$(ctl list -z -o json 2>/dev/null |
 		jq 'map(.original.packets + .reply.bytes) | add')" = 0 ]
-	ctl get -z -p icmp -s 10.0.0.10 -d 10.0.1.80 >/dev/null 2>&1
+	ctl get -z -p icmp -s 10.0.0.10 -d 10.0.1.80 --icmp-type 8 \
+		--icmp-code 0 --icmp-id 1234 >/dev/null 2>&1
 	# a change, so not for the group
 	if [ "$(id -u)" = 0 ]; then
 		run setpriv --reuid 12345 \

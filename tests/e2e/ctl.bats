@@ -485,6 +485,55 @@ b[at + 1] ^= 1'
 	[ "$(ctl list --dport 51211 2>/dev/null | wc -l)" -eq 1 ]
 }
 
+@test "expect: counted and flushed, which is told and logged" {
+	start_demo
+	for args in "expect count" "-C expect" "expect co -p tcp" \
+		"expect count -f ipv4"; do
+		# shellcheck disable=SC2086
+		[ "$(ctl $args)" = 1 ]
+	done
+	[ "$(ctl -C expect -p udp)" = 0 ]
+	[ "$(ctl expect count -f ipv6)" = 0 ]
+	[ "$(ctl expect count -j | jq -c .)" = '[{"count":1}]' ]
+	master=$(ctl list --dport 21 -o json 2>/dev/null | jq -r '.[0].id')
+	# not of this family, not by protocol
+	ctl -F expect -f ipv6 2>/dev/null
+	[ "$(ctl expect count)" = 1 ]
+	code 2 -F expect -p tcp
+	run --separate-stderr ctl -F expect
+	[ "$status" -eq 0 ]
+	[ "$stderr" = "ctctl: expectation table has been emptied." ]
+	[ -z "$output" ]
+	[ "$(ctl -C expect)" = 0 ]
+	ctl expect watch --since 5 -n 1 -o jsonl 2>/dev/null |
+		jq -e --arg m "$master" '.event == "DESTROY" and .seq == 6 and
+			.master == $m and .expected.dport == 50001'
+	# who announced it stays
+	[ "$(rows --id "$master")" = 1 ]
+	ctl stats -o json | jq -e '.expect_create == .expect_delete'
+	grep -q "audit: uid $(id -u) pid [0-9]*: expect_flush" "$W/log"
+	grep -q "audit: uid $(id -u) pid [0-9]*: expect flush: 1 expectations" \
+		"$W/log"
+	code 0 expect flush
+	ctl check --deep
+}
+
+@test "expect flush: the reaper may die of it" {
+	start_demo
+	for _ in 1 2 3; do
+		"$BUILD/ctctl" -R "$run_dir" expect flush 2>/dev/null &
+		others+=($!)
+		kill_role reaper
+		wait "${others[-1]}" || :
+	done
+	ctl expect flush
+	[ "$(ctl expect count)" = 0 ]
+	[ "$(ctl expect watch --since 5 -n 1 -o jsonl 2>/dev/null |
+		jq -c '[.event, .seq]')" = '["DESTROY",6]' ]
+	ctl stats -o json | jq -e '.expect_create == .expect_delete'
+	ctl check --deep
+}
+
 @test "show protocols: helpers with their ports, classes and counters" {
 	start_demo
 	ctl show protocols >"$W/p"

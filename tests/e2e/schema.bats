@@ -70,6 +70,7 @@ prints() {
 	show|workers shards subscribers config memory mirror recorder version protocols check
 	show|udp_timeout
 	expect list|list
+	expect count|count
 	expect watch|watch --since start -n 2
 	check|--deep
 	update|-p udp -m 5

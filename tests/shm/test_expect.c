@@ -444,6 +444,52 @@ static void test_sweep(void **state)
 	close_bed(&b);
 }
 
+/* A client may forget what it sees: told once, no key, nothing that a packet
+ * has claimed. */
+static void test_forget(void **state)
+{
+	struct conn_walk w = {0, 0};
+	struct expect e, got;
+	uint64_t id, kept;
+	struct bed b;
+
+	(void)state;
+	open_bed(&b);
+	e = make(&b, NULL, "10.0.1.1", 100);
+	assert_int_equal(expect_forget(b.t, 1ull << 32 | 1, 7, NOW, true),
+	                 -ENOENT);
+	assert_int_equal(add(&b, &e, 0), 0);
+	e.dport = 101;
+	assert_int_equal(add(&b, &e, 0), 0);
+	assert_true(expect_walk(b.t, &w, &got));
+	id = got.id;
+	assert_true(expect_walk(b.t, &w, &got));
+	kept = got.id;
+	/* of another shard, generation, place */
+	assert_int_equal(expect_forget(b.t, ~0ull, 7, NOW, true), -ENOENT);
+	assert_int_equal(expect_forget(b.t, id + (1ull << 32), 7, NOW, true),
+	                 -ENOENT);
+	assert_int_equal(expect_forget(b.t, id & ~0xffffull, 7, NOW, true),
+	                 -ENOENT);
+	assert_int_equal(count(&b), 2);
+	assert_int_equal(expect_forget(b.t, id, 7, NOW, true), 0);
+	assert_int_equal(expect_forget(b.t, id, 7, NOW, true), -ENOENT);
+	assert_int_equal(count(&b), 1);
+	assert_int_equal(told(&b, EVENT_EXP_DESTROY), 1);
+	/* the other one is being used: it goes with its packet */
+	b.by.pkt = 2;
+	assert_int_not_equal(find(&b, "10.0.0.9", "10.0.1.1", 5,
+	                          (uint16_t)(got.dport), &got),
+	                     0);
+	expect_lock(b.t);
+	expect_claim(b.t, conn_id_idx(kept), &b.by, 3);
+	expect_unlock(b.t);
+	assert_int_equal(expect_forget(b.t, kept, 7, NOW, true), -ENOENT);
+	assert_int_equal(entries(&b), 1);
+	assert_int_equal(told(&b, EVENT_EXP_DESTROY), 2);
+	close_bed(&b);
+}
+
 /* F027, F219, F220: keys are found by GRE packets, and end their connection */
 static void test_keys(void **state)
 {
@@ -695,6 +741,7 @@ int main(void)
 		cmocka_unit_test(test_use),
 		cmocka_unit_test(test_settle),
 		cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_source),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_again),
