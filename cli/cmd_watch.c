@@ -268,6 +268,7 @@ static int watch_verb(struct cmd *c, bool expect)
 	if (!w.o)
 		return code;
 	w.o->expect = expect;
+	w.o->audit = c->watch.types & 1u << CTSHARD_AUDIT;
 	w.ct = cmd_open(c, 0, &code);
 	if (!w.ct) {
 		free(w.o);
@@ -308,5 +309,9 @@ int cmd_watch(struct cmd *c)
 
 int cmd_expect_watch(struct cmd *c)
 {
+	if (c->watch.types & 1u << CTSHARD_AUDIT) {
+		cmd_warn("audits are told by watch");
+		return CMD_USAGE;
+	}
 	return watch_verb(c, true);
 }

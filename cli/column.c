@@ -310,6 +310,16 @@ static void cell_put(struct cell *t, unsigned id)
 	}
 }
 
+/* who it was, where a connection has its own */
+static void cell_audit(struct cell *t, unsigned id)
+{
+	const struct ctshard_audit *a = t->e->audit;
+
+	if (id == COLUMN_detail)
+		snprintf(t->to, t->size, "uid=%" PRIu32 " pid=%" PRIu32 " %s",
+		         a->uid, a->pid, a->request);
+}
+
 void column_text(const struct out *o, unsigned id, const struct ctshard_conn *c,
                  const struct ctshard_event *e, char *to, size_t size)
 {
@@ -318,6 +328,8 @@ void column_text(const struct out *o, unsigned id, const struct ctshard_conn *c,
 	to[0] = '\0';
 	if (id <= COLUMN_time)
 		cell_event(&t, id);
+	else if (e && e->audit)
+		cell_audit(&t, id);
 	else if (c)
 		cell_put(&t, id);
 }

@@ -37,7 +37,7 @@ static const struct {
 	{"NAME[,...]", COMPLETE_LIST, NULL},
 	{"[-]NAME[,...]", COMPLETE_LIST, NULL},
 	{"WORD[,...]", COMPLETE_LIST, "proto state zone shard"},
-	{"EVENT[,...]", COMPLETE_LIST, "new update destroy"},
+	{"EVENT[,...]", COMPLETE_LIST, "new update destroy audit"},
 	{"STATUS[,...]", COMPLETE_LIST, status_words},
 	{"[!]STATUS[,...]", COMPLETE_LIST, status_words},
 	{"PROTO", COMPLETE_WORDS, "tcp udp udplite icmp icmpv6 sctp dccp gre"},

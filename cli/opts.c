@@ -571,7 +571,7 @@ const struct word_opt word_opts[] = {
 {0, "top", "src|dst|dport|zone", WORD_STATS, opt_text, TEXT_TOP, "who has most connections"},
 {'n', "limit", "COUNT", WORD_STATS, opt_limit, 0, "so many of --top"},
 {0, "bpf", NULL, WORD_GET, opt_flag, FLAG_BPF, "print a tcpdump filter for it"},
-{'e', "event-mask", "EVENT[,...]", WORD_WATCH | WORD_EXPECT, opt_events, 0, "new, update, destroy"},
+{'e', "event-mask", "EVENT[,...]", WORD_WATCH | WORD_EXPECT, opt_events, 0, "new, update, destroy, audit"},
 {0, "since", "[UUID:]SEQ|start", WORD_WATCH | WORD_EXPECT, opt_since, 0, "events after this one"},
 {0, "since", "TIME", WORD_HISTORY, opt_when, 0, "lived after: 05:20, 2026-11-22T05:20, -2h, seconds"},
 {0, "until", "TIME", WORD_HISTORY, opt_when, 1, "lived before"},

@@ -85,6 +85,7 @@ struct out {
 	bool begun;
 	bool file;   /* a regular one: writing to it never waits */
 	bool expect; /* the rows are expectations */
+	bool audit;  /* there may be some among the events */
 	uint64_t rows;
 	const struct labels *labels;
 	const char *verb; /* save: what stands before a connection */

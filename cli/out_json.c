@@ -313,6 +313,11 @@ static void json_event(struct out *o, const struct ctshard_event *e)
 		out_json_time(o, ",\"time\":", ",\"time_ns\":", e->time_ns);
 	if (e->restored)
 		out_str(o, ",\"restored\":true");
+	if (e->audit) {
+		json_number(o, ",\"uid\":", e->audit->uid);
+		json_number(o, ",\"pid\":", e->audit->pid);
+		json_string(o, ",\"request\":", e->audit->request);
+	}
 	if (e->conn) {
 		out_char(o, ',');
 		out_json_conn(o, e->conn);

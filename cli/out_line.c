@@ -289,6 +289,15 @@ static void line_gap(struct out *o, const struct ctshard_event *e)
 	out_char(o, '\n');
 }
 
+static void line_audit(struct out *o, const struct ctshard_audit *a)
+{
+	line_pair(o, "uid=", a->uid);
+	line_pair(o, "pid=", a->pid);
+	out_str(o, "request=");
+	out_text(o, a->request);
+	out_char(o, '\n');
+}
+
 static void line_tag(struct out *o, const struct ctshard_event *e)
 {
 	char t[64];
@@ -315,6 +324,10 @@ static void line_event(struct out *o, const struct ctshard_event *e,
 	line_tag(o, e);
 	if (e->type == CTSHARD_GAP) {
 		line_gap(o, e);
+		return;
+	}
+	if (e->audit) {
+		line_audit(o, e->audit);
 		return;
 	}
 	l.row = e->type == CTSHARD_LIST;

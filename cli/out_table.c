@@ -45,6 +45,7 @@ static void table_columns(struct out *o, bool events)
 		    (i == COLUMN_time && events && o->mods & OUT_TIMESTAMP) ||
 		    ((i == COLUMN_shard || i == COLUMN_detail) &&
 		     o->mods & OUT_WIDE) ||
+		    (i == COLUMN_detail && o->audit) ||
 		    (i == COLUMN_community_id && o->mods & OUT_COMMUNITY))
 			o->column[o->columns++] = (unsigned char)i;
 }

@@ -240,6 +240,17 @@ static void xml_gap(struct out *o, const struct ctshard_event *e)
 	out_str(o, "\"/>\n");
 }
 
+static void xml_audit(struct out *o, const struct ctshard_audit *a)
+{
+	out_str(o, "<audit uid=\"");
+	out_u64(o, a->uid);
+	out_str(o, "\" pid=\"");
+	out_u64(o, a->pid);
+	out_str(o, "\" request=\"");
+	xml_text(o, a->request);
+	out_str(o, "\"/>\n");
+}
+
 static const char *xml_type(enum ctshard_event_type type)
 {
 	switch (type) {
@@ -258,6 +269,8 @@ static void xml_event(struct out *o, const struct ctshard_event *e)
 {
 	if (e->type == CTSHARD_GAP)
 		xml_gap(o, e);
+	if (e->audit)
+		xml_audit(o, e->audit);
 	if (!e->conn)
 		return;
 	out_str(o, xml_type(e->type));

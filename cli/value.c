@@ -227,6 +227,8 @@ static uint32_t event_word(const char *w)
 		return TYPE_BIT(UPDATE);
 	if (!strcasecmp(w, "destroy"))
 		return TYPE_BIT(DESTROY);
+	if (!strcasecmp(w, "audit"))
+		return TYPE_BIT(AUDIT);
 	if (!strcasecmp(w, "all"))
 		return TYPE_BIT(NEW) | TYPE_BIT(UPDATE) | TYPE_BIT(DESTROY);
 	return 0;

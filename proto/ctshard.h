@@ -194,7 +194,8 @@ enum ctshard_status {
 	X(LIST, 4, "LIST")         \
 	X(LIST_END, 5, "LIST_END") \
 	X(GAP, 6, "GAP")           \
-	X(POSITION, 7, "POSITION")
+	X(POSITION, 7, "POSITION") \
+	X(AUDIT, 8, "AUDIT")
 
 enum ctshard_event_type {
 #define X(name, number, word) CTSHARD_##name = (number),
@@ -207,11 +208,18 @@ enum ctshard_event_type {
 #define CTSHARD_BIT_MARK      (1u << 7)
 #define CTSHARD_BIT_LABEL     (1u << 10)
 
+/* who asked for which change; `request` is as the daemon's log has it */
+struct ctshard_audit {
+	uint32_t uid;
+	uint32_t pid;
+	const char *request;
+};
+
 struct ctshard_event {
 	enum ctshard_event_type type;
 	uint64_t seq;
 	uint64_t time_ns;
-	const struct ctshard_conn *conn; /* NULL: LIST_END, GAP */
+	const struct ctshard_conn *conn; /* NULL: LIST_END, GAP, AUDIT */
 	uint32_t bits;
 	uint64_t from;
 	uint64_t to;
@@ -219,6 +227,7 @@ struct ctshard_event {
 	const char *source;
 	int restored;                        /* NEW: it lived before */
 	const struct ctshard_expect *expect; /* ctshard_expect_watch() */
+	const struct ctshard_audit *audit;   /* AUDIT */
 };
 
 struct ctshard_net {
@@ -482,7 +491,8 @@ struct ctshard_count_opts {
  */
 struct ctshard_watch_opts {
 	const struct ctshard_filter *filter;
-	uint32_t types; /* 1 << event type; 0: all.  GAP and LIST always come */
+	/* 1 << event type; 0: all but AUDIT.  GAP and LIST always come */
+	uint32_t types;
 	int has_since;
 	uint64_t since;
 	const uint8_t *uuid; /* 16 bytes, or NULL */

@@ -202,6 +202,7 @@ static int decode_expects(const Ctshard__Response *r,
 
 /* what an event is about, where its conn and expect are put */
 struct decode_room {
+	struct ctshard_audit audit;
 	struct ctshard_conn conn;
 	struct ctshard_expect expect;
 };
@@ -221,6 +222,16 @@ static const char *decode_event(struct ctshard_event *e, struct decode_room *to,
 	e->restored = p->has_restored && p->restored;
 	e->conn = NULL;
 	e->expect = NULL;
+	e->audit = NULL;
+	if (p->audit) {
+		e->audit = &to->audit;
+		to->audit.uid = p->audit->uid;
+		to->audit.pid = p->audit->pid;
+		to->audit.request = p->audit->request ? p->audit->request : "";
+		return NULL;
+	}
+	if (p->type == CTSHARD__EVENT_TYPE__AUDIT)
+		return "an audit of nothing";
 	if (p->type == CTSHARD__EVENT_TYPE__GAP ||
 	    p->type == CTSHARD__EVENT_TYPE__LIST_END ||
 	    p->type == CTSHARD__EVENT_TYPE__POSITION)
@@ -246,7 +257,7 @@ static int decode_events(const Ctshard__Response *r, struct frame_arena *a,
 	for (i = 0; h->event && i < r->n_event; i++) {
 		type = (int)r->event[i]->type;
 		/* a newer daemon may know more kinds */
-		if (type < CTSHARD_NEW || type > CTSHARD_POSITION)
+		if (type < CTSHARD_NEW || type > CTSHARD_AUDIT)
 			continue;
 		*why = decode_event(&e, &room, r->event[i], a, r->now_ns);
 		if (*why)

@@ -18,7 +18,8 @@ enum event_type {
 	EVENT_DESTROY,
 	EVENT_GAP,     /* in the merged log alone */
 	EVENT_EXP_NEW, /* an expectation: see expect.h */
-	EVENT_EXP_DESTROY
+	EVENT_EXP_DESTROY,
+	EVENT_AUDIT /* in the merged log alone: a change that was asked for */
 };
 
 /* why a connection ended: X(NAME, "word in JSON") */
@@ -79,6 +80,12 @@ static inline bool event_of_expect(uint8_t type)
 	return type == EVENT_EXP_NEW || type == EVENT_EXP_DESTROY;
 }
 
+/* Does it move the log's number on? */
+static inline bool event_numbered(uint8_t type)
+{
+	return !event_of_expect(type) && type != EVENT_AUDIT;
+}
+
 #define EVENT_F_ACCT      1u /* counters are meant */
 #define EVENT_F_TIMESTAMP 2u /* timestamp=1 when it was created */
 #define EVENT_F_RESTORED  4u /* NEW: it lived before, elsewhere or earlier */
@@ -94,6 +101,14 @@ struct event_more {
 	uint64_t labels[2];
 };
 _Static_assert(sizeof(struct event_more) == 128, "event_more");
+
+/* AUDIT: id is uid << 32 | pid; in place of `detail` and what follows it */
+struct event_audit {
+	uint64_t seq;
+	char text[120]; /* ends with a 0 */
+};
+_Static_assert(sizeof(struct event_audit) == sizeof(struct event_more),
+               "event_audit");
 
 /* One record of the merged log: 256 bytes, its position dense, its gseq not:
  * a jump is preceded by a GAP record. */

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/api/audit.h"
 #include "daemon/api/client.h"
 #include "daemon/api/cmd_history.h"
 #include "daemon/api/http.h"
@@ -193,29 +194,15 @@ static int api_begin(struct role_env *e)
 
 /* ---- the loop ---- */
 
-/* From a capture nothing may be overwritten that is still to be recorded. */
-static uint64_t recorder_limit(const struct api *a)
-{
-	uint64_t holds;
-
-	if (a->env->live)
-		return UINT64_MAX;
-	holds = shm_load_acquire(&table_proc(a->t, SLOT_RECORDER)->holds);
-	return holds ? holds - 1 + a->t->log_mask + 1 : UINT64_MAX;
-}
-
-/* How many events were merged.  Those who were promised to see every event
- * hold the log back, in a private instance: nobody else is served there. */
+/* How many events were merged. */
 static unsigned int api_merge(struct api_role *r)
 {
 	struct api *a = &r->api;
-	uint64_t limit =
-		a->env->private_instance ? clients_limit(a) : UINT64_MAX;
-	uint64_t held = recorder_limit(a), now;
+	uint64_t limit = api_log_limit(a), now;
 	unsigned int n;
 
-	n = merge_step(&a->merge, MERGE_TURN, held < limit ? held : limit);
-
+	audits_write(a, limit);
+	n = merge_step(&a->merge, MERGE_TURN, limit);
 	if (n || !a->merge.held) {
 		r->held_ns = 0;
 		return n;

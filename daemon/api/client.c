@@ -315,7 +315,18 @@ unsigned int clients_requests(const struct api *a, uint32_t uid)
 	return n;
 }
 
-uint64_t clients_limit(const struct api *a)
+/* From a capture nothing may be overwritten that is still to be recorded. */
+static uint64_t recorder_limit(const struct api *a)
+{
+	uint64_t holds;
+
+	if (a->env->live)
+		return UINT64_MAX;
+	holds = shm_load_acquire(&table_proc(a->t, SLOT_RECORDER)->holds);
+	return holds ? holds - 1 + a->t->log_mask + 1 : UINT64_MAX;
+}
+
+static uint64_t clients_limit(const struct api *a)
 {
 	uint64_t limit = UINT64_MAX;
 	const struct client *c;
@@ -326,6 +337,16 @@ uint64_t clients_limit(const struct api *a)
 			if (q->pins && q->pos < limit)
 				limit = q->pos;
 	return limit == UINT64_MAX ? limit : limit + a->t->log_mask + 1;
+}
+
+/* Those who were promised to see every event hold the log back, in a private
+ * instance: nobody else is served there. */
+uint64_t api_log_limit(const struct api *a)
+{
+	uint64_t held = recorder_limit(a), limit;
+
+	limit = a->env->private_instance ? clients_limit(a) : UINT64_MAX;
+	return held < limit ? held : limit;
 }
 
 /* ---- the turn ---- */

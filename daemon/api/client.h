@@ -46,7 +46,7 @@ bool clients_turn(struct api *a);
 
 /* The position behind which no slot of the log may be overwritten, for those
  * that were promised to see every event. */
-uint64_t clients_limit(const struct api *a);
+uint64_t api_log_limit(const struct api *a);
 
 /* ---- request.c ---- */
 

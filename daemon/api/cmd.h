@@ -31,6 +31,7 @@ struct cmd {
 	const char *name;
 	Ctshard__Request__BodyCase body;
 	bool control; /* changes something: control.sock alone, and logged */
+	bool looks;   /* no: it is only that costly */
 	size_t state; /* bytes of request.state, zeroed */
 	enum cmd_step (*start)(struct request *q, const Ctshard__Request *r);
 	enum cmd_step (*step)(struct request *q); /* NULL: start() does all */
@@ -81,6 +82,17 @@ struct set_queue {
 
 struct history;
 
+/* changes whose event waits for a place in the log */
+#define AUDITS_MAX 32u
+struct audit_queue {
+	uint32_t first, n;
+	struct audit {
+		uint32_t uid, pid;
+		uint64_t ts_ns;
+		char text[120];
+	} wait[AUDITS_MAX];
+};
+
 struct api {
 	struct role_env *env;
 	struct history *history; /* NULL: none is kept */
@@ -97,6 +109,7 @@ struct api {
 	uint64_t began_ns, ended_ns; /* monotonic */
 	struct command_queue commands;
 	struct set_queue sets;
+	struct audit_queue audits;
 };
 
 /* ---- client.c ---- */

@@ -485,6 +485,7 @@ const struct cmd cmd_check = {
 	.name = "check",
 	.body = CTSHARD__REQUEST__BODY_CHECK,
 	.control = true,
+	.looks = true,
 	.state = sizeof(struct change),
 	.start = check_start,
 	.step = check_step,

@@ -10,6 +10,9 @@
  * is walked, then events after G follow.  A row may already contain events
  * after G: it carries the number of its shard's newest event, read before the
  * row was copied, and its version, so a follower drops what it has.
+ *
+ * Audits have no number of their own.  Who wants them and comes back may be
+ * told of those around its number again, and misses none.
  */
 #include "daemon/api/cmd.h"
 
@@ -34,6 +37,7 @@ struct watching {
 	bool brief;   /* without details */
 	bool foreign; /* resumes from a number of another segment */
 	bool positions;
+	bool audits;
 	uint64_t told; /* the last number that went out */
 	uint64_t told_ns;
 	uint64_t snapshot_seq;
@@ -57,7 +61,7 @@ static uint64_t slot_before(const struct event_slot *s)
 {
 	if (s->cell.type == EVENT_GAP)
 		return s->cell.gseq - s->cell.id;
-	return s->cell.gseq - !event_of_expect(s->cell.type);
+	return s->cell.gseq - event_numbered(s->cell.type);
 }
 
 /* Skips what is no longer there: events w->seq + 1 up to the one before the
@@ -118,11 +122,17 @@ static bool watch_slot(struct request *q, struct watching *w,
                        const struct event_slot *s)
 {
 	struct api *a = q->api;
-	bool gap = s->cell.type == EVENT_GAP;
+	bool always = s->cell.type == EVENT_GAP ||
+	              (s->cell.type == EVENT_AUDIT && w->audits);
 
-	if (gap || (type_wanted(w, s->cell.type) &&
-	            filter_event(w->filter, &a->policy, s))) {
-		if (gap || a->pb.n ||
+	/* before the place that it came back to, and known */
+	if (event_numbered(s->cell.type) && s->cell.gseq <= w->seq) {
+		q->pos++;
+		return true;
+	}
+	if (always || (type_wanted(w, s->cell.type) &&
+	               filter_event(w->filter, &a->policy, s))) {
+		if (always || a->pb.n ||
 		    !packed_add(&a->packed, &a->pb, q->pos, s)) {
 			if (a->packed.n)
 				return false;
@@ -130,7 +140,8 @@ static bool watch_slot(struct request *q, struct watching *w,
 		}
 		w->told = s->cell.gseq;
 	}
-	w->seq = s->cell.gseq;
+	if (s->cell.gseq > w->seq)
+		w->seq = s->cell.gseq;
 	q->pos++;
 	return true;
 }
@@ -214,7 +225,8 @@ static void watch_place(struct request *q, struct watching *w,
 		return;
 	if (m->has_since && same_segment(q, m)) {
 		w->seq = m->since;
-		q->pos = merge_find(g, m->since);
+		q->pos = merge_find(g, w->audits && m->since ? m->since - 1
+		                                             : m->since);
 	} else if (m->has_since) {
 		/* all that this segment has told is news to it */
 		w->foreign = true;
@@ -243,6 +255,7 @@ static enum cmd_step watch_start(struct request *q, const Ctshard__Request *r)
 		return request_fail(q, CTSHARD__ERROR_CODE__BAD_REQUEST,
 		                    "watch: interfaces have no end");
 	w->types = m->has_types && m->types ? m->types : TYPES_ALL;
+	w->audits = m->has_types && m->types & 1u << CTSHARD__EVENT_TYPE__AUDIT;
 	w->until_end = m->has_until_end && m->until_end;
 	w->brief = m->has_brief && m->brief;
 	w->positions = m->has_positions && m->positions;

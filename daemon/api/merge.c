@@ -195,6 +195,26 @@ static void gap_write(struct merge *m, uint32_t slot, uint32_t lost,
 	slot_write(m, slot, &r, m->gseq + lost);
 }
 
+/* of no ring: recovery learns nothing from it */
+#define SOURCE_API 0xffu
+_Static_assert(NRING <= SOURCE_API, "no ring is the api");
+
+void merge_audit(struct merge *m, uint32_t uid, uint32_t pid, uint64_t ts_ns,
+                 const char *text)
+{
+	struct event_audit x = {0};
+	struct record r;
+
+	memset(&r, 0, sizeof(r));
+	r.cell.type = EVENT_AUDIT;
+	r.cell.id = (uint64_t)uid << 32 | pid;
+	r.cell.ts_ns = ts_ns;
+	strncpy(x.text, text, sizeof(x.text) - 1);
+	memcpy(&r.more, &x, sizeof(x));
+	slot_write(m, SOURCE_API, &r, m->gseq);
+	merge_commit(m);
+}
+
 /* ---- loss ---- */
 
 /* Something was lost: holes may lie up to what has been published now. */

@@ -31,6 +31,11 @@ void merge_open(struct merge *m, struct table *t);
  * many. */
 unsigned int merge_step(struct merge *m, unsigned int max, uint64_t limit);
 
+/* What a client asked for, behind all that has been merged; text below 120
+ * bytes. */
+void merge_audit(struct merge *m, uint32_t uid, uint32_t pid, uint64_t ts_ns,
+                 const char *text);
+
 /* Published records that have not been taken? */
 bool merge_pending(const struct merge *m);
 

@@ -33,6 +33,7 @@ _Static_assert(sizeof(struct pb_private) == 128, "pb_private");
 
 struct pb_row {
 	Ctshard__Event event;
+	Ctshard__Audit audit;
 	Ctshard__Conn conn;
 	Ctshard__Tuple dir[2];
 	struct tuples tuples;
@@ -696,6 +697,27 @@ void pb_ended(struct pb *b, const struct event_slot *s, uint64_t start_ns)
 	b->conn[b->resp.n_conn++] = &r->conn;
 }
 
+static void pb_audit(struct pb *b, const struct event_slot *s)
+{
+	static const Ctshard__Audit none = CTSHARD__AUDIT__INIT;
+	struct pb_row *r = row_new(b);
+	Ctshard__Event *e = event_new(b, r, CTSHARD__EVENT_TYPE__AUDIT);
+	struct event_audit x;
+
+	memcpy(&x, &s->more, sizeof(x));
+	x.text[sizeof(x.text) - 1] = '\0';
+	snprintf(r->text, sizeof(r->text), "%s", x.text);
+	r->audit = none;
+	r->audit.has_uid = r->audit.has_pid = 1;
+	r->audit.uid = (uint32_t)(s->cell.id >> 32);
+	r->audit.pid = (uint32_t)s->cell.id;
+	r->audit.request = r->text;
+	e->has_seq = e->has_time_ns = 1;
+	e->seq = s->cell.gseq;
+	e->time_ns = s->cell.ts_ns;
+	e->audit = &r->audit;
+}
+
 void pb_event(struct pb *b, const struct event_slot *s)
 {
 	static const Ctshard__EventType types[] = {
@@ -711,6 +733,10 @@ void pb_event(struct pb *b, const struct event_slot *s)
 
 		pb_source_name(s->cell.source, name, sizeof(name));
 		pb_gap(b, s->cell.gseq - s->cell.id, s->cell.gseq + 1, name);
+		return;
+	}
+	if (s->cell.type == EVENT_AUDIT) {
+		pb_audit(b, s);
 		return;
 	}
 	r = row_new(b);

@@ -60,7 +60,7 @@ bool pb_private_read(const ProtobufCBinaryData *from, uint8_t priv[CONN_PRIV],
 void pb_list(struct pb *b, const struct conn_view *v, uint64_t shard_seq);
 void pb_list_end(struct pb *b, uint64_t seq);
 void pb_position(struct pb *b, uint64_t seq);
-/* NEW, UPDATE, DESTROY, or the log's GAP */
+/* NEW, UPDATE, DESTROY, or the log's GAP or AUDIT */
 void pb_event(struct pb *b, const struct event_slot *s);
 /* A connection that has ended, as a row; its tick may be of older segments. */
 void pb_ended(struct pb *b, const struct event_slot *s, uint64_t start_ns);

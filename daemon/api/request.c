@@ -5,6 +5,7 @@
  * are dealt with here.  Who may change something is decided here, once, before
  * a command sees the request.
  */
+#include "daemon/api/audit.h"
 #include "daemon/api/client.h"
 
 #include <stdarg.h>
@@ -266,27 +267,41 @@ static const struct cmd *cmd_find(const Ctshard__Request *r)
 	return NULL;
 }
 
-/* "uid 0 pid 7: delete{filter{protonum=6}}" */
-static void request_audit(const struct client *c, const Ctshard__Request *r,
-                          const char *end)
+static void request_text(const Ctshard__Request *r, char text[AUDIT_TEXT])
 {
-	char text[AUDIT_TEXT];
 	Ctshard__Request copy = *r;
 
 	copy.has_id = 0;
-	describe(&copy.base, text, sizeof(text));
-	log_info("audit", "uid %u pid %u: %s%s", c->peer.uid, c->peer.pid, text,
-	         end);
+	describe(&copy.base, text, AUDIT_TEXT);
+}
+
+/* "uid 0 pid 7: delete{filter{protonum=6}}".  False: it was refused, since its
+ * event would have no place. */
+static bool request_audit(struct client *c, const struct cmd *cmd,
+                          const Ctshard__Request *r)
+{
+	char text[AUDIT_TEXT];
+
+	request_text(r, text);
+	if (!cmd->looks && !audit_event(c->api, &c->peer, text)) {
+		client_refuse(c, r->id, CTSHARD__ERROR_CODE__BUSY,
+		              "too many changes for the event log");
+		return false;
+	}
+	log_info("audit", "uid %u pid %u: %s", c->peer.uid, c->peer.pid, text);
+	return true;
 }
 
 static bool request_allowed(struct client *c, const struct cmd *cmd,
                             const Ctshard__Request *r)
 {
-	char text[256];
+	char text[AUDIT_TEXT];
 
 	if (!cmd->control || c->peer.control)
 		return true;
-	request_audit(c, r, ": denied");
+	request_text(r, text);
+	log_info("audit", "uid %u pid %u: %s: denied", c->peer.uid, c->peer.pid,
+	         text);
 	snprintf(text, sizeof(text),
 	         "%s: permission denied: changes go over control.sock, which "
 	         "is root's; the group ctshard may read",
@@ -314,14 +329,14 @@ static void request_begin(struct client *c, const Ctshard__Request *r)
 		              "too many requests under way");
 		return;
 	}
+	if (cmd->control && !request_audit(c, cmd, r))
+		return;
 	q = request_new(c, cmd, r->id);
 	if (!q) {
 		client_refuse(c, r->id, CTSHARD__ERROR_CODE__FAILED,
 		              "out of memory");
 		return;
 	}
-	if (cmd->control)
-		request_audit(c, r, "");
 	cmd->start(q, r);
 }
 

@@ -19,7 +19,7 @@ static uint64_t slot_before(const struct event_slot *s)
 {
 	if (s->cell.type == EVENT_GAP)
 		return s->cell.gseq - s->cell.id;
-	return s->cell.gseq - !event_of_expect(s->cell.type);
+	return s->cell.gseq - event_numbered(s->cell.type);
 }
 
 /* One untorn copy; false: it has been overwritten. */

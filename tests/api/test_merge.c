@@ -323,6 +323,45 @@ static void test_garbage(void **state)
 	region_memory_free(t);
 }
 
+/* An audit stands where it was asked for, and moves no number on; an heir, also
+ * of one that was killed before the commit, goes on behind it. */
+static void test_audit(void **state)
+{
+	struct table *t = rig_make(512, 1024);
+	struct event_audit x;
+	struct merge m;
+	char text[200];
+	uint64_t n;
+
+	(void)state;
+	memset(text, 'a', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	merge_open(&m, t);
+	merge_audit(&m, 1, 2, 3, "first");
+	for (n = 1; n <= 5; n++)
+		produce(t, 0, n);
+	merge_step(&m, 1000, UINT64_MAX);
+	merge_audit(&m, 0x80000007u, 71, 99, text);
+	assert_int_equal(m.gseq, 5);
+	assert_int_equal(m.tail, 7);
+	/* as if it had died between tail and at_tail */
+	t->mlog->at_tail = 0;
+	merge_open(&m, t);
+	for (n = 6; n <= 9; n++)
+		produce(t, 0, n);
+	merge_step(&m, 1000, UINT64_MAX);
+	assert_int_equal(m.gseq, 9);
+	assert_int_equal(m.tail, 11);
+	assert_int_equal(merge_find(&m, 5), 7);
+	assert_int_equal(merge_at(&m, 6)->cell.type, EVENT_AUDIT);
+	assert_int_equal(merge_at(&m, 6)->cell.gseq, 5);
+	assert_int_equal(merge_at(&m, 6)->cell.id, 0x80000007ull << 32 | 71);
+	memcpy(&x, &merge_at(&m, 6)->more, sizeof(x));
+	assert_int_equal(strlen(x.text), sizeof(x.text) - 1);
+	assert_false(event_numbered(EVENT_AUDIT));
+	region_memory_free(t);
+}
+
 /* ---- kills ---- */
 
 struct kill_run {
@@ -489,6 +528,7 @@ int main(void)
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_limit_and_find),
 		cmocka_unit_test(test_unstick),
+		cmocka_unit_test(test_audit),
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_kill),
 		cmocka_unit_test(test_kill_lapped),

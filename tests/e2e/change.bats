@@ -183,3 +183,58 @@ try update" ]
 			"$packets" ]
 	done <"$W/ids"
 }
+
+@test "changes are events: who, and what" {
+	start_demo
+	me="uid=$(id -u) pid=[0-9]*"
+	ctl delete -p udp 2>/dev/null >"$W/gone"
+	ctl set udp_timeout=44
+	ctl update -p icmp -m 5 >/dev/null 2>&1
+	ctl expect flush 2>/dev/null
+	ctl check --deep
+	ctl list >/dev/null 2>&1
+	# before what they change, whatever the filter says
+	ctl watch --since start -e audit,destroy,update -s 192.0.2.1 -n 4 \
+		>"$W/audits" 2>/dev/null
+	i=1
+	for want in "delete{filter{protonum=17} rows=1}" \
+		"set{item{key=.udp_timeout. value=.44.}}" \
+		"update{filter{protonum=1} mark=5 mark_mask=4294967295 rows=1}" \
+		"expect_flush{}"; do
+		sed -n "${i}p" "$W/audits" | grep "^  \[AUDIT\] $me request=$want\$"
+		i=$((i + 1))
+	done
+	ctl watch --since 67 -e audit,destroy -n 6 -o jsonl 2>/dev/null \
+		>"$W/json"
+	[ "$(jq -c '[.event, .seq]' "$W/json" | tr '\n' ' ')" = '["AUDIT",67] '"$(
+		)"'["DESTROY",68] ["DESTROY",69] ["DESTROY",70] ["DESTROY",71] '"$(
+		)"'["DESTROY",72] ' ]
+	for o in csv xml table line,timestamp; do
+		ctl watch --since 67 -e audit -n 1 -o $o 2>/dev/null |
+			grep "delete{filter{protonum=17} rows=1}"
+	done
+	# not asked for, not told: and no number is missing
+	ctl watch --since 67 -n 6 -o jsonl 2>/dev/null >"$W/json"
+	[ "$(jq -c '[.event, .seq]' "$W/json" | tr '\n' ' ')" = '["DESTROY",68] '"$(
+		)"'["DESTROY",69] ["DESTROY",70] ["DESTROY",71] ["DESTROY",72] '"$(
+		)"'["UPDATE",73] ' ]
+	# one that is still to come; a new api knows the old ones
+	"$BUILD/ctctl" -R "$run_dir" watch -e audit -n 1 -o jsonl >"$W/next" \
+		2>/dev/null 3>&- 4>&- &
+	others+=("$!")
+	follows() {
+		ctl show subscribers | grep -q '^[0-9]'
+	}
+	try follows
+	ctl flush 2>/dev/null
+	wait "${others[-1]}"
+	jq -e --argjson uid "$(id -u)" '.request == "flush{}" and
+		.uid == $uid and .pid > 1 and .seq == 73' "$W/next"
+	kill_role api
+	[ "$(ctl watch --since start -e audit -n 5 2>/dev/null |
+		grep -c '\[AUDIT\]')" = 5 ]
+	# what may not be changed is no change
+	run ctl expect watch -e audit
+	[ "$status" -eq 2 ]
+	ctl check --deep
+}
