@@ -6,7 +6,10 @@
                [--build DIR]
 
 A veth pair in a namespace of its own: tests/lib/mkstream sends connections, each
-of which is three events; most end soon, one in --keep stays.  Consumers follow,
+of which is three events; most end soon, one in --keep stays.  --rate is what is
+told over the whole time, all downtimes included: as many connections as nobody
+saw, because nobody was there, are sent in addition, and some for the ends that
+are still to come.  Consumers follow,
 each with a copy of the table: docs/examples/mirror.c, all events or with a
 filter, one without UPDATE, one with details, one that takes fewer events than
 there are; one is Python with nothing but the schema, one reads `ctctl watch`;
@@ -409,15 +412,42 @@ class Bed:
     def send(self):
         self.sender = self.inside(
             os.path.join(self.o.build, 'tests/lib/mkstream'), 'tx0',
-            str(self.o.rate), str(self.o.keep), stdout=subprocess.PIPE)
+            str(self.o.rate), str(self.o.keep), '-', stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE)
+        self.extra, self.over = 0, threading.Event()
+        self.pace = threading.Thread(target=self.keep_pace)
+        self.pace.start()
+
+    def keep_pace(self):
+        """What was sent and is in no counter has to be sent in addition, and
+        so has what stands for the events that are not told yet."""
+        while not self.over.wait(0.5):
+            try:
+                self.sender.stdin.write(b'%d\n' % self.extra)
+                self.sender.stdin.flush()
+                flows = int(self.sender.stdout.readline())
+            except (OSError, ValueError):
+                return          # it has ended, and that is seen elsewhere
+            try:
+                s = json.loads(self.ask('stats', '-o', 'json') or 'null')
+            except (subprocess.TimeoutExpired, ValueError):
+                s = None
+            if s:
+                unseen = max(0, flows - s['insert'])
+                ends = max(0, s['count'] - flows // self.o.keep)
+                self.extra = unseen + ends // 3
 
     def sent(self):
+        self.over.set()
+        self.pace.join()
         if self.sender.poll() is not None:
             sys.exit('consumers: the sender has ended')
         self.sender.terminate()
         return [int(n) for n in self.sender.communicate()[0].split()]
 
     def close(self):
+        if self.sender:
+            self.over.set()
         for p in [self.sender, self.daemon] + [c.child for c in self.natives]:
             if p and p.poll() is None:
                 p.terminate()
@@ -570,9 +600,9 @@ def work(o, bed):
         faults.append('check --deep: ' + check.stdout + check.stderr)
     drops = json.loads(bed.ask('stats', '-o', 'json'))['drops']
     tell(consumers, took)
-    print('sent %d connections, %d packets; lost by the kernel\'s ring %d, '
+    print('sent %d connections, %d packets, for %.0f events a second; lost by the kernel\'s ring %d, '
           'event rings %d; api %.0f MiB of its own; load %.0f' %
-          (flows, packets, drops['kernel_ring'], drops['event_ring'],
+          (flows, packets, 3 * flows / took, drops['kernel_ring'], drops['event_ring'],
            bed.memory(), os.getloadavg()[0]))
     print('killed: ' + ', '.join('%s %d' % k for k in sorted(killed.items())))
     print('%d consumers, %.0f s, seed %d: %.0f events a second, %d in all; %d '

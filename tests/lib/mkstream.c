@@ -1,7 +1,7 @@
 /*
  * mkstream.c - send connections into an interface at a rate, until SIGTERM.
  *
- *	mkstream IFACE EVENTS KEEP [FLOWS]
+ *	mkstream IFACE EVENTS KEEP [FLOWS | -]
  *
  * Each connection is three events for a tracker: a datagram, its answer and an
  * end that comes by itself; one of KEEP is a handshake of TCP instead (begun,
@@ -9,10 +9,16 @@
  * it are connections.  No two have the same tuple before 4 G of them; their
  * destination ports are 1000 to 1099 in turn.  FLOWS: end after so many.
  * Prints how many connections and packets it has sent.
+ *
+ * Who was kept waiting catches up, at no more than five quarters of the rate.
+ * With `-' each line on stdin is how many connections beyond the rate are due
+ * by now (those that nobody saw, say); the answer is how many have been sent.
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,6 +99,8 @@ static void put_tcp(uint8_t *b, uint64_t n, unsigned int i)
 
 struct stream {
 	int fd;
+	bool asked;     /* on stdin */
+	uint64_t extra; /* connections beyond the rate */
 	uint64_t keep, flows, packets;
 	uint8_t frame[BURST * PACKETS][FRAME];
 };
@@ -131,24 +139,52 @@ static int burst(struct stream *s, unsigned int n)
 	return 0;
 }
 
+/* The newest of what stands on stdin; one answer for all. */
+static void asked(struct stream *s)
+{
+	char line[256], *last;
+	ssize_t n = read(STDIN_FILENO, line, sizeof(line) - 1);
+
+	if (n <= 0 || line[n - 1] != '\n')
+		return;
+	line[n - 1] = '\0';
+	last = strrchr(line, '\n');
+	s->extra = strtoull(last ? last + 1 : line, NULL, 10);
+	printf("%llu\n", (unsigned long long)s->flows);
+	fflush(stdout);
+}
+
+/* Those that may go now: due, and not faster than five quarters of the rate,
+ * nor more at once than a tenth of a second's. */
+static uint64_t may_go(const struct stream *s, uint64_t t0, uint64_t *slow,
+                       uint64_t rate)
+{
+	uint64_t now = now_ns(), fast = rate + rate / 4, n;
+	uint64_t due = (now - t0) * rate / NS + s->extra;
+
+	if (now - *slow > NS / 10)
+		*slow = now - NS / 10;
+	n = (now - *slow) * fast / NS;
+	if (due <= s->flows)
+		return 0;
+	n = n < due - s->flows ? n : due - s->flows;
+	n = n < BURST ? n : BURST;
+	*slow += n * NS / fast;
+	return n;
+}
+
 static int stream(struct stream *s, uint64_t rate, uint64_t total)
 {
-	uint64_t t0 = now_ns();
+	uint64_t t0 = now_ns(), slow = t0, n;
 
 	while (!stop && s->flows < total) {
-		/* who was kept waiting does not send all at once */
-		uint64_t now = now_ns(), due = (now - t0) * rate / NS, n;
-
-		if (due <= s->flows) {
+		if (s->asked)
+			asked(s);
+		n = may_go(s, t0, &slow, rate);
+		if (!n) {
 			usleep(500);
 			continue;
 		}
-		n = due - s->flows;
-		if (n > rate / 10 + BURST) {
-			t0 += (n - rate / 10) * NS / rate;
-			continue;
-		}
-		n = n < BURST ? n : BURST;
 		if (n > total - s->flows)
 			n = total - s->flows;
 		if (burst(s, (unsigned int)n))
@@ -166,12 +202,14 @@ int main(int argc, char **argv)
 	uint64_t rate, total;
 
 	if (argc < 4) {
-		fprintf(stderr, "usage: mkstream IFACE EVENTS KEEP [FLOWS]\n");
+		fprintf(stderr,
+		        "usage: mkstream IFACE EVENTS KEEP [FLOWS | -]\n");
 		return 2;
 	}
 	rate = strtoull(argv[2], NULL, 10) / 3;
 	s.keep = strtoull(argv[3], NULL, 10);
-	total = argc > 4 ? strtoull(argv[4], NULL, 10) : UINT64_MAX;
+	s.asked = argc > 4 && !strcmp(argv[4], "-");
+	total = argc > 4 && !s.asked ? strtoull(argv[4], NULL, 10) : UINT64_MAX;
 	to.sll_ifindex = (int)if_nametoindex(argv[1]);
 	s.fd = socket(AF_PACKET, SOCK_RAW, 0);
 	if (!rate || !s.keep || s.fd < 0 ||
@@ -179,6 +217,8 @@ int main(int argc, char **argv)
 		perror(argv[1]);
 		return 1;
 	}
+	if (s.asked)
+		fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	if (stream(&s, rate, total)) {
