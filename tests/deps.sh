@@ -15,7 +15,7 @@ test="libcmocka-dev bats jq iproute2 procps python3 protobuf-compiler
 kernel="conntrack nftables tcpreplay procps"
 fuzz="clang libclang-rt-14-dev"
 ci="$kernel $fuzz python3-scapy tshark clang-tidy clang-format cppcheck mandoc valgrind
-	dpkg-dev debhelper lintian pkg-config systemd abigail-tools"
+	dpkg-dev debhelper lintian pkg-config systemd abigail-tools zsh fish"
 
 check=
 if [ "${1-}" = --check ]; then
