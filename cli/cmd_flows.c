@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cells.h"
 #include "cli/community.h"
 #include "cli/snapshot.h"
 #include "cli/sort.h"
@@ -364,12 +365,35 @@ struct count {
 	bool json;
 	bool by;
 	uint64_t rows;
+	struct cells cells;
 };
+
+static void count_cells(struct count *n, const struct ctshard_count *row)
+{
+	char text[24];
+	const char *const both[] = {row->key, text};
+
+	snprintf(text, sizeof(text), "%" PRIu64, row->count);
+	cells_row(&n->cells, both + !n->by, 1 + n->by);
+}
+
+static void count_begin(struct count *n, const char *verb)
+{
+	static const char *const column[] = {"key", "count"};
+
+	if (cells_begin(&n->cells, n->o, verb))
+		cells_table(&n->cells, n->by ? "by" : "all", column + !n->by,
+		            1 + n->by);
+}
 
 static int count_row(void *arg, const struct ctshard_count *row)
 {
 	struct count *n = arg;
 
+	if (n->cells.o) {
+		count_cells(n, row);
+		return n->o->error;
+	}
 	if (n->json) {
 		out_item(n->o, n->rows++);
 		out_char(n->o, '{');
@@ -398,7 +422,7 @@ int cmd_count_of(struct cmd *c,
                             const struct ctshard_handler *h, uint64_t *id))
 {
 	struct ctshard_count_opts opts = {.filter = &c->filter, .by = c->by};
-	struct count n = {0};
+	struct count n = {.by = c->by != NULL};
 	struct ctshard_handler h = {.arg = &n, .count = count_row};
 	struct ctshard *ct;
 	uint64_t id;
@@ -412,6 +436,7 @@ int cmd_count_of(struct cmd *c,
 		free(n.o);
 		return code;
 	}
+	count_begin(&n, c->verb->name);
 	n.json = out_is_json(n.o);
 	if (n.json)
 		out_items(n.o);
@@ -420,6 +445,8 @@ int cmd_count_of(struct cmd *c,
 		rc = ctshard_wait(ct, id);
 	if (n.json)
 		out_items_end(n.o, n.rows);
+	if (n.cells.o)
+		cells_end(&n.cells);
 	code = rc && !n.o->error ? cmd_error(ct, rc) : CMD_OK;
 	ctshard_close(ct);
 	return cmd_finish(n.o, code);

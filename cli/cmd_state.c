@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/cells.h"
 #include "cli/child.h"
 #include "cli/turn.h"
 #include "cli/words.h"
@@ -27,6 +28,7 @@ struct show {
 	uint64_t rows;
 	char (*column)[64];
 	size_t columns;
+	struct cells cells;
 };
 
 static void show_flush(struct show *s)
@@ -87,6 +89,16 @@ static int show_begin(struct show *s, const struct ctshard_table *t)
 	return 0;
 }
 
+static void show_cells(struct show *s)
+{
+	const char *column[CELLS_MAX];
+	size_t i;
+
+	for (i = 0; i < s->columns && i < CELLS_MAX; i++)
+		column[i] = s->column[i];
+	cells_table(&s->cells, s->name, column, i);
+}
+
 static void show_next(struct show *s)
 {
 	if (s->o->format == &out_jsonl) {
@@ -114,6 +126,11 @@ static int show_table(void *arg, const struct ctshard_table *t)
 	snprintf(s->name, sizeof(s->name), "%s", t->name);
 	if (show_columns(s, t))
 		return -1;
+	if (s->cells.o) {
+		s->tables++;
+		show_cells(s);
+		return 0;
+	}
 	s->config = !strcmp(t->name, "config") && t->columns == 2;
 	show_next(s);
 	if (out_is_json(s->o) || s->config)
@@ -165,7 +182,9 @@ static int show_row(void *arg, const struct ctshard_row *r)
 {
 	struct show *s = arg;
 
-	if (out_is_json(s->o)) {
+	if (s->cells.o) {
+		cells_row(&s->cells, r->cell, r->cells);
+	} else if (out_is_json(s->o)) {
 		show_json(s, r);
 	} else if (s->config) {
 		out_text(s->o, r->cells > 0 ? r->cell[0] : "");
@@ -223,12 +242,15 @@ int cmd_show(struct cmd *c)
 		free(s.o);
 		return code;
 	}
+	cells_begin(&s.cells, s.o, "show");
 	if (s.o->format == &out_json)
 		out_char(s.o, '{');
 	rc = ctshard_show(ct, c->arg, c->args, &h, &id);
 	if (!rc)
 		rc = ctshard_wait(ct, id);
 	show_flush(&s);
+	if (s.cells.o)
+		cells_end(&s.cells);
 	if (s.o->format == &out_json)
 		out_str(s.o, s.tables ? "\n]}\n" : "}\n");
 	code = rc && !s.o->error ? cmd_error(ct, rc) : CMD_OK;
@@ -281,7 +303,26 @@ out:
 struct check {
 	struct out *o;
 	uint64_t faults;
+	struct cells cells;
 };
+
+static void check_begin(struct check *k)
+{
+	static const char *const column[] = {"fault"};
+
+	if (cells_begin(&k->cells, k->o, "check"))
+		cells_table(&k->cells, "faults", column, 1);
+	else if (out_is_json(k->o))
+		out_items(k->o);
+}
+
+static void check_end(struct check *k)
+{
+	if (k->cells.o)
+		cells_end(&k->cells);
+	else if (out_is_json(k->o))
+		out_items_end(k->o, k->faults);
+}
 
 static int check_fault(void *arg, const char *text)
 {
@@ -293,6 +334,10 @@ static int check_fault(void *arg, const char *text)
 		return k->o->error;
 	}
 	k->faults++;
+	if (k->cells.o) {
+		cells_row(&k->cells, &text, 1);
+		return k->o->error;
+	}
 	out_text(k->o, text);
 	out_char(k->o, '\n');
 	return k->o->error;
@@ -323,12 +368,12 @@ static int check_lines(const struct cmd *c, const char *const *argv)
 		_exit(127);
 	}
 	close(p[1]);
-	out_items(k.o);
+	check_begin(&k);
 	while ((n = getline(&line, &size, f)) > 0) {
 		line[n - 1] = line[n - 1] == '\n' ? '\0' : line[n - 1];
 		check_fault(&k, line);
 	}
-	out_items_end(k.o, k.faults);
+	check_end(&k);
 	free(line);
 	fclose(f);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -380,13 +425,11 @@ int cmd_check(struct cmd *c)
 	}
 	k.o = cmd_out(c, &out_line, &out_line, &code);
 	if (k.o) {
-		if (out_is_json(k.o))
-			out_items(k.o);
+		check_begin(&k);
 		rc = ctshard_check(ct, c->deep, &h, &id);
 		if (!rc)
 			rc = ctshard_wait(ct, id);
-		if (out_is_json(k.o))
-			out_items_end(k.o, k.faults);
+		check_end(&k);
 		code = rc && !k.o->error ? cmd_error(ct, rc) : CMD_OK;
 		code = cmd_finish(k.o, code);
 		if (code == CMD_OK && k.faults)

@@ -7,6 +7,7 @@
 #include "cli/cmd.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ static int stats_print(struct cmd *c, struct ctshard *ct, struct out *o)
 	struct timespec ts = {.tv_sec = c->delta_ms / 1000,
 	                      .tv_nsec = c->delta_ms % 1000 * 1000000l};
 	struct stats s = {0}, before = {0};
+	struct cells cells;
 	int rc = 0;
 
 	if (c->delta_ms) {
@@ -41,10 +43,14 @@ static int stats_print(struct cmd *c, struct ctshard *ct, struct out *o)
 		rc = stats_read(ct, &s);
 	if (!rc) {
 		stats_less(&s, &before);
-		if (out_is_json(o))
+		if (cells_begin(&cells, o, "stats")) {
+			stats_cells(&s, &cells);
+			cells_end(&cells);
+		} else if (out_is_json(o)) {
 			stats_json(&s, o);
-		else
+		} else {
 			stats_text(&s, o);
+		}
 	}
 	stats_free(&s);
 	stats_free(&before);
@@ -140,6 +146,27 @@ static void top_line(struct out *o, const char *key, const struct tally_row *r)
 	out_char(o, '\n');
 }
 
+static void top_cells(struct top *t, struct cells *c, uint64_t most)
+{
+	static const char *const column[] = {"key", "count", "packets",
+	                                     "bytes"};
+	char key[INET6_ADDRSTRLEN], n[3][24];
+	const char *const cell[] = {key, n[0], n[1], n[2]};
+	const struct tally_row *r;
+	size_t i;
+
+	cells_table(c, t->by->word, column, 4);
+	for (i = 0; i < t->tally.rows && i < most; i++) {
+		r = &t->tally.row[i];
+		top_text(t, r, key, sizeof(key));
+		snprintf(n[0], sizeof(n[0]), "%" PRIu64, r->count);
+		snprintf(n[1], sizeof(n[1]), "%" PRIu64, r->packets);
+		snprintf(n[2], sizeof(n[2]), "%" PRIu64, r->bytes);
+		cells_row(c, cell, 4);
+	}
+	cells_end(c);
+}
+
 static void top_json(struct out *o, const char *key, const struct tally_row *r)
 {
 	out_str(o, "{\"key\":");
@@ -157,9 +184,14 @@ static void top_print(struct top *t, struct out *o, uint64_t most)
 {
 	bool json = out_is_json(o);
 	char key[INET6_ADDRSTRLEN];
+	struct cells cells;
 	size_t i;
 
 	tally_sort(&t->tally);
+	if (cells_begin(&cells, o, "top")) {
+		top_cells(t, &cells, most);
+		return;
+	}
 	if (json)
 		out_items(o);
 	for (i = 0; i < t->tally.rows && i < most; i++) {

@@ -158,6 +158,9 @@ void out_labels(struct out *o, const uint8_t *labels, const char *sep,
                 const char *quote);
 
 /* Names that several formats share. */
+/* one value as its format has it */
+void out_csv_cell(struct out *o, const char *s);
+void out_xml_text(struct out *o, const char *s);
 const char *out_event_name(enum ctshard_event_type type);
 /* "PERMANENT,INACTIVE", "" */
 const char *out_expect_flags(const struct ctshard_expect *x);

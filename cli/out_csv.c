@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static void csv_cell(struct out *o, const char *s)
+void out_csv_cell(struct out *o, const char *s)
 {
 	if (!strpbrk(s, ",\"\r\n")) {
 		out_str(o, s);
@@ -46,7 +46,7 @@ static void csv_row(struct out *o, const struct ctshard_conn *c,
 		if (i)
 			out_char(o, ',');
 		column_text(o, o->column[i], c, e, text, sizeof(text));
-		csv_cell(o, text);
+		out_csv_cell(o, text);
 	}
 	out_char(o, '\n');
 }

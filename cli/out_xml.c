@@ -16,7 +16,7 @@ static void xml_number(struct out *o, const char *tag, uint64_t v)
 }
 
 /* A word between tags: the characters that XML gives a meaning are escaped. */
-static void xml_text(struct out *o, const char *s)
+void out_xml_text(struct out *o, const char *s)
 {
 	for (; *s; s++) {
 		if (*s == '<')
@@ -37,7 +37,7 @@ static void xml_word(struct out *o, const char *tag, const char *s)
 	out_char(o, '<');
 	out_str(o, tag);
 	out_char(o, '>');
-	xml_text(o, s);
+	out_xml_text(o, s);
 	out_str(o, "</");
 	out_str(o, tag);
 	out_char(o, '>');
@@ -73,7 +73,7 @@ static void xml_layers(struct out *o, const struct ctshard_conn *c,
 	out_str(o, "</dst></layer3><layer4 protonum=\"");
 	out_u64(o, c->protonum);
 	out_str(o, "\" protoname=\"");
-	xml_text(o, c->proto ? c->proto : "unknown");
+	out_xml_text(o, c->proto ? c->proto : "unknown");
 	out_str(o, "\">");
 	xml_keys(o, t);
 	out_str(o, "</layer4>");
@@ -160,9 +160,9 @@ static void xml_wide(struct out *o, const struct ctshard_conn *c)
 		xml_number(o, "duration_ns", c->last_ns - c->start_ns);
 	for (i = 0; i < c->n_detail; i++) {
 		out_str(o, "<detail key=\"");
-		xml_text(o, c->detail[i].key);
+		out_xml_text(o, c->detail[i].key);
 		out_str(o, "\">");
-		xml_text(o, c->detail[i].value);
+		out_xml_text(o, c->detail[i].value);
 		out_str(o, "</detail>");
 	}
 }
@@ -236,7 +236,7 @@ static void xml_gap(struct out *o, const struct ctshard_event *e)
 	out_str(o, "\" to=\"");
 	out_u64(o, e->to);
 	out_str(o, "\" source=\"");
-	xml_text(o, e->source ? e->source : "unknown");
+	out_xml_text(o, e->source ? e->source : "unknown");
 	out_str(o, "\"/>\n");
 }
 
@@ -247,7 +247,7 @@ static void xml_audit(struct out *o, const struct ctshard_audit *a)
 	out_str(o, "\" pid=\"");
 	out_u64(o, a->pid);
 	out_str(o, "\" request=\"");
-	xml_text(o, a->request);
+	out_xml_text(o, a->request);
 	out_str(o, "\"/>\n");
 }
 
@@ -313,7 +313,7 @@ static void xml_layer(struct out *o, const struct ctshard_expect *x,
 	out_str(o, layer3 ? "<layer3 protonum=\"" : "<layer4 protonum=\"");
 	out_u64(o, !layer3 ? x->protonum : x->l3 == 4 ? 2 : 10);
 	out_str(o, "\" protoname=\"");
-	xml_text(o, !layer3 ? proto : x->l3 == 4 ? "ipv4" : "ipv6");
+	out_xml_text(o, !layer3 ? proto : x->l3 == 4 ? "ipv4" : "ipv6");
 	out_str(o, "\">");
 	xml_half(o, "expected", x->l3, layer3, &x->tuple);
 	xml_half(o, "mask", x->l3, layer3, &x->mask);

@@ -6,6 +6,7 @@
  */
 #include "cli/stats.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -303,4 +304,30 @@ void stats_text(const struct stats *s, struct out *o)
 	for (i = 0; i < s->scopes; i++)
 		if (s->scope[i].total)
 			stats_line(&s->scope[i], o);
+}
+
+void stats_cells(const struct stats *s, struct cells *c)
+{
+	static const char *const column[] = {"scope", "counter", "value"};
+	const struct stats_scope *sc;
+	char scope[24], value[24];
+	const char *cell[] = {scope, NULL, value};
+	size_t i, k;
+
+	cells_table(c, "counters", column, 3);
+	for (i = 0; i < s->scopes; i++) {
+		sc = &s->scope[i];
+		if (sc->total)
+			snprintf(scope, sizeof(scope), "total");
+		else if (sc->worker < 0)
+			snprintf(scope, sizeof(scope), "reaper");
+		else
+			snprintf(scope, sizeof(scope), "worker%d", sc->worker);
+		for (k = 0; k < sc->counters; k++) {
+			cell[1] = sc->counter[k].name;
+			snprintf(value, sizeof(value), "%" PRIu64,
+			         sc->counter[k].value);
+			cells_row(c, cell, 3);
+		}
+	}
 }

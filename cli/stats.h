@@ -2,7 +2,7 @@
 #ifndef CLI_STATS_H
 #define CLI_STATS_H
 
-#include "cli/out.h"
+#include "cli/cells.h"
 
 struct stats_counter {
 	char *name;
@@ -29,6 +29,8 @@ int stats_counter(void *arg, const struct ctshard_counter *c);
 void stats_json(struct stats *s, struct out *o);
 /* Lines as `conntrack -S` prints, one a worker, then the totals. */
 void stats_text(const struct stats *s, struct out *o);
+/* csv and xml: a row for each counter of each scope */
+void stats_cells(const struct stats *s, struct cells *c);
 /* What has been counted since `before`. */
 void stats_less(struct stats *s, const struct stats *before);
 void stats_free(struct stats *s);

@@ -47,6 +47,61 @@ teardown() { e2e_teardown; }
 	done
 }
 
+@test "csv and xml: every verb that prints, read by their parsers" {
+	start_demo -w 2
+	cat >"$W/read.py" <<-'END'
+	import csv, sys, xml.etree.ElementTree as ET
+	# rows of each table, and the same from xml: what the two must agree on
+	def tables(text):
+	    for part in text.split('\n\n'):
+	        rows = list(csv.reader(part.splitlines()))
+	        assert len(set(map(len, rows))) == 1, rows
+	        yield [dict(zip(rows[0], r)) for r in rows[1:]]
+	a = list(tables(open(sys.argv[1]).read()))
+	root = ET.parse(sys.argv[2]).getroot()
+	b = [[dict(r.attrib) for r in t] for t in root]
+	moving = {'elapsed_ns', 'cpu', 'quiet_seconds', 'seconds', 'pid', 'bell'}
+	for rows in a + b:
+	    for r in rows:
+	        for k in moving & set(r):
+	            del r[k]
+	        if r.get('counter') in moving or r.get('what') in moving:
+	            r['value'] = ''
+	        for k in [k for k, v in r.items() if not v]:
+	            del r[k]
+	assert a == b, (a, b)
+	assert root.tag == sys.argv[3] and sum(map(len, a)) >= int(sys.argv[4])
+	END
+	while IFS='|' read -r rows root args; do
+		for o in csv xml; do
+			# shellcheck disable=SC2086
+			ctl $args -o $o >"$W/$o"
+		done
+		/usr/bin/python3 "$W/read.py" "$W/csv" "$W/xml" "$root" "$rows" ||
+			{ echo "$args"; cat "$W/csv" "$W/xml"; false; }
+	done <<-END
+	1|count|count
+	4|count|count --by proto
+	1|expect|expect count
+	1|top|stats --top src -n 1
+	100|stats|stats
+	4|show|show workers
+	30|show|show workers shards memory mirror config protocols
+	1|show|show udp_timeout
+	0|check|check --deep
+	END
+	[ "$(ctl count -o csv)" = $'count\n17' ]
+	[ "$(ctl count -o csv -H)" = 17 ]
+	[ "$(ctl count --by proto -o csv | sort | head -n 2)" = \
+		$'icmp,1\nicmpv6,1' ]
+	[ "$(ctl stats -o csv | grep '^total,frames,')" = total,frames,125 ]
+	[ "$(ctl check -o csv)" = fault ]
+	# also of what nobody runs any more
+	stop
+	[ "$(ctl check --deep -o csv)" = fault ]
+	ctl check -o xml | grep -q '<check>'
+}
+
 @test "a terminal: a table within its width, colour unless NO_COLOR" {
 	start_demo
 	tty() {
