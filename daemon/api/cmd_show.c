@@ -389,6 +389,11 @@ static void iface_LEVEL(struct sheet *s, uint64_t v)
 	sheet_cell(s, "%" PRIu64, v);
 }
 
+static void iface_MICROS(struct sheet *s, uint64_t v)
+{
+	iface_LEVEL(s, v);
+}
+
 static void iface_SHARE(struct sheet *s, uint64_t v)
 {
 	sheet_cell(s, "%" PRIu64 ".%02u%%", v / 100, (unsigned int)(v % 100));

@@ -312,7 +312,7 @@ static void iface_label(struct metrics *m, const char *name)
 
 static void interfaces(struct metrics *m)
 {
-	enum { COUNT, LEVEL, SHARE };
+	enum { COUNT, LEVEL, SHARE, MICROS };
 	static const struct {
 		const char *name, *help;
 		size_t at;
@@ -330,7 +330,11 @@ static void interfaces(struct metrics *m)
 	for (i = 0; i < n; i++)
 		iface_row(m->a, i, &r[i]);
 	for (k = 0; k < ARRAY_SIZE(rows); k++) {
-		snprintf(name, sizeof(name), "interface_%s", rows[k].name);
+		snprintf(name, sizeof(name), "interface_%.*s%s",
+		         (int)strlen(rows[k].name) -
+		                 (rows[k].kind == MICROS ? 3 : 0),
+		         rows[k].name,
+		         rows[k].kind == MICROS ? "_seconds" : "");
 		family(m, name, rows[k].kind == COUNT ? "counter" : "gauge",
 		       rows[k].help);
 		for (i = 0; i < n; i++) {
@@ -345,6 +349,9 @@ static void interfaces(struct metrics *m)
 				fprintf(m->f, "%u.%04u\n",
 				        (unsigned int)(v / 10000),
 				        (unsigned int)(v % 10000));
+			else if (rows[k].kind == MICROS)
+				fprintf(m->f, "%" PRIu64 ".%06u\n", v / 1000000,
+				        (unsigned int)(v % 1000000));
 			else
 				fprintf(m->f, "%" PRIu64 "\n", v);
 		}
