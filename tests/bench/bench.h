@@ -36,6 +36,10 @@ struct sample {
 };
 void sample_add(struct sample *s, double v);
 double sample_median(struct sample *s); /* sorts */
+/* ranks between which the median lies with at least 95 %; sorts */
+void sample_interval(struct sample *s, double *low, double *high);
+/* an empty file without a name, gone with the descriptor; -1 */
+int scratch_open(void);
 
 uint64_t bench_cpu_ns(void);
 uint64_t bench_random(uint64_t *state);
@@ -65,8 +69,9 @@ struct rig {
 	struct table *t;
 	struct pipeline *pipe;
 	struct policy pol;
-	struct decap decap; /* with all of a mirror's settings */
-	uint64_t huge;      /* bytes in huge pages */
+	struct decap decap;  /* with all of a mirror's settings */
+	uint64_t huge;       /* bytes in huge pages */
+	uint64_t rings, log; /* bytes of the event rings, of the merged log */
 };
 void rig_open(struct rig *r, uint64_t max, bool detail);
 void rig_mirror(struct rig *r, const char *how);
@@ -78,16 +83,20 @@ struct flow *rig_fill(struct rig *r, const struct bench_opt *o);
 uint64_t rig_packets(const struct rig *r); /* sum of all packet counters */
 double rig_floor(struct rig *r);           /* ns a line, see bench_floor.c */
 
-/* the daemon beside ctbench, on a capture of made-up connections (clients.c) */
+/* the daemon beside ctbench, on a capture of made-up connections; `udp` of
+ * them, evenly spread, are of another protocol than the rest (clients.c) */
 struct yard {
 	char dir[64], capture[128], run[128];
 	char bin[PATH_MAX];
 	pid_t daemon;
 };
-bool yard_open(struct yard *y, const struct bench_opt *o, bool hold);
+bool yard_open(struct yard *y, const struct bench_opt *o, uint64_t udp,
+               bool hold);
 void yard_close(struct yard *y);
 uint64_t wall_ns(void);
-/* a program beside ctbench, its output thrown away; its exit code, or -1 */
+/* a program beside ctbench, its output into `out` or thrown away (-1); its exit
+ * code, or -1 */
+pid_t spawn_to(const struct yard *y, const char *const *argv, int out);
 pid_t spawn(const struct yard *y, const char *const *argv);
 int finish(pid_t pid);
 /* K subscribers that only count, each until it has `n` events (follow.c);
@@ -109,5 +118,7 @@ int bench_readers(const struct bench_opt *o);
 int bench_reaper(const struct bench_opt *o);
 int bench_list(const struct bench_opt *o);
 int bench_events(const struct bench_opt *o);
+int bench_find(const struct bench_opt *o);
+int bench_count(const struct bench_opt *o);
 
 #endif

@@ -149,7 +149,7 @@ int bench_subscribers(const struct bench_opt *o)
 		struct yard y = {.daemon = -1};
 		double t;
 
-		ok = yard_open(&y, o, true);
+		ok = yard_open(&y, o, 0, true);
 		t = ok ? subscribers_run(&y, o, k) : -1;
 		yard_close(&y);
 		ok = t > 0;

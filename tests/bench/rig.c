@@ -1,6 +1,7 @@
 /* rig.c - a table, a pipeline and connections to measure with. */
 #include "tests/bench/bench.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,25 @@ double sample_median(struct sample *s)
 {
 	qsort(s->v, s->n, sizeof(s->v[0]), by_value);
 	return s->n ? s->v[s->n / 2] : 0;
+}
+
+/* of order statistics: whatever the distribution is */
+void sample_interval(struct sample *s, double *low, double *high)
+{
+	double below, ways = 1;
+	unsigned int k = 0;
+
+	sample_median(s);
+	below = pow(0.5, s->n);
+	while (k + 1 < s->n / 2) {
+		ways = ways * (s->n - k) / (k + 1);
+		if (below + ways * pow(0.5, s->n) > 0.025)
+			break;
+		below += ways * pow(0.5, s->n);
+		k++;
+	}
+	*low = s->n ? s->v[k] : 0;
+	*high = s->n ? s->v[s->n - 1 - k] : 0;
 }
 
 uint64_t bench_cpu_ns(void)
@@ -64,12 +84,17 @@ void rig_open(struct rig *r, uint64_t max, bool detail)
 	struct region_params p = {.max = (uint32_t)max,
 	                          .nworker = 1,
 	                          .ring_bytes = 16 << 20,
-	                          .log_bytes = 1 << 20,
+	                          .log_bytes = 32 << 20,
 	                          .detail = detail,
 	                          .clock_mode = CLOCK_CAPTURE};
-	uint64_t at = 0;
+	uint64_t at = 0, size[SEG_COUNT];
+	unsigned int i;
 
 	memset(r, 0, sizeof(*r));
+	region_plan(&p, size);
+	r->log = size[SEG_MLOG];
+	for (i = SEG_RING0; i < SEG_COUNT; i++)
+		r->rings += size[i];
 	r->t = region_memory(&p);
 	r->pipe = calloc(1, sizeof(*r->pipe));
 	if (!r->t || !r->pipe || proc_attach(r->t, 0, 0)) {
