@@ -148,13 +148,16 @@ static void load_line(struct load *l, char *text)
 
 static int load_lines(struct load *l, FILE *f)
 {
+	struct progress p = {.what = "lines"};
 	char *text = NULL;
 	size_t room = 0;
 
 	while (!l->make.error && getline(&text, &room, f) > 0) {
 		l->line++;
 		load_line(l, text);
+		progress_add(&p, 1);
 	}
+	progress_end(&p);
 	free(text);
 	make_flush(&l->make);
 	if (ferror(f)) {

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "cli/replay.h"
+#include "cli/snapshot.h"
 #include "cli/stats.h"
 
 /* One output: a file, stdout, or nothing. */
@@ -253,6 +254,72 @@ static int replay_begin(struct replay *r)
 	return code;
 }
 
+/* ---- how far it is ---- */
+
+/* The packets that have been tracked, asked for twice a second, where somebody
+ * looks and no line of ours is in the way. */
+struct gauge {
+	struct progress progress;
+	bool wanted, under_way;
+};
+
+static int gauge_counter(void *arg, const struct ctshard_counter *c)
+{
+	struct gauge *g = arg;
+
+	if (c->total && !strcmp(c->name, "frames"))
+		progress_add(&g->progress, c->value - g->progress.n);
+	return 0;
+}
+
+static void gauge_done(void *arg, int error, const char *text)
+{
+	struct gauge *g = arg;
+
+	(void)text;
+	g->under_way = false;
+	g->wanted = g->wanted && !error;
+}
+
+static bool gauge_wanted(const struct sink *s)
+{
+	int i;
+
+	for (i = 0; i < SINK_TABLE; i++)
+		if (s[i].o && isatty(s[i].fd))
+			return false;
+	return progress_seen();
+}
+
+static void gauge_ask(struct gauge *g, struct ctshard *ct)
+{
+	struct ctshard_handler h = {
+		.arg = g, .counter = gauge_counter, .done = gauge_done};
+
+	if (!g->wanted || g->under_way || !progress_due(&g->progress))
+		return;
+	g->under_way = !ctshard_stats(ct, &h, NULL);
+	g->wanted = g->under_way;
+}
+
+/* As ask_wait() for the first, and tells meanwhile how far it is. */
+static bool gauge_wait(struct replay *r, struct ask *a, const struct sink *s)
+{
+	struct gauge g = {.progress = {.what = "packets"},
+	                  .wanted = gauge_wanted(s)};
+	bool going = true;
+
+	r->turn_ms = g.wanted ? PROGRESS_MS : 0;
+	while (going && (!a->ended || g.under_way)) {
+		if (!a->ended)
+			gauge_ask(&g, r->ct);
+		going = replay_turn(r);
+	}
+	r->turn_ms = 0;
+	progress_end(&g.progress);
+	return going;
+}
+
 /* What is told while the captures run; an `ask` without a sink has ended. */
 static bool replay_ask(struct ask *a, const struct sink *s)
 {
@@ -314,7 +381,7 @@ static int replay_run(struct replay *r, struct sink *s, bool *broken)
 	rc = ctshard_wait_end(r->ct, &h, NULL);
 	if (rc)
 		return cmd_error(r->ct, rc);
-	if (!ask_wait(r, all, 4))
+	if (!gauge_wait(r, &end, s) || !ask_wait(r, all, 4))
 		return replay_broke(r);
 	for (i = 1; i < 4; i++)
 		if (all[i]->error && all[i]->o && !all[i]->o->error)

@@ -12,6 +12,7 @@
 
 #include "cli/cells.h"
 #include "cli/child.h"
+#include "cli/snapshot.h"
 #include "cli/turn.h"
 #include "cli/words.h"
 
@@ -304,7 +305,16 @@ struct check {
 	struct out *o;
 	uint64_t faults;
 	struct cells cells;
+	struct progress progress;
 };
+
+static int check_count(void *arg, const struct ctshard_count *row)
+{
+	struct check *k = arg;
+
+	progress_add(&k->progress, row->count - k->progress.n);
+	return 0;
+}
 
 static void check_begin(struct check *k)
 {
@@ -406,7 +416,7 @@ static int check_offline(const struct cmd *c)
 
 int cmd_check(struct cmd *c)
 {
-	struct check k = {0};
+	struct check k = {.progress = {.what = "shards"}};
 	struct ctshard_handler h = {.arg = &k, .fault = check_fault};
 	struct ctshard *ct;
 	uint64_t id;
@@ -426,9 +436,12 @@ int cmd_check(struct cmd *c)
 	k.o = cmd_out(c, &out_line, &out_line, &code);
 	if (k.o) {
 		check_begin(&k);
+		if (progress_seen())
+			h.count = check_count;
 		rc = ctshard_check(ct, c->deep, &h, &id);
 		if (!rc)
 			rc = ctshard_wait(ct, id);
+		progress_end(&k.progress);
 		check_end(&k);
 		code = rc && !k.o->error ? cmd_error(ct, rc) : CMD_OK;
 		code = cmd_finish(k.o, code);

@@ -6,21 +6,34 @@
 
 #include "cli/snapshot.h"
 
-#define PROGRESS_MS 500
+bool progress_seen(void)
+{
+	return isatty(STDERR_FILENO);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+bool progress_due(struct progress *p)
+{
+	uint64_t ms = now_ms();
+
+	if (!p->next_ms)
+		p->next_ms = ms + PROGRESS_MS;
+	return ms >= p->next_ms && progress_seen();
+}
 
 void progress_add(struct progress *p, uint64_t n)
 {
-	struct timespec ts;
-	uint64_t ms;
-
 	p->n += n;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-	if (!p->next_ms)
-		p->next_ms = ms + PROGRESS_MS;
-	if (ms < p->next_ms || !isatty(STDERR_FILENO))
+	if (!progress_due(p))
 		return;
-	p->next_ms = ms + PROGRESS_MS;
+	p->next_ms = now_ms() + PROGRESS_MS;
 	p->shown = true;
 	fprintf(stderr, "\rctctl: %" PRIu64 " %s", p->n, p->what);
 }

@@ -207,7 +207,7 @@ bool replay_turn(struct replay *r)
 		{.fd = r->signals, .events = POLLIN},
 	};
 
-	if (poll(p, 2, -1) < 0)
+	if (poll(p, 2, r->turn_ms ? r->turn_ms : -1) < 0)
 		return errno == EINTR;
 	if (p[1].revents)
 		replay_look(r, 0);

@@ -15,8 +15,9 @@ struct replay {
 	bool running;
 	struct ctshard *ct;
 	int signals;
-	int caught; /* the signal that ends it early */
-	bool died;  /* the daemon ended by itself */
+	int caught;  /* the signal that ends it early */
+	bool died;   /* the daemon ended by itself */
+	int turn_ms; /* a turn waits no longer than this; 0: for ever */
 };
 
 /* Directory, daemon, connection: CMD_OK, or the code with the reason said. */

@@ -19,6 +19,12 @@ struct progress {
 	bool shown;
 };
 
+#define PROGRESS_MS 500
+
+/* Does anybody look? */
+bool progress_seen(void);
+/* Is it time to say something? */
+bool progress_due(struct progress *p);
 void progress_add(struct progress *p, uint64_t n);
 /* Takes it off the screen. */
 void progress_end(struct progress *p);

@@ -596,6 +596,7 @@ int ctshard_restore(struct ctshard *c, const void *message, size_t len,
 /* List, and take what is told off the counters. */
 int ctshard_zero(struct ctshard *c, const struct ctshard_filter *f,
                  const struct ctshard_handler *h, uint64_t *id);
+/* Faults to `fault`; with `count`, too, how many shards are done. */
 int ctshard_check(struct ctshard *c, int deep, const struct ctshard_handler *h,
                   uint64_t *id);
 /* OpenMetrics, to the handler's `text` */

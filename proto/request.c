@@ -532,6 +532,7 @@ int ctshard_check(struct ctshard *c, int deep, const struct ctshard_handler *h,
 	Ctshard__Check m = CTSHARD__CHECK__INIT;
 
 	request_flag(&m.has_deep, &m.deep, deep);
+	request_flag(&m.has_progress, &m.progress, h && h->count);
 	r.body_case = CTSHARD__REQUEST__BODY_CHECK;
 	r.check = &m;
 	return client_submit(c, &r, h, id);

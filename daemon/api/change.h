@@ -32,6 +32,7 @@ struct change {
 	struct changed *rows; /* NULL: only how many is asked */
 	int error;            /* the first, but for connections that had gone */
 	uint32_t shard;       /* check */
+	uint32_t told_shards; /* and how many were said to be done, + 1 */
 	const char *what;     /* for the log; NULL: connections */
 	/* answers in the order of the commands; NULL: summed up */
 	void (*told)(struct request *q, const struct command_answer *ans);

@@ -448,6 +448,24 @@ CHANGE(update, UPDATE);
 
 /* ---- check ---- */
 
+/* Now and then, to those who asked for it. */
+static void check_tell(struct request *q)
+{
+	Ctshard__Response r = CTSHARD__RESPONSE__INIT;
+	Ctshard__CountRow row = CTSHARD__COUNT_ROW__INIT, *p = &row;
+	struct change *c = q->state;
+	uint32_t done = c->shard - c->under_way;
+
+	if (!c->told_shards || done - (c->told_shards - 1) < CHANGE_WINDOW / 4)
+		return;
+	c->told_shards = done + 1;
+	row.has_count = 1;
+	row.count = done;
+	r.n_count = 1;
+	r.count = &p;
+	request_send(q, &r);
+}
+
 /* Shard after shard, each by the reaper under its lock: the answer tells the
  * first fault of a shard in words, the others as a number. */
 static enum cmd_step check_step(struct request *q)
@@ -464,6 +482,7 @@ static enum cmd_step check_step(struct request *q)
 	}
 	if (rang)
 		role_ring(q->api->env->fd[ROLE_FD_bell_reaper]);
+	check_tell(q);
 	if (c->shard <= t->nshard || c->under_way)
 		return CMD_WAIT;
 	if (c->error)
@@ -478,6 +497,7 @@ static enum cmd_step check_start(struct request *q, const Ctshard__Request *r)
 
 	c->command.kind = COMMAND_CHECK;
 	c->command.mask = r->check->has_deep && r->check->deep;
+	c->told_shards = r->check->has_progress && r->check->progress;
 	return check_step(q);
 }
 

@@ -140,3 +140,8 @@ teardown() { e2e_teardown; }
 	run ! grep -q $'\x1b' <(ctl list -o table 2>&1)
 	grep -q $'\x1b\\[' <(ctl list -o table --color=always 2>&1)
 }
+
+@test "a terminal: long work tells how far it is, a file gets no word of it" {
+	start_demo
+	/usr/bin/python3 tests/lib/progress.py "$BUILD/ctctl" "$run_dir"
+}
