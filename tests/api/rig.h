@@ -1,12 +1,21 @@
-/* rig.h - a connection view made by hand, for tests of the api */
+/*
+ * rig.h - for tests of the api: a connection view made by hand, a table in
+ * memory, an answer as a client gets it.  cmocka.h stands before it.
+ */
 #ifndef TESTS_API_RIG_H
 #define TESTS_API_RIG_H
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/tracker/tracker.h"
+#include "proto/ctshard.pb-c.h"
+#include "shm/clock.h"
 #include "shm/read.h"
+#include "shm/region.h"
+
+#define RIG_T0 (1700000000ull * NS_PER_S)
 
 static inline struct policy rig_policy(void)
 {
@@ -42,6 +51,41 @@ static inline struct conn_view rig_view(uint8_t proto, const char *a,
 	v.shard = 5;
 	v.idx = 7;
 	return v;
+}
+
+/* a small table of a capture, 10 s old; NULL: no memory */
+static inline struct table *rig_table(void)
+{
+	const struct region_params p = {
+		.max = 1024,
+		.nworker = 1,
+		.ring_bytes = 64 * sizeof(struct event_cell),
+		.log_bytes = 64 * sizeof(struct event_slot),
+		.detail = true,
+		.clock_mode = CLOCK_CAPTURE,
+	};
+	struct table *t = region_memory(&p);
+
+	if (!t)
+		return NULL;
+	t->hdr->t0_real_ns = RIG_T0;
+	t->hdr->clock_ns = RIG_T0 + 10 * NS_PER_S;
+	return t;
+}
+
+/* packed and unpacked; the caller frees it */
+static inline Ctshard__Response *rig_carry(const Ctshard__Response *m)
+{
+	size_t n = ctshard__response__get_packed_size(m);
+	uint8_t *buf = malloc(n + 1);
+	Ctshard__Response *got;
+
+	assert_non_null(buf);
+	assert_int_equal(ctshard__response__pack(m, buf), n);
+	got = ctshard__response__unpack(NULL, n, buf);
+	assert_non_null(got);
+	free(buf);
+	return got;
 }
 
 #endif

@@ -11,11 +11,9 @@
 
 #include "daemon/api/packed.h"
 #include "proto/rows.h"
-#include "shm/clock.h"
-#include "shm/region.h"
 #include "tests/api/rig.h"
 
-#define T0 (1700000000ull * NS_PER_S)
+#define T0 RIG_T0
 
 struct rig {
 	struct table *t;
@@ -26,24 +24,14 @@ struct rig {
 
 static int setup(void **state)
 {
-	const struct region_params p = {
-		.max = 1024,
-		.nworker = 1,
-		.ring_bytes = 64 * sizeof(struct event_cell),
-		.log_bytes = 64 * sizeof(struct event_slot),
-		.detail = true,
-		.clock_mode = CLOCK_CAPTURE,
-	};
 	struct rig *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return -1;
-	r->t = region_memory(&p);
+	r->t = rig_table();
 	r->pol = rig_policy();
 	if (!r->t || pb_init(&r->pb, r->t, &r->pol))
 		return -1;
-	r->t->hdr->t0_real_ns = T0;
-	r->t->hdr->clock_ns = T0 + 10 * NS_PER_S;
 	*state = r;
 	return 0;
 }

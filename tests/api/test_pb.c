@@ -7,11 +7,9 @@
 #include <cmocka.h>
 
 #include "daemon/api/pb.h"
-#include "shm/clock.h"
-#include "shm/region.h"
 #include "tests/api/rig.h"
 
-#define T0 (1700000000ull * NS_PER_S)
+#define T0 RIG_T0
 
 struct rig {
 	struct table *t;
@@ -21,24 +19,14 @@ struct rig {
 
 static int setup(void **state)
 {
-	const struct region_params p = {
-		.max = 1024,
-		.nworker = 1,
-		.ring_bytes = 64 * sizeof(struct event_cell),
-		.log_bytes = 64 * sizeof(struct event_slot),
-		.detail = true,
-		.clock_mode = CLOCK_CAPTURE,
-	};
 	struct rig *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return -1;
-	r->t = region_memory(&p);
+	r->t = rig_table();
 	r->pol = rig_policy();
 	if (!r->t || pb_init(&r->pb, r->t, &r->pol))
 		return -1;
-	r->t->hdr->t0_real_ns = T0;
-	r->t->hdr->clock_ns = T0 + 10 * NS_PER_S;
 	*state = r;
 	return 0;
 }
@@ -53,19 +41,10 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The row as a client would get it: packed and unpacked. */
+/* The row as a client would get it. */
 static Ctshard__Response *carry(struct rig *r)
 {
-	Ctshard__Response *m = pb_response(&r->pb), *got;
-	size_t n = ctshard__response__get_packed_size(m);
-	uint8_t *buf = malloc(n + 1);
-
-	assert_non_null(buf);
-	assert_int_equal(ctshard__response__pack(m, buf), n);
-	got = ctshard__response__unpack(NULL, n, buf);
-	assert_non_null(got);
-	free(buf);
-	return got;
+	return rig_carry(pb_response(&r->pb));
 }
 
 static Ctshard__Response *carry_view(struct rig *r, const struct conn_view *v)
