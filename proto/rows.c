@@ -87,8 +87,8 @@ static bool schema_known(void)
 	return ctshard__tuple__descriptor.n_fields == 0 TUPLE_FIELDS(ONE) &&
 	       ctshard__detail__descriptor.n_fields == 0 DETAIL_FIELDS(ONE) &&
 	       ctshard__conn__descriptor.n_fields == 0 CONN_FIELDS(ONE) &&
-	       /* and `expect` */
-	       ctshard__event__descriptor.n_fields == 1 EVENT_FIELDS(ONE) &&
+	       /* and `expect` and `audit` */
+	       ctshard__event__descriptor.n_fields == 2 EVENT_FIELDS(ONE) &&
 	       ctshard__response__descriptor.n_fields == RESPONSE_FIELDS;
 }
 
@@ -243,7 +243,7 @@ static bool rows_only(const Ctshard__Response *r)
 	    r->base.n_unknown_fields)
 		return false;
 	for (i = 0; i < r->n_event; i++)
-		if (r->event[i]->expect)
+		if (r->event[i]->expect || r->event[i]->audit)
 			return false;
 	return schema_known();
 }
@@ -278,7 +278,7 @@ size_t rows_event(uint8_t *to, size_t room, const Ctshard__Event *e)
 	struct pack w = {bytes, bytes + sizeof(bytes), false};
 	size_t n;
 
-	if (e->expect || !schema_known())
+	if (e->expect || e->audit || !schema_known())
 		return 0;
 	PACK_INNER(&w, e, 6, pack_event)
 	n = (size_t)(bytes + sizeof(bytes) - w.p);
