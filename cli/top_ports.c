@@ -16,7 +16,7 @@
 #define SHARE_MIN 10u
 #define QUIET_MIN 10u
 /* by less clocks are not apart: a block of packets waits some 10 ms */
-#define SKEW_MIN 100000u
+#define SKEW_MIN 0.1
 
 /* the cells that are looked at: X(column) */
 #define PORT_CELLS(X)    \
@@ -31,7 +31,7 @@
 	X(one_way_share) \
 	X(doubled_share) \
 	X(clock_back)    \
-	X(skew_us)
+	X(skew_seconds)
 
 enum port_cell {
 #define X(column) PORT_##column,
@@ -127,8 +127,9 @@ static void say_state(struct ports *p, const struct ctshard_row *r)
 		say(t, " doubled ", cell(p, r, PORT_doubled_share), "");
 	if (number(p, r, PORT_clock_back))
 		say(t, " clock went back: ", cell(p, r, PORT_clock_back), "");
-	if (number(p, r, PORT_skew_us) >= SKEW_MIN) {
-		say(t, " clock behind by ", cell(p, r, PORT_skew_us), " us");
+	if (strtod(cell(p, r, PORT_skew_seconds), NULL) >= SKEW_MIN) {
+		say(t, " clock behind by ", cell(p, r, PORT_skew_seconds),
+		    " s");
 		t->alarm = true;
 	}
 }

@@ -391,7 +391,8 @@ static void iface_LEVEL(struct sheet *s, uint64_t v)
 
 static void iface_MICROS(struct sheet *s, uint64_t v)
 {
-	iface_LEVEL(s, v);
+	sheet_cell(s, "%" PRIu64 ".%06u", v / 1000000,
+	           (unsigned int)(v % 1000000));
 }
 
 static void iface_SHARE(struct sheet *s, uint64_t v)

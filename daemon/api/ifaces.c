@@ -135,6 +135,6 @@ void iface_row(const struct api *a, unsigned int i, struct iface_row *r)
 		r->sampled = (missing + r->bytes + r->bytes / 2) / r->bytes;
 	if (!a->env->live)
 		return;
-	r->skew_us = skew_us(a, i);
+	r->skew_seconds = skew_us(a, i);
 	state(a, i, r);
 }

@@ -8,8 +8,8 @@
 #include "daemon/api/cmd.h"
 
 /* X(name, kind, "meaning"): COUNT counters of STATS_IFACE and of the source;
- * LEVEL how it stands; SHARE in hundredths of a percent; MICROS time, which
- * metrics have in seconds (name_us: name_seconds). */
+ * LEVEL how it stands; SHARE in hundredths of a percent; MICROS a time in
+ * microseconds, of which seconds are shown. */
 #define IFACE_FIGURES(X)                                                      \
 	X(up, LEVEL, "1: it is up")                                           \
 	X(mtu, LEVEL, "its MTU")                                              \
@@ -35,7 +35,7 @@
 	X(repaired_share, SHARE, "of the connections, those repaired")        \
 	X(duplicates, COUNT, "packets that came twice")                       \
 	X(clock_back, COUNT, "times that its clock went back")                \
-	X(skew_us, MICROS, "its clock behind that of the foremost")
+	X(skew_seconds, MICROS, "its clock behind that of the foremost")
 
 struct iface_row {
 	const char *name;

@@ -124,24 +124,24 @@ static void test_skew(void **state)
 	b->ring[1]->iface[0].lag_ns = 4 * MS;
 	b->ring[1]->iface[1].lag_ns = 2504 * MS;
 	iface_row(&b->a, 0, &r);
-	assert_int_equal(r.skew_us, 0);
+	assert_int_equal(r.skew_seconds, 0);
 	iface_row(&b->a, 1, &r);
-	assert_int_equal(r.skew_us, 2500000);
+	assert_int_equal(r.skew_seconds, 2500000);
 	/* of one without packets nothing is known */
 	iface_row(&b->a, 2, &r);
-	assert_int_equal(r.skew_us, 0);
+	assert_int_equal(r.skew_seconds, 0);
 	/* a clock that is ahead of ours */
 	b->ring[1]->iface[1].lag_ns = -996 * MS;
 	iface_row(&b->a, 0, &r);
-	assert_int_equal(r.skew_us, 1000000);
+	assert_int_equal(r.skew_seconds, 1000000);
 	iface_row(&b->a, 1, &r);
-	assert_int_equal(r.skew_us, 0);
+	assert_int_equal(r.skew_seconds, 0);
 	/* captures have no clock of now to compare with */
 	b->env.live = false;
 	b->env.captures = names;
 	b->env.ncaptures = 2;
 	iface_row(&b->a, 0, &r);
-	assert_int_equal(r.skew_us, 0);
+	assert_int_equal(r.skew_seconds, 0);
 	bed_free(b);
 }
 

@@ -22,7 +22,7 @@ send() {
 # A figure of an interface as `show` has it: PLACE NAME
 figure() {
 	ctl show mirror -o json | jq -r --argjson n "$1" --arg f "$2" \
-		'[.. | objects | select(has("skew_us"))][$n][$f]'
+		'[.. | objects | select(has("skew_seconds"))][$n][$f]'
 }
 
 figure_is() {
