@@ -28,6 +28,7 @@ teardown() { e2e_teardown; }
 	/usr/bin/python3 tests/lib/screen.py "$BUILD/ctctl" -R "$run_dir" \
 		top --delta 50ms <<-'END'
 		b	shown 17 by bytes(.|\n)*10\.0\.0\.21:40021
+		b	\nmirror: gap 0 (.|\n)*\nports: demo\.pcap well
 		/udp	filter: udp_
 		\r	shown 5 by bytes
 		d	id=\d+ mark=0
