@@ -330,11 +330,7 @@ static void interfaces(struct metrics *m)
 	for (i = 0; i < n; i++)
 		iface_row(m->a, i, &r[i]);
 	for (k = 0; k < ARRAY_SIZE(rows); k++) {
-		snprintf(name, sizeof(name), "interface_%.*s%s",
-		         (int)strlen(rows[k].name) -
-		                 (rows[k].kind == MICROS ? 3 : 0),
-		         rows[k].name,
-		         rows[k].kind == MICROS ? "_seconds" : "");
+		snprintf(name, sizeof(name), "interface_%s", rows[k].name);
 		family(m, name, rows[k].kind == COUNT ? "counter" : "gauge",
 		       rows[k].help);
 		for (i = 0; i < n; i++) {
