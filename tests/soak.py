@@ -212,8 +212,10 @@ class Soak:
         o = c['original']
         key = (o['src'], o['dst'], o['sport'], o['dport'])
         turned = (o['dst'], o['src'], o['dport'], o['sport'])
-        # it had no room for the client's first packets, and some for one of
-        # the server's: the same connection, begun from the other side
+        # The client's first packets were lost, or there was no room for them,
+        # and there was for one of the server's: the same connection, begun
+        # from the other side.  That it takes a packet less than were sent, and
+        # one that was reported lost, judge_flows() asks.
         if key not in self.traffic.flows and turned in self.traffic.flows:
             self.turned.add(turned)
             key = turned
@@ -302,6 +304,8 @@ class Soak:
         roles = [r for r in self.o.roles.split(',') if pids.get(r)]
         if not roles:
             return ''
+        if random.random() < 0.04:
+            return self.blow_all(pids, roles)
         role = random.choices(roles, [self.o.weight.get(r, 4)
                                       for r in roles])[0]
         pid = random.choice(pids[role])
@@ -317,6 +321,14 @@ class Soak:
             if ms is not None:
                 self.down_ms.append(ms)
         return role
+
+    def blow_all(self, pids, roles):
+        """All that track, tell and answer at once; the supervisor stays."""
+        hit = [r for r in roles if r not in ('supervisor', 'client')]
+        for role in hit:
+            for pid in pids[role]:
+                self.signal(role, pid, signal.SIGKILL)
+        return '&'.join(hit)
 
     def round(self):
         self.clients_fill()
@@ -466,10 +478,11 @@ class Soak:
         self.judge_flows()
 
     def judge_flows(self):
-        counted = {}
+        counted, records = {}, {}
         for key, n in list(self.final.values()) + \
                 list(self.destroyed.values()):
             counted[key] = counted.get(key, 0) + n
+            records[key] = records.get(key, 0) + 1
         self.tracked = sum(counted.values())
         self.lost = self.lost_of(self.stats)
         if self.turned and not any(self.lost.get(k) for k in
@@ -478,6 +491,13 @@ class Soak:
                                'nothing was lost' % len(self.turned))
         excused = sum(self.lost.values())
         missing, wrong = 0, []
+        # frames leave in their order: who tracked all of one conversation in
+        # one connection saw the client's first packet first
+        for key in self.turned:
+            f = self.traffic.flows[key]
+            if records.get(key) == 1 and counted[key] >= f.sent:
+                self.faults.append('%s: begun by who answers, and all %d '
+                                   'packets are there' % (key, f.sent))
         for key, f in self.traffic.flows.items():
             n = counted.get(key, 0)
             missing += f.sent - n
