@@ -2,7 +2,8 @@
  * live.c - the daemon on a veth pair, in a network namespace of its own.
  *
  *	live	what one processor takes off an interface: the daemon, and a
- *		libpcap reader that does nothing, with the sender on the other
+ *		libpcap reader that does nothing, with the sender on the other,
+ *		in turn
  *	latency	from a packet's time to its event in a subscriber's hands
  *	idle	what all roles take when nothing comes
  *
@@ -30,6 +31,7 @@
 #define SENDER_CPU   0
 #define DAEMON_CPU   1
 #define SECONDS      4u
+#define LIVE_NS      (2 * NS_PER_S)
 #define BURST        32u
 #define LATENCY_MAX  (1u << 20)
 #define FRAMES_READY (1u << 20)
@@ -232,22 +234,41 @@ static void frames_talk(struct frames *fr, const struct bench_opt *o,
 	free(fl);
 }
 
-static void live_print(const char *who, uint64_t sent, const struct taken *t)
+struct live {
+	struct sample taken, sent; /* a second */
+	struct sample ns;          /* of the sender's processor, a packet */
+	uint64_t dropped;
+};
+
+/* what was sent, by both clocks */
+struct sent {
+	uint64_t n, wall, cpu;
+};
+
+static struct sent live_send(const struct frames *fr)
 {
-	printf("{\"bench\":\"live\",\"reader\":\"%s\",\"sent\":%llu,"
-	       "\"taken\":%llu,\"dropped\":%llu,\"sent_per_second\":%.0f,"
-	       "\"taken_per_second\":%.0f}\n",
-	       who, (unsigned long long)sent, (unsigned long long)t->packets,
-	       (unsigned long long)t->dropped, (double)sent / SECONDS,
-	       (double)t->packets / SECONDS);
-	fflush(stdout);
+	struct sent s = {.wall = wall_ns(), .cpu = bench_cpu_ns()};
+
+	s.n = send_frames(fr, 0, LIVE_NS);
+	s.wall = wall_ns() - s.wall;
+	s.cpu = bench_cpu_ns() - s.cpu;
+	return s;
 }
 
-static bool live_pcap(const struct frames *fr)
+static void live_add(struct live *l, const struct sent *s,
+                     const struct taken *t)
+{
+	sample_add(&l->sent, (double)s->n * 1e9 / (double)s->wall);
+	sample_add(&l->taken, (double)t->packets * 1e9 / (double)s->wall);
+	sample_add(&l->ns, (double)s->cpu / (double)s->n);
+	l->dropped += t->dropped;
+}
+
+static bool live_pcap(const struct frames *fr, struct live *l)
 {
 	struct taken t = {0, 0};
 	int ready[2], result[2];
-	uint64_t sent;
+	struct sent s = {0, 0, 0};
 	bool ok;
 	pid_t pid;
 	char c;
@@ -257,43 +278,100 @@ static bool live_pcap(const struct frames *fr)
 	pid = fork();
 	if (!pid)
 		pcap_reader(ready[1], result[1]);
+	close(ready[1]);
+	close(result[1]);
 	ok = read(ready[0], &c, 1) == 1;
 	pin(SENDER_CPU);
-	sent = send_frames(fr, 0, SECONDS * NS_PER_S);
-	ok = ok && read(result[0], &t, sizeof(t)) == sizeof(t);
-	finish(pid);
 	if (ok)
-		live_print("libpcap, empty", sent, &t);
+		s = live_send(fr);
+	ok = ok && s.n && read(result[0], &t, sizeof(t)) == sizeof(t);
+	finish(pid);
+	close(ready[0]);
+	close(result[0]);
+	if (ok)
+		live_add(l, &s, &t);
 	return ok;
 }
 
-static bool live_daemon(const struct frames *fr, const struct bench_opt *o)
+/* Until all that came has been worked off: the counter stands still. */
+static bool daemon_done(const struct yard *y, uint64_t sent, struct taken *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < 100; i++) {
+		if (!daemon_stats(y, t))
+			return false;
+		if (t->packets + t->dropped >= sent)
+			break;
+		usleep(50000);
+	}
+	return true;
+}
+
+static bool live_daemon(const struct frames *fr, const struct bench_opt *o,
+                        struct live *l)
 {
 	struct taken t = {0, 0};
+	struct sent s = {0, 0, 0};
 	struct yard y;
-	uint64_t sent;
 	bool ok = daemon_start(&y, o) > 0;
 
-	sent = ok ? send_frames(fr, 0, SECONDS * NS_PER_S) : 0;
-	sleep(1);
-	ok = ok && daemon_stats(&y, &t);
+	if (ok)
+		s = live_send(fr);
+	ok = ok && s.n && daemon_done(&y, s.n, &t);
 	yard_close(&y);
 	if (ok)
-		live_print("ctshardd", sent, &t);
+		live_add(l, &s, &t);
 	return ok;
 }
 
+static void live_print(const char *who, struct live *l)
+{
+	printf("{\"bench\":\"live\",\"reader\":\"%s\",\"rounds\":%u,"
+	       "\"dropped\":%llu,\"sent_per_second\":%.0f,"
+	       "\"taken_per_second\":%.0f,\"sender_ns\":%.0f}\n",
+	       who, l->taken.n, (unsigned long long)l->dropped,
+	       sample_median(&l->sent), sample_median(&l->taken),
+	       sample_median(&l->ns));
+}
+
+/* Both in turn, each first in half of the rounds: one round differs from the
+ * next by more than they do from each other. */
 int bench_live(const struct bench_opt *o)
 {
+	unsigned int rounds = o->repeat < 8 ? 8 : o->repeat, i, k;
+	struct live l[2] = {{.dropped = 0}, {.dropped = 0}};
+	struct sample ratio = {.n = 0}, cost = {.n = 0};
 	struct frames fr;
-	bool ok;
+	double med, low, high;
+	bool ok = true;
 
 	if (!lan_open())
 		return 0;
 	frames_talk(&fr, o, FRAMES_READY);
-	ok = live_pcap(&fr) && live_daemon(&fr, o);
+	for (i = 0; ok && i < rounds; i++) {
+		for (k = 0; ok && k < 2; k++)
+			ok = (i + k) & 1 ? live_daemon(&fr, o, &l[1])
+			                 : live_pcap(&fr, &l[0]);
+		if (!ok)
+			break;
+		sample_add(&ratio, l[1].taken.v[i] / l[0].taken.v[i]);
+		sample_add(&cost, l[1].ns.v[i] / l[0].ns.v[i]);
+	}
 	frames_free(&fr);
-	return !ok;
+	if (!ok) {
+		fprintf(stderr, "ctbench: live: a reader failed\n");
+		return 1;
+	}
+	live_print("libpcap, empty", &l[0]);
+	live_print("ctshardd", &l[1]);
+	med = sample_median(&ratio);
+	sample_interval(&ratio, &low, &high);
+	printf("{\"bench\":\"live\",\"reader\":\"ratio\",\"rounds\":%u,"
+	       "\"ratio\":%.3f,\"low\":%.3f,\"high\":%.3f,"
+	       "\"sender_ratio\":%.3f}\n",
+	       ratio.n, med, low, high, sample_median(&cost));
+	return 0;
 }
 
 /* ---- latency ---- */

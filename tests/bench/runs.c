@@ -95,14 +95,14 @@ int bench_pipeline(const struct bench_opt *o)
 	       "\"floor_ns\":%.2f,\"ratio\":%.2f,\"bytes_per_connection\":%.1f,"
 	       "\"rings_bytes\":%llu,\"log_bytes\":%llu,"
 	       "\"huge\":%s,\"accepted\":%.4f,\"v6\":%s,\"proto\":\"%s\","
-	       "\"detail\":%s}\n",
+	       "\"detail\":%s,\"repeat\":%u}\n",
 	       (unsigned long long)o->connections,
 	       (unsigned long long)o->packets, med, s.v[0], s.v[s.n - 1], flo,
 	       med / flo, bytes_per_connection(&r, o->connections, o->v6),
 	       (unsigned long long)r.rings, (unsigned long long)r.log,
 	       is_huge(&r) ? "true" : "false", accepted,
-	       o->v6 ? "true" : "false", o->proto,
-	       o->detail ? "true" : "false");
+	       o->v6 ? "true" : "false", o->proto, o->detail ? "true" : "false",
+	       o->repeat);
 	free(fl);
 	rig_close(&r);
 	return accepted >= 0.99 ? 0 : 1;
