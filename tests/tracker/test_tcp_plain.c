@@ -34,7 +34,9 @@ static void conn_random(struct conn *conn)
 	memset(conn, 0, sizeof(*conn));
 	conn->state = below(16) ? ES : (uint8_t)below(TCP_NSTATES);
 	conn->status = CONN_CONFIRMED | (below(16) ? CONN_SEEN_REPLY : 0) |
-	               (below(2) ? CONN_ASSURED : 0);
+	               (below(2) ? CONN_ASSURED : 0) |
+	               (below(16) ? 0 : CONN_ONE_WAY) |
+	               (below(16) ? 0 : CONN_TAIL_MASK);
 	for (i = 0; i < 2; i++) {
 		t->side[i].end = near(base);
 		t->side[i].maxend = near(t->side[i].end + 30000);
@@ -54,6 +56,14 @@ static void conn_random(struct conn *conn)
 	t->challenge = below(2) & 1;
 }
 
+/* as old as may be, and its neighbours */
+static uint32_t ack_edge(const struct tcp_priv *t, uint8_t dir)
+{
+	uint32_t lag = t->side[dir].maxwin;
+
+	return t->side[!dir].end - (lag > 66000 ? lag : 66000) + 1 - below(3);
+}
+
 /* returns its length */
 static uint32_t segment_random(uint8_t *b, const struct conn *conn, uint8_t dir)
 {
@@ -67,7 +77,9 @@ static uint32_t segment_random(uint8_t *b, const struct conn *conn, uint8_t dir)
 	put32(b + 4, again      ? t->last_seq
 	             : below(2) ? t->side[dir].end
 	                        : near(t->side[dir].end));
-	put32(b + 8, again ? t->last_ack : near(t->side[!dir].end));
+	put32(b + 8, again      ? t->last_ack
+	             : below(4) ? near(t->side[!dir].end)
+	                        : ack_edge(t, dir));
 	b[12] = (uint8_t)(hlen << 2);
 	b[13] = below(8) ? TH_ACK : TH_ACK | 1u << below(6);
 	put16(b + 14, again ? t->last_win : below(3) ? below(65536) : 0);
@@ -97,6 +109,7 @@ static void test_both_ways(void **unused)
 		hlen = segment_random(b, &was, dir);
 		cut = below(20) ? hlen : below(hlen + 1);
 		f.pol.option[f.id][OPT_LIBERAL] = !below(4);
+		f.pol.option[f.id][OPT_RETRANS] = below(8) ? 3 : 0;
 		f.pol.timeout[f.id][ES] = below(4) ? 432000 : below(400);
 		feed_load(&f, dir, b, cut, hlen + len);
 		f.c.dir = dir;
