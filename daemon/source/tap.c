@@ -5,7 +5,9 @@
  * whose filter is not yet there sees all, too.  So each first gets a filter
  * that lets nothing through, then its ring, interface and place in the group;
  * when the group is whole and has its program, the filters are changed: nobody
- * ever sees a packet that is another's.
+ * ever sees a packet that is another's.  Where all is wanted whole, the filter
+ * is taken away instead: one of a single word costs who sends 40 ns a
+ * packet, 2.5 % of what a veth takes.
  *
  * The group's number is the kernel's choice, so instances on one interface do
  * not meet.  PACKET_IGNORE_OUTGOING has no effect in a group; what the loopback
@@ -164,6 +166,24 @@ static bool set_filter(int fd, struct sock_filter *code, int n)
 	                   sizeof(prog));
 }
 
+/* Says the program anything but: all, and all of it?  Above SOURCE_SNAPLEN the
+ * block ends a frame. */
+static bool filter_idle(const struct sock_filter *code, int n)
+{
+	return n == 1 && code->code == (BPF_RET | BPF_K) &&
+	       code->k >= SOURCE_SNAPLEN;
+}
+
+static bool set_words(int fd, struct sock_filter *code, int n)
+{
+	int none = 0;
+
+	if (!filter_idle(code, n))
+		return set_filter(fd, code, n);
+	return !setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none,
+	                   sizeof(none));
+}
+
 static bool shut(int fd)
 {
 	struct sock_filter nothing = {.code = BPF_RET | BPF_K};
@@ -295,7 +315,7 @@ static bool group_begin(const struct tap_group *g, char *err)
 	if (n < 0)
 		return false;
 	for (unsigned int i = 0; i < g->n; i++)
-		if (!set_filter(g->tap[i].fd, code, n)) {
+		if (!set_words(g->tap[i].fd, code, n)) {
 			source_complain(err, g->iface, "filter: %s",
 			                strerror(errno));
 			return false;

@@ -459,6 +459,82 @@ static void test_fanout(void **state)
 	tap_close(&g);
 }
 
+/* Words of a socket's filter; 0: it has none. */
+static int filter_words(int fd)
+{
+	struct sock_filter code[64];
+	socklen_t n = ARRAY_SIZE(code);
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, code, &n),
+	                 0);
+	return (int)n;
+}
+
+/* One that would let everything through whole is none: not one word is run for
+ * a frame.  What leaves out or cuts has its words. */
+static void test_no_filter(void **state)
+{
+	static const struct {
+		const char *filter;
+		int snaplen;
+		bool inbound, some;
+	} t[] = {{NULL, 0, false, false},     {"", 0, false, false},
+	         {NULL, 65535, false, false}, {NULL, 100, false, true},
+	         {NULL, 0, true, true},       {"udp", 0, false, true}};
+
+	(void)state;
+	need_net();
+	for (unsigned int i = 0; i < ARRAY_SIZE(t); i++) {
+		struct tap_group g = group_of(0, "a0", WORKERS);
+
+		g.filter = t[i].filter;
+		g.snaplen = t[i].snaplen;
+		g.inbound_only = t[i].inbound;
+		must_open(&g);
+		for (unsigned int w = 0; w < WORKERS; w++)
+			assert_int_equal(filter_words(g.tap[w].fd) > 0,
+			                 t[i].some);
+		tap_close(&g);
+	}
+}
+
+/* Without a filter each frame has one worker as well, the right one. */
+static void test_no_filter_steers(void **state)
+{
+	enum { N_FRAMES = 900 };
+	static uint8_t hits[N_FRAMES], want[WORKERS][N_FRAMES];
+	struct tap_group g = group_of(0, "a0", WORKERS);
+	uint32_t expect[WORKERS] = {0};
+	int fd;
+
+	(void)state;
+	need_net();
+	memset(want, 0, sizeof(want));
+	must_open(&g);
+	fd = wire("a1");
+	for (uint32_t i = 0; i < N_FRAMES; i++) {
+		struct pkt p;
+		unsigned int w;
+
+		send_mark(fd, i);
+		packet_pkt(&B, &p);
+		pkt_parse(&p);
+		w = steer_worker(steer_shard(key, &p), WORKERS);
+		want[w][i] = 1;
+		expect[w]++;
+	}
+	for (unsigned int w = 0; w < WORKERS; w++) {
+		struct source *s = reader("a0", NULL, w, NULL, NULL);
+
+		memset(hits, 0, sizeof(hits));
+		assert_int_equal(collect(s, hits, expect[w]), expect[w]);
+		assert_memory_equal(hits, want[w], N_FRAMES);
+		source_close(s);
+	}
+	close(fd);
+	tap_close(&g);
+}
+
 /* -- link types ------------------------------------------------------------ */
 
 static int tun(const char *name)
@@ -637,6 +713,8 @@ int main(void)
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_two),
 		cmocka_unit_test(test_fanout),
+		cmocka_unit_test(test_no_filter),
+		cmocka_unit_test(test_no_filter_steers),
 		cmocka_unit_test(test_link_types),
 		cmocka_unit_test(test_down),
 		cmocka_unit_test(test_look),
