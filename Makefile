@@ -211,7 +211,7 @@ test: deps
 		$(CTESTS) $(SCRIPTS)
 
 bench: deps
-	+@$(SUBMAKE) all
+	+@$(SUBMAKE) all $(B)/tests/lib/mkflows
 	@BUILD=$(CURDIR)/$(B) tests/bench.sh
 
 bench-restart: deps

@@ -29,28 +29,67 @@ def machine():
         kib // 1048576, os.uname().release, os.getloadavg()[0])
 
 
-# what is measured, unit, reach, beyond; less is better unless it is a rate
-def rows(r):
+MILLION, MOST = 1000000, 10000000
+TIMES = {10000: (60, 45), MILLION: (90, 60), 4000000: (100, 75),
+         MOST: (120, 90)}
+BYTES = {(False, True): 210, (True, True): 245, (False, False): 145,
+         (True, False): 180}    # (IPv6, with details)
+NONE = (None, None)
+
+
+def pipeline(r, others):
+    n, six, detail = r["connections"], r["v6"], r.get("detail", True)
+    what = "%s connections%s" % (number(n), " IPv6" if six else "")
+    # a single run is for the memory
+    if detail and r.get("repeat", 5) > 1:
+        yield ("pipeline, " + what, r["ns_per_packet"], "ns",
+               *(NONE if six else TIMES.get(n, NONE)), True)
+        if n == MILLION and not six:
+            yield ("  in floors of %.1f ns" % r["floor_ns"], r["ratio"],
+                   "times", 6, None, True)
+        four = [o for o in others
+                if o["bench"] == "pipeline" and not o["v6"] and
+                o["connections"] == n and o.get("detail", True) and
+                o["proto"] == r["proto"] and o.get("repeat", 5) > 1]
+        if six and four:
+            yield ("  of the time for IPv4",
+                   r["ns_per_packet"] / four[0]["ns_per_packet"], "times",
+                   1.3 if n == MILLION else None, None, True)
+    reach = BYTES[six, detail] if n == MOST else None
+    yield ("  memory a connection, IPv%s%s" %
+           ("6" if six else "4", "" if detail else ", detail = off"),
+           r["bytes_per_connection"], "B", reach, None, True)
+    if n == MOST and detail and not six and "rings_bytes" in r:
+        yield ("  beside it, in all: rings", r["rings_bytes"], "B", *NONE, 1)
+        yield ("  beside it, in all: log", r["log_bytes"], "B", *NONE, 1)
+    if r["accepted"] < 0.99:
+        yield "  ACCEPTED", r["accepted"], "", 0.99, None, False
+
+
+def live(r):
+    if r["reader"] == "ratio":
+        yield ("  ctshardd takes, of what libpcap takes", r["ratio"], "times",
+               *NONE, False)
+        yield "    95 % below", r["high"], "times", 1, None, False
+        yield ("    of the sender's time a packet", r["sender_ratio"], "times",
+               *NONE, True)
+        return
+    yield ("veth, " + r["reader"], r["taken_per_second"], "/s", *NONE, False)
+    yield ("  dropped", float(r["dropped"]), "",
+           0 if r["reader"] == "ctshardd" else None, None, True)
+
+
+# What is measured, unit, reach, beyond; less is better unless it is a rate.
+# What is to be reached with a million is not asked of fewer.
+def rows(r, others=()):
     b, n = r["bench"], r.get("connections", 0)
+    full = n >= MILLION
     if "skipped" in r:
-        yield b, r["skipped"], "", None, None, True
+        yield b + ": " + r["skipped"], "skipped", "", *NONE, True
     elif b == "floor":
-        yield "floor, a line of memory", r["ns_per_line"], "ns", None, None, 1
+        yield "floor, a line of memory", r["ns_per_line"], "ns", *NONE, 1
     elif b == "pipeline":
-        six = " IPv6" if r["v6"] else ""
-        reach = {10000: (60, 45), 1000000: (90, 60), 4000000: (100, 75),
-                 10000000: (120, 90)}.get(n, (None, None))
-        if six:
-            reach = (None, None)
-        yield ("pipeline, %s connections%s" % (number(n), six),
-               r["ns_per_packet"], "ns", *reach, True)
-        if n == 1000000:
-            yield ("  in floors of %.1f ns" % r["floor_ns"], r["ratio"], "",
-                   None if six else 6, None, True)
-        yield ("  bytes a connection", r["bytes_per_connection"], "B",
-               (245 if six else 210) if n >= 1000000 else None, None, True)
-        if r["accepted"] < 0.99:
-            yield "  ACCEPTED", r["accepted"], "", 0.99, None, False
+        yield from pipeline(r, others)
     elif b == "create":
         yield "create, with NEW", r["per_second"], "/s", 4e6, 6e6, False
     elif b == "flood":
@@ -64,7 +103,19 @@ def rows(r):
         yield ("reaper without work, %s connections" % number(n),
                r["percent_of_core"], "% of a core", 1, None, True)
     elif b == "list":
-        yield "list, " + r["format"], r["rows_per_second"], "/s", 1e6, 2e6, 0
+        reach = (1e6, 2e6) if full else NONE
+        yield ("list, %s, into a file" % r["format"], r["rows_per_second"],
+               "/s", *reach, 0)
+        yield ("  thrown away, without a file system",
+               r["thrown_away_per_second"], "/s", *NONE, 0)
+    elif b == "find":
+        yield ("list, filtered, %d of %s" % (r["found"], number(n)), r["ms"],
+               "ms", 50, None, True)
+    elif b == "count":
+        yield "count, of %s" % number(n), r["us"], "us", *NONE, True
+        # about 1: the interval tells of nothing but noise
+        yield ("  of the time for %s" % number(r["few"]), r["ratio"], "times",
+               1.2, None, True)
     elif b == "events":
         yield ("events, " + r["format"], r["rows_per_second"], "/s",
                2e6 if r["format"] == "binary" else 5e5, None, False)
@@ -75,18 +126,20 @@ def rows(r):
         yield ("worker's time with %s, 95 %% below" % r["reader"], r["high"],
                "times", 1.08, None, True)
     elif b == "recover":
-        yield "a shard repaired", r["ms_per_shard"], "ms", None, None, True
+        yield "a shard repaired", r["ms_per_shard"], "ms", *NONE, True
+    elif b == "replay":
+        yield ("replay, %s packets, %d workers" %
+               (number(r["packets"]), r["workers"]), r["packets_per_second"],
+               "/s", *((5e6, 8e6) if full else NONE), False)
     elif b == "scale" and r["workers"] > 1:
         yield ("%d workers" % r["workers"], r["ratio"], "times",
                1.85 if r["workers"] == 2 else None, None, False)
     elif b == "live":
-        yield ("veth, " + r["reader"], r["taken_per_second"], "/s", None,
-               None, False)
-        yield "  dropped", float(r["dropped"]), "", 0, None, True
+        yield from live(r)
     elif b == "latency":
         yield ("event after packet at %s/s, median" %
-               number(r["asked_per_second"]), r["p50_us"] / 1e3, "ms", None,
-               None, True)
+               number(r["asked_per_second"]), r["p50_us"] / 1e3, "ms", *NONE,
+               True)
         yield "  99 of 100 within", r["p99_us"] / 1e3, "ms", 20, None, True
     elif b == "ping":
         yield ("a ping on a quiet mirror, %d interface%s, median" % (
@@ -99,27 +152,28 @@ def rows(r):
                "% of a core", 0.5, None, True)
 
 
+def line(what, v, unit, reach, beyond, less):
+    if isinstance(v, str):
+        return "%-44s %12s" % (what, v)
+    mark = ""
+    if reach is not None:
+        mark = "" if (v <= reach if less else v >= reach) else "  missed"
+    if beyond is not None and (v <= beyond if less else v >= beyond):
+        mark = "  beyond"
+    return ("%-44s %12s %-12s %9s %9s%s" % (
+        what, number(v), unit, "" if reach is None else number(reach),
+        "" if beyond is None else number(beyond), mark)).rstrip()
+
+
 def main():
+    with open(sys.argv[1]) as f:
+        measured = [json.loads(text) for text in f]
     print("\n" + machine())
     print("%-44s %12s %-12s %9s %9s" % ("", "measured", "", "reach",
                                         "beyond"))
-    with open(sys.argv[1]) as f:
-        for line in f:
-            for what, v, unit, reach, beyond, less in rows(json.loads(line)):
-                if isinstance(v, str):
-                    print("%-44s %s" % (what, v))
-                    continue
-                mark = ""
-                if reach is not None:
-                    mark = "" if (v <= reach if less else v >= reach) else \
-                        "  missed"
-                if beyond is not None and \
-                        (v <= beyond if less else v >= beyond):
-                    mark = "  beyond"
-                print("%-44s %12s %-12s %9s %9s%s" % (
-                    what, number(v), unit,
-                    "" if reach is None else number(reach),
-                    "" if beyond is None else number(beyond), mark))
+    for r in measured:
+        for row in rows(r, measured):
+            print(line(*row))
 
 
 if __name__ == "__main__":
