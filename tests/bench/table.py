@@ -114,7 +114,7 @@ def rows(r, others=()):
     elif b == "count":
         yield "count, of %s" % number(n), r["us"], "us", *NONE, True
         # about 1: the interval tells of nothing but noise
-        yield ("  of the time for %s" % number(r["few"]), r["ratio"], "times",
+        yield ("  of the time for %d" % r["few"], r["ratio"], "times",
                1.2, None, True)
     elif b == "events":
         yield ("events, " + r["format"], r["rows_per_second"], "/s",
