@@ -386,6 +386,8 @@ struct frag_answer frag_add(struct frag *f, const struct pkt *p,
 		f->done = 0;
 		memset(&f->gone, 0, sizeof(f->gone));
 		a = judge(f, p, now_ns, tag);
+		a.lost += f->left;
+		f->left = 0;
 		f->frame = p->frame;
 		f->answer = a.verdict;
 		f->answer_lost = a.lost;

@@ -10,7 +10,8 @@
  * memory and be inherited.  For that the owner (one process at a time) needs
  *
  *	- frag_open() of the same block and size: it keeps what waits if the
- *	  predecessor did not die in the middle of a change, else starts anew;
+ *	  predecessor did not die in the middle of a change, else starts anew,
+ *	  and what that costs is told as lost with the next fragment;
  *	- cursors in pkt.frame: frag_add() answers for a frame that the
  *	  predecessor had added what it had answered then, so a capture may be
  *	  taken up at the first packet that is not done.  A datagram stays in

@@ -5,15 +5,20 @@
 
 #include "daemon/pkt/internal.h"
 
-#define FRAG_MAGIC       0x32474152465443ull /* "CTFRAG2" */
+#define FRAG_MAGIC       0x33474152465443ull /* "CTFRAG3" */
 #define CELLS_PER_BUCKET 8u
 #define RUN_BYTES        (uint32_t)sizeof(((struct frag_run *)NULL)->byte)
 #define CELL_BYTES       (uint32_t)sizeof(((struct frag_bytes *)NULL)->byte)
 
 /* ---- memory ---- */
 
+/* Dead from here on to the end, all that waits is given up: so many. */
 void frag_change_begin(struct frag *f)
 {
+	uint32_t out = f->done ? frag_queue_at(f, f->done)->nfrags : 0;
+
+	__atomic_store_n(&f->had, f->nfrags - out + f->left, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&f->busy, f->busy | 1, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
@@ -93,11 +98,17 @@ static void frag_make(struct frag *f, size_t size, uint64_t secret)
 struct frag *frag_open(void *block, size_t size, uint64_t secret, bool same)
 {
 	struct frag *f = block;
+	uint32_t left;
+	bool known;
 
 	if (size < FRAG_MIN)
 		return NULL;
-	if (f->magic != FRAG_MAGIC || f->size != size || f->busy)
+	known = f->magic == FRAG_MAGIC && f->size == size;
+	if (!known || f->busy) {
+		left = known ? f->had : 0;
 		frag_make(f, size, secret);
+		f->left = left;
+	}
 	if (!same) {
 		frag_release(f);
 		f->frame = 0;
