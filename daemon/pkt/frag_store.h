@@ -95,8 +95,8 @@ struct frag {
 	uint32_t free, nfree;
 	uint32_t oldest, newest;
 	uint32_t nqueues, nfrags;
-	uint32_t had;  /* fragments that waited before the change */
-	uint32_t left; /* what a predecessor's death cost, not yet told */
+	uint32_t had;    /* fragments that waited before the change */
+	uint32_t left;   /* what a predecessor's death cost, not yet told */
 	uint32_t done;   /* queue of the last FRAG_DONE */
 	uint32_t answer; /* to the frame below */
 	uint32_t answer_lost;

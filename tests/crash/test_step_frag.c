@@ -175,7 +175,8 @@ static void test_killed(void **state)
 			memcpy(heir, block, BLOCK);
 			assert_int_equal(heir_run(heir, now, false), LOST);
 		}
-		if (!memcmp(was, block, BLOCK))
+		if ((STEPPER_SLOW && st.steps % 8) ||
+		    !memcmp(was, block, BLOCK))
 			continue;
 		memcpy(was, block, BLOCK);
 		memcpy(heir, was, BLOCK);
@@ -183,7 +184,7 @@ static void test_killed(void **state)
 		images++;
 	}
 	assert_int_equal(stepper_collect(&st), 0);
-	assert_true(images > 300);
+	assert_true(images > (STEPPER_SLOW ? 40u : 300u));
 	assert_int_equal(sums->done, ARRAY_SIZE(frames));
 	munmap(block, BLOCK);
 	munmap((void *)(uintptr_t)sums, PAGE);
