@@ -32,6 +32,7 @@ bool audit_event(struct api *a, const struct peer *p, const char *text)
 {
 	struct audit_queue *q = &a->audits;
 	struct audit *e;
+	bool whole;
 
 	if (q->n == AUDITS_MAX)
 		return false;
@@ -39,11 +40,10 @@ bool audit_event(struct api *a, const struct peer *p, const char *text)
 	e->uid = p->uid;
 	e->pid = p->pid;
 	e->ts_ns = table_clock_ns(a->t);
-	if (strlen(text) < sizeof(e->text))
-		strcpy(e->text, text);
-	else
-		snprintf(e->text, sizeof(e->text), "%.*s...",
-		         (int)sizeof(e->text) - 4, text);
+	whole = strlen(text) < sizeof(e->text);
+	snprintf(e->text, sizeof(e->text), "%.*s%s",
+	         (int)sizeof(e->text) - (whole ? 1 : 4), text,
+	         whole ? "" : "...");
 	audits_write(a, api_log_limit(a));
 	return true;
 }
