@@ -40,7 +40,7 @@ four='' ten=''
 bench floor --connections "$n"
 bench pipeline --connections 10000 --packets "$(packets 20)"
 bench pipeline --connections "$n" --packets "$(packets 16)"
-bench pipeline --connections "$n" --packets "$(packets 16)" --v6
+bench pipeline --connections "$n" --packets "$(packets 16)" --v6 --repeat 3
 if [ "$four" ]; then
 	bench pipeline --connections "$four" --packets "$(packets 14)" --repeat 3
 fi
@@ -66,7 +66,7 @@ bench subscribers --connections "$n"
 bench readers --connections "$n"
 bench recover --connections "$n"
 line replay tests/bench/replay.py --connections "$n" --packets $((n * 5))
-bench scale --workers 1,2 --packets "$(packets 10)"
+bench scale --workers 1,2 --packets "$(packets 10)" --repeat 3
 bench live
 bench latency
 case " ${ONLY-ping} " in
