@@ -271,6 +271,25 @@ static const char *const verdicts[] = {
 	[WATCH_HOLDING] = "it keeps a shard locked that others wait for",
 };
 
+/* Does the kernel confirm what the watch has seen in shared memory? */
+static bool child_confirm(struct child *c, enum watch_verdict v, uint64_t now)
+{
+	struct super *s = c->s;
+	struct watch_proc k = watch_proc(c->pid);
+	bool told = s->watch.slot[c->slot].starved;
+
+	if (v == WATCH_HOLDING)
+		return watch_believe(&s->watch, c->slot, k.state, now);
+	if (!watch_starved(&s->watch, c->slot, k))
+		return true;
+	if (!told)
+		log_warnx("supervisor",
+		          "%s (pid %ld): it shows no sign of life, but it is "
+		          "ready to run and gets no processor; spared",
+		          child_name(c), (long)c->pid);
+	return false;
+}
+
 void child_watch(struct super *s)
 {
 	uint64_t now = super_now();
@@ -285,9 +304,7 @@ void child_watch(struct super *s)
 		if (!c->pid || c->killed)
 			continue;
 		v = watch_turn(&s->watch, &s->t, i, c->ready, elapsed, stall);
-		if (v == WATCH_FINE ||
-		    (v == WATCH_HOLDING &&
-		     !watch_believe(&s->watch, i, watch_state(c->pid), now)))
+		if (v == WATCH_FINE || !child_confirm(c, v, now))
 			continue;
 		log_warnx("supervisor", "%s (pid %ld): %s; killed",
 		          child_name(c), (long)c->pid, verdicts[v]);

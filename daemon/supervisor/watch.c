@@ -69,6 +69,7 @@ enum watch_verdict watch_turn(struct watch *w, const struct table *t,
 	if (elapsed_ms > WATCH_TURN_MAX_MS)
 		elapsed_ms = WATCH_TURN_MAX_MS;
 	s->beat_ms = beat == s->beat ? s->beat_ms + elapsed_ms : 0;
+	s->starved &= beat == s->beat;
 	s->beat = beat;
 	if (s->beat_ms >= (ready ? stall_ms : WATCH_START_MS))
 		return WATCH_STALLED;
@@ -91,20 +92,40 @@ bool watch_believe(struct watch *w, uint32_t slot, char state, uint64_t now_ns)
 	return true;
 }
 
-/* "PID (NAME) STATE ...", and a name may have brackets */
-char watch_state(int pid)
+bool watch_starved(struct watch *w, uint32_t slot, struct watch_proc k)
 {
-	char path[32], text[128], *at;
+	struct watch_slot *s = &w->slot[slot];
+
+	if (k.state != 'R')
+		return false;
+	if (!s->starved)
+		s->cpu_ms = k.cpu_ms;
+	s->starved = true;
+	return k.cpu_ms - s->cpu_ms < WATCH_STARVED_MS;
+}
+
+/* "PID (NAME) STATE ...", and a name may have brackets; processor time are the
+ * eleventh and twelfth behind the state */
+struct watch_proc watch_proc(int pid)
+{
+	struct watch_proc k = {0};
+	unsigned long user, sys;
+	char path[32], text[512], *at;
 	ssize_t n;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
+		return k;
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	text[n > 0 ? n : 0] = '\0';
 	at = strrchr(text, ')');
-	return at && at[1] == ' ' ? at[2] : 0;
+	if (at && sscanf(at + 1,
+	                 " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu",
+	                 &k.state, &user, &sys) == 3)
+		k.cpu_ms = (user + sys) * 1000 /
+		           (unsigned long)sysconf(_SC_CLK_TCK);
+	return k;
 }

@@ -8,6 +8,11 @@
  * WATCH_START_MS while it starts (a large table takes its time to heal, but
  * nobody waits for ever).
  *
+ * But who is ready to run and is given no processor is not stuck: of a role
+ * that has stalled the kernel is asked, and while it runs no more than
+ * WATCH_STARVED_MS it is spared (watch_starved()).  On a machine that is that
+ * busy its successor would fare no better.
+ *
  * Holding: a waiter names a shard and the word in its lock; that word stands
  * there and its holder's beat with it for WATCH_LOCK_MS.
  *
@@ -31,11 +36,14 @@
 #define WATCH_TURN_MAX_MS 100u
 #define WATCH_LOCK_MS     90u
 #define WATCH_START_MS    60000u
+#define WATCH_STARVED_MS  200u
 #define WATCH_LOCK_MOST   9u
 #define WATCH_LOCK_NS     (60 * NS_PER_S)
 
 struct watch_slot {
 	uint32_t beat, beat_ms; /* last seen, and how long it has stood */
+	bool starved;           /* and it was spared since, */
+	uint64_t cpu_ms;        /* when it had used so much */
 	uint32_t lock, shard, lock_beat, lock_ms;
 	/* deaths for a lock, a ring: children come and go, this stays */
 	uint64_t lock_ns[WATCH_LOCK_MOST];
@@ -56,10 +64,17 @@ enum watch_verdict watch_turn(struct watch *w, const struct table *t,
                               uint32_t slot, bool ready, uint32_t elapsed_ms,
                               uint32_t stall_ms);
 
-/* Is it to be killed for a lock, by what the kernel says of its state (of
- * /proc/PID/stat; 0: it says nothing)?  Yes is remembered. */
+/* what the kernel says of one of our children (/proc/PID/stat) */
+struct watch_proc {
+	char state; /* 0: it says nothing */
+	uint64_t cpu_ms;
+};
+struct watch_proc watch_proc(int pid);
+
+/* WATCH_STALLED: is it to be spared, for it gets no processor? */
+bool watch_starved(struct watch *w, uint32_t slot, struct watch_proc k);
+
+/* WATCH_HOLDING: is it to be killed for a lock?  Yes is remembered. */
 bool watch_believe(struct watch *w, uint32_t slot, char state, uint64_t now_ns);
-/* the state of one of our children */
-char watch_state(int pid);
 
 #endif

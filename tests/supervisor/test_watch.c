@@ -172,9 +172,9 @@ static void wait_state(pid_t pid, char want)
 	const struct timespec nap = {0, 1000000};
 	int i;
 
-	for (i = 0; i < 10000 && watch_state(pid) != want; i++)
+	for (i = 0; i < 10000 && watch_proc(pid).state != want; i++)
 		nanosleep(&nap, NULL);
-	assert_int_equal(watch_state(pid), want);
+	assert_int_equal(watch_proc(pid).state, want);
 }
 
 static void test_state(void **state)
@@ -191,7 +191,46 @@ static void test_state(void **state)
 	wait_state(pid, 'T');
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_int_equal(watch_state(pid), 0);
+	assert_int_equal(watch_proc(pid).state, 0);
+}
+
+/* What it used of a processor is ours to see: we did the same. */
+static void test_cpu(void **state)
+{
+	uint64_t before = watch_proc(getpid()).cpu_ms, i;
+
+	(void)state;
+	assert_int_equal(watch_proc(getpid()).state, 'R');
+	for (i = 0; i < 20000 && watch_proc(getpid()).cpu_ms < before + 50; i++)
+		for (volatile unsigned int k = 0; k < 100000; k++)
+			;
+	assert_true(watch_proc(getpid()).cpu_ms >= before + 50);
+}
+
+/* Ready to run and not run: spared for as long as that is so, and no longer
+ * when it runs and still shows nothing. */
+static void test_starved(void **state)
+{
+	const struct watch_proc ran = {'R', 7000 + WATCH_STARVED_MS};
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(turns(1, true, 100), STALL / TURN);
+	for (i = 0; i < 100; i++) {
+		assert_int_equal(look(1, true), WATCH_STALLED);
+		assert_true(watch_starved(&w, 1,
+		                          (struct watch_proc){'R', 7000 + i}));
+	}
+	assert_false(watch_starved(&w, 1, ran));
+	/* it comes to, and stalls anew: counted from there */
+	table_proc(t, 1)->beat++;
+	assert_int_equal(look(1, true), WATCH_FINE);
+	assert_int_equal(turns(1, true, 100), STALL / TURN);
+	assert_true(watch_starved(&w, 1, ran));
+	/* asleep, stopped, gone: that is no hunger */
+	for (i = 0; i < 4; i++)
+		assert_false(watch_starved(
+			&w, 1, (struct watch_proc){"SDT"[i], 7000}));
 }
 
 /* Who is stuck is found by its beat, whether the lock is believed or not. */
@@ -217,6 +256,7 @@ int main(void)
 		T(test_beat),     T(test_starting),   T(test_slept),
 		T(test_lock),     T(test_lock_moves), T(test_lies),
 		T(test_believed), T(test_state),      T(test_stuck),
+		T(test_cpu),      T(test_starved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
