@@ -1,6 +1,6 @@
 /*
  * rig.h - for tests of the api: a connection view made by hand, a table in
- * memory, an answer as a client gets it.  cmocka.h stands before it.
+ * memory, an answer as a client gets it.
  */
 #ifndef TESTS_API_RIG_H
 #define TESTS_API_RIG_H
@@ -73,17 +73,15 @@ static inline struct table *rig_table(void)
 	return t;
 }
 
-/* packed and unpacked; the caller frees it */
+/* packed and unpacked, NULL if that fails; the caller frees it */
 static inline Ctshard__Response *rig_carry(const Ctshard__Response *m)
 {
 	size_t n = ctshard__response__get_packed_size(m);
 	uint8_t *buf = malloc(n + 1);
-	Ctshard__Response *got;
+	Ctshard__Response *got = NULL;
 
-	assert_non_null(buf);
-	assert_int_equal(ctshard__response__pack(m, buf), n);
-	got = ctshard__response__unpack(NULL, n, buf);
-	assert_non_null(got);
+	if (buf && ctshard__response__pack(m, buf) == n)
+		got = ctshard__response__unpack(NULL, n, buf);
 	free(buf);
 	return got;
 }

@@ -44,7 +44,10 @@ static int teardown(void **state)
 /* The row as a client would get it. */
 static Ctshard__Response *carry(struct rig *r)
 {
-	return rig_carry(pb_response(&r->pb));
+	Ctshard__Response *got = rig_carry(pb_response(&r->pb));
+
+	assert_non_null(got);
+	return got;
 }
 
 static Ctshard__Response *carry_view(struct rig *r, const struct conn_view *v)

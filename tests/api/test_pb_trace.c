@@ -44,12 +44,14 @@ static int teardown(void **state)
 /* The batch as a client would get it. */
 static Ctshard__Response *carry(struct rig *r)
 {
-	Ctshard__Response m = CTSHARD__RESPONSE__INIT;
+	Ctshard__Response m = CTSHARD__RESPONSE__INIT, *got;
 
 	m.n_trace = r->pb.n;
 	m.trace = r->pb.line;
 	r->pb.n = 0;
-	return rig_carry(&m);
+	got = rig_carry(&m);
+	assert_non_null(got);
+	return got;
 }
 
 static void test_fields(void **state)
