@@ -142,11 +142,15 @@ bool yard_open(struct yard *y, const struct bench_opt *o, uint64_t udp,
 
 void yard_close(struct yard *y)
 {
+	const char *const remove[] = {"ctshardd", "-R", y->run,
+	                              "--remove-table", NULL};
 	char cmd[128];
 
 	if (y->daemon > 0) {
 		kill(y->daemon, SIGTERM);
 		finish(y->daemon);
+		/* a table outlives its daemon, unless somebody says so */
+		finish(spawn(y, remove));
 	}
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", y->dir);
 	if (system(cmd))
