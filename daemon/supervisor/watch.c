@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -109,8 +110,9 @@ bool watch_starved(struct watch *w, uint32_t slot, struct watch_proc k)
 struct watch_proc watch_proc(int pid)
 {
 	struct watch_proc k = {0};
-	unsigned long user, sys;
 	char path[32], text[512], *at;
+	unsigned long ticks;
+	unsigned int i;
 	ssize_t n;
 	int fd;
 
@@ -122,10 +124,15 @@ struct watch_proc watch_proc(int pid)
 	close(fd);
 	text[n > 0 ? n : 0] = '\0';
 	at = strrchr(text, ')');
-	if (at && sscanf(at + 1,
-	                 " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu",
-	                 &k.state, &user, &sys) == 3)
-		k.cpu_ms = (user + sys) * 1000 /
-		           (unsigned long)sysconf(_SC_CLK_TCK);
+	if (!at || at[1] != ' ')
+		return k;
+	k.state = at[2];
+	for (i = 0; at && i < 12; i++)
+		at = strchr(at + 1, ' ');
+	if (!at)
+		return k;
+	ticks = strtoul(at, &at, 10);
+	ticks += strtoul(at, NULL, 10);
+	k.cpu_ms = ticks * 1000 / (unsigned long)sysconf(_SC_CLK_TCK);
 	return k;
 }
