@@ -854,13 +854,13 @@ static void apply_lane(struct way *w)
 		trace_settle(w->p->t->ring[w->p->t->me].hdr);
 }
 
-void lane_apply(struct pipeline *p, struct lane *l)
+void lane_apply(struct pipeline *p, struct lane *l, uint32_t now)
 {
 	struct way w;
 
 	w.p = p;
 	w.l = l;
-	w.now = table_tick_of(p->t, l->now_ns);
+	w.now = now;
 	w.cur.pkt = l->pkt->frame;
 	w.cur.src = l->pkt->source;
 	w.clash = false;

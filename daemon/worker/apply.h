@@ -5,8 +5,8 @@
 #include "daemon/worker/pipeline.h"
 
 /* Looks up or creates, tracks, accounts, tells; counts the packet; moves the
- * cursor.  Any kind of lane but LANE_SKIP. */
-void lane_apply(struct pipeline *p, struct lane *l);
+ * cursor.  Any kind of lane but LANE_SKIP; `now` is its tick. */
+void lane_apply(struct pipeline *p, struct lane *l, uint32_t now);
 
 /* Where a packet that is parsed belongs: a datagram made of fragments. */
 void lane_datagram(struct pipeline *p, struct lane *l, struct pkt *pkt);

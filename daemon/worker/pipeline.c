@@ -379,7 +379,7 @@ static void pipeline_part(struct pipeline *p, struct pkt *pkts, unsigned int n)
 		if (likely(l->plain) && likely(plain_apply(p, l, now)))
 			continue;
 		if (l->kind != LANE_SKIP)
-			lane_apply(p, l);
+			lane_apply(p, l, now);
 	}
 }
 
