@@ -418,6 +418,17 @@ static void test_two(void **state)
 	}
 }
 
+/* the worker that is to get it */
+static unsigned int send_steered(int fd, uint32_t mark)
+{
+	struct pkt p;
+
+	send_mark(fd, mark);
+	packet_pkt(&B, &p);
+	pkt_parse(&p);
+	return steer_worker(steer_shard(key, &p), WORKERS);
+}
+
 /* Each packet comes to the worker of its shard, whoever comes and goes. */
 static void test_fanout(void **state)
 {
@@ -433,15 +444,11 @@ static void test_fanout(void **state)
 	must_open(&g);
 	fd = wire("a1");
 	for (uint32_t i = 0; i < N_FRAMES; i++) {
-		struct pkt p;
 		unsigned int w;
 
 		if (i == N_FRAMES / 2)
 			source_close(reader("a0", NULL, 1, NULL, NULL));
-		send_mark(fd, i);
-		packet_pkt(&B, &p);
-		pkt_parse(&p);
-		w = steer_worker(steer_shard(key, &p), WORKERS);
+		w = send_steered(fd, i);
 		want[w][i] = 1;
 		expect[w]++;
 	}
@@ -513,13 +520,8 @@ static void test_no_filter_steers(void **state)
 	must_open(&g);
 	fd = wire("a1");
 	for (uint32_t i = 0; i < N_FRAMES; i++) {
-		struct pkt p;
-		unsigned int w;
+		unsigned int w = send_steered(fd, i);
 
-		send_mark(fd, i);
-		packet_pkt(&B, &p);
-		pkt_parse(&p);
-		w = steer_worker(steer_shard(key, &p), WORKERS);
 		want[w][i] = 1;
 		expect[w]++;
 	}
