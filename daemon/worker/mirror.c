@@ -91,22 +91,31 @@ static bool recent(const struct policy *pol, const struct pkt *p,
 	return p->ts_ns < x->last_ns + pol->duplicates_ms * NS_PER_MS;
 }
 
+bool mirror_unlike(const struct policy *pol, const struct tracker *trk,
+                   const struct pkt *p, const struct conn_detail *x)
+{
+	return !recent(pol, p, x) || !ring_has(x, fingerprint(p), !trk->news);
+}
+
+void mirror_remember(const struct policy *pol, const struct tracker *trk,
+                     const struct pkt *p, struct conn_detail *x)
+{
+	if (unlikely(!recent(pol, p, x)))
+		memset(x->dup, 0, sizeof(x->dup));
+	ring_put(x, fingerprint(p), !trk->news);
+}
+
 bool mirror_double(const struct policy *pol, const struct tracker *trk,
                    const struct pkt *p, const struct conn *c, uint8_t dir,
                    struct conn_detail *x)
 {
-	uint32_t print = fingerprint(p);
-	bool wide = !trk->news;
-
-	if (unlikely(!recent(pol, p, x))) {
-		memset(x->dup, 0, sizeof(x->dup));
-	} else if (unlikely(ring_has(x, print, wide)) &&
-	           (wide || !trk->news(p, c, dir))) {
+	if (unlikely(!mirror_unlike(pol, trk, p, x)) &&
+	    (!trk->news || !trk->news(p, c, dir))) {
 		if (x->dups < UINT8_MAX)
 			x->dups++;
 		return true;
 	}
-	ring_put(x, print, wide);
+	mirror_remember(pol, trk, p, x);
 	return false;
 }
 

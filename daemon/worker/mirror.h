@@ -30,7 +30,15 @@ static inline bool mirror_mode(const struct policy *pol, bool live)
 void mirror_first(const struct policy *pol, const struct tracker *trk,
                   const struct pkt *p, uint32_t status, struct conn_detail *x);
 
-/* A later one: remembers it, and says whether it is one of the last. */
+/* A later one, of which nothing is written yet: is it none of the last, by its
+ * fingerprint? */
+bool mirror_unlike(const struct policy *pol, const struct tracker *trk,
+                   const struct pkt *p, const struct conn_detail *x);
+/* Remembers it. */
+void mirror_remember(const struct policy *pol, const struct tracker *trk,
+                     const struct pkt *p, struct conn_detail *x);
+
+/* Both: remembers it, and says whether it is one of the last. */
 bool mirror_double(const struct policy *pol, const struct tracker *trk,
                    const struct pkt *p, const struct conn *c, uint8_t dir,
                    struct conn_detail *x);

@@ -104,9 +104,13 @@ static inline bool plain_parse(struct pipeline *p, struct lane *l)
 #define PLAIN_HAS (CONN_SEEN_REPLY | CONN_ASSURED | CONN_ACCT)
 #define PLAIN_NOT (CONN_ONE_WAY | CONN_TAIL_MASK | CONN_FIXED_TIMEOUT)
 
-/* Under the shard's lock.  False: nothing is written. */
+static bool plain_looked(struct pipeline *p, struct lane *l, uint32_t now);
+
+/* Under the shard's lock.  False: nothing is written.  A packet that is to be
+ * compared with the last ones is for plain_looked(), `look`, a copy of this
+ * beside the straight line: it would cost the others their registers. */
 static inline bool plain_locked(struct pipeline *p, struct lane *l,
-                                uint32_t now)
+                                uint32_t now, const bool look)
 {
 	struct table *t = p->t;
 	struct conn *c = l->conn;
@@ -129,7 +133,9 @@ static inline bool plain_locked(struct pipeline *p, struct lane *l,
 	dir = l->land | (l->look.sender != !!(status & CONN_ORIG1));
 	if (unlikely(!plain_next(&l->seg, priv, dir)))
 		return false;
-	if (unlikely(p->mirror) && mirror_looks(p->pol, c, dir, x))
+	if (unlikely(p->mirror) && !look && mirror_looks(p->pol, c, dir, x))
+		return plain_looked(p, l, now);
+	if (look && (p->shed || !mirror_unlike(p->pol, l->trk, k, x)))
 		return false;
 	if (unlikely(k->source || at >= NCOUNT || h->pend_cursor))
 		return false;
@@ -141,7 +147,9 @@ static inline bool plain_locked(struct pipeline *p, struct lane *l,
 	                  .u = &h->undo[t->undo],
 	                  .sh = l->look.shard,
 	                  .idx = l->word & SLOT_IDX};
-	update_open(t, &s, false);
+	update_open(t, &s, look);
+	if (look)
+		mirror_remember(p->pol, l->trk, k, x);
 	c->deadline = now + p->rules.timeout[plain_learn(&l->seg, priv, dir)];
 	c->packets[dir]++;
 	c->bytes[dir] += k->l3len;
@@ -157,6 +165,12 @@ static inline bool plain_locked(struct pipeline *p, struct lane *l,
 	return true;
 }
 
+static __attribute__((noinline)) bool plain_looked(struct pipeline *p,
+                                                   struct lane *l, uint32_t now)
+{
+	return plain_locked(p, l, now, true);
+}
+
 /* True: the packet is done. */
 static inline bool plain_apply(struct pipeline *p, struct lane *l, uint32_t now)
 {
@@ -166,7 +180,7 @@ static inline bool plain_apply(struct pipeline *p, struct lane *l, uint32_t now)
 	    (unlikely(p->shares) && !help_free(p, l)))
 		return false;
 	shard_lock(p->t, l->look.shard);
-	done = plain_locked(p, l, now);
+	done = plain_locked(p, l, now, false);
 	shard_unlock(p->t, l->look.shard);
 	if (likely(done)) {
 		p->last_pkt = l->pkt->frame;
