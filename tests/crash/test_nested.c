@@ -270,9 +270,21 @@ static void rebuilder(void *arg)
 	shard_unlock(t, 0);
 }
 
+/* an update under way, in place of the last record */
+static void rebuild_torn(struct run *r)
+{
+	uint32_t idx = 1;
+
+	while (!(table_conn(r->s, 0, idx)->status & CONN_LIVE))
+		idx++;
+	op_update_begin(r->s, 0, idx);
+	table_conn(r->s, 0, idx)->packets[0] += 1000;
+	r->s->shard[0].op_src = 0xffff;
+}
+
 /* Shard 0 is damaged, and its rebuild is killed at each instruction: the last
  * one still has all connections. */
-static int run_rebuild(uint64_t seed)
+static int run_rebuild(uint64_t seed, bool torn)
 {
 	struct view want, got;
 	struct stepper st;
@@ -288,6 +300,8 @@ static int run_rebuild(uint64_t seed)
 	q->op = OP_DELETE;
 	q->op_tail = 0;
 	q->op_ext = 0;
+	if (torn)
+		rebuild_torn(&r);
 	q->free_head[0] = 0xffffff;
 	q->count += 3;
 	table_line(r.s, 0, 0)->slot[2] = 0;
@@ -327,7 +341,8 @@ static void test_rebuild(void **state)
 	(void)state;
 	if (!stepper_allowed())
 		skip();
-	assert_int_equal(run_rebuild(7), 0);
+	assert_int_equal(run_rebuild(7, false), 0);
+	assert_int_equal(run_rebuild(7, true), 0);
 }
 
 /* ---- attach ---- */
@@ -649,7 +664,7 @@ int main(int argc, char **argv)
 	if (!every || !stride)
 		return 2;
 	a = run_killed(seed, packets, every);
-	c = run_rebuild(seed);
+	c = run_rebuild(seed, false) || run_rebuild(seed, true);
 	b = run_attach(seed, 1, (uint32_t)stride);
 	/* how much it proves is the caller's choice */
 	return (a && a != NOT_ENOUGH) || (b && b != NOT_ENOUGH) || c;

@@ -331,6 +331,35 @@ static void test_dropped(void **state)
 	fix_close(state);
 }
 
+/* more keys of one bucket than its lines can ever hold: as many as fit are
+ * kept, and the index stays whole */
+static void test_crowd(void **state)
+{
+	struct table *t = table_make(10000, true, 64);
+	uint32_t i, idx, fit;
+
+	(void)state;
+	assert_non_null(t);
+	fit = (t->nline - t->nbucket + 1) * LINE_SLOTS;
+	assert_true(fit + 5 < t->cap);
+	for (i = 0; i < fit + 5; i++) {
+		struct conn_lookup k = key_in_bucket(t, i, false, 0, i % 4);
+		struct conn_lookup all =
+			key_in_bucket(t, 1000 + i, false, 0, 2);
+
+		idx = conn_put(t, &k);
+		assert_true(idx > 0);
+		table_conn(t, 0, idx)->key = all.key;
+	}
+	assert_int_equal(shard_rebuild(t, 0), 5);
+	assert_int_equal(shard_faults(t, 0), 0);
+	assert_int_equal(t->shard[0].count, fit);
+	for (i = 0; i < t->nline; i++)
+		assert_true(table_line(t, 0, i)->next < t->nline);
+	assert_true(t->shard[0].ovf_bump <= t->nline);
+	table_drop(t);
+}
+
 /* bounds of the records that are gone: who has one keeps it */
 static void test_records(void **state)
 {
@@ -461,6 +490,7 @@ int main(void)
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_insane),
 		cmocka_unit_test(test_dropped),
+		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_isolated),
 		cmocka_unit_test(test_torn_update),
