@@ -150,7 +150,7 @@ struct conn {
 	uint32_t start; /* ms tick of the first packet */
 	uint32_t ext;   /* live: record of labels, helper, master; free: next */
 	uint32_t mark;
-} __attribute__((aligned(128)));
+} __attribute__((aligned(64)));
 _Static_assert(sizeof(struct conn) == 128, "conn");
 _Static_assert(offsetof(struct conn, key) == 8, "conn.key");
 _Static_assert(offsetof(struct conn, status) == 24, "conn.status");
@@ -196,8 +196,9 @@ struct conn_delta {
 _Static_assert(sizeof(struct conn_delta) == 20, "conn_delta");
 
 /*
- * Detail line: times, rates and quality, in an array beside the entries
- * (`detail = off` leaves it out).  Same window, same undo image.
+ * Detail line: times, rates and quality, behind its entry, so that a packet
+ * finds both on one page (`detail = off` leaves it out, and entries stand
+ * closer).  Same window, same undo image.
  */
 struct conn_detail {
 	uint64_t start_ns; /* packet time of the first packet, since epoch */
@@ -225,6 +226,12 @@ struct conn_detail {
 	};
 };
 _Static_assert(sizeof(struct conn_detail) == 64, "conn_detail");
+
+struct conn_entry {
+	struct conn conn;
+	struct conn_detail detail;
+};
+_Static_assert(sizeof(struct conn_entry) == 192, "conn_entry");
 
 /*
  * Extension record: what few connections have.  A connection with labels, a

@@ -47,6 +47,7 @@ static const uint32_t layout_table[] = {
 	OFF(struct conn_detail, hole_at),
 	OFF(struct conn_detail, vlan),
 	OFF(struct conn_detail, iface),
+	SIZE(struct conn_entry),
 	SIZE(struct conn_ext),
 	OFF(struct conn_ext, master),
 	OFF(struct conn_ext, priv),

@@ -5,7 +5,7 @@
  *
  *	segment  what                                   who writes
  *	tbl      header, shards, index lines, chk[],    workers, reaper;
- *	         entries, details, IPv6 addresses,      the api reads
+ *	         entries with details, IPv6 addresses,  the api reads
  *	         extension records
  *	proc     one page a process slot                each its own page
  *	ev.N     ring of events, of traced packets,     workers, reaper (a
@@ -160,8 +160,7 @@ enum area {
 	AREA_SHARD,
 	AREA_LINE,
 	AREA_CHK,
-	AREA_CONN,
-	AREA_DETAIL,
+	AREA_CONN, /* with its detail line, if these are there */
 	AREA_EXPECT,
 	AREA_ADDR6,
 	AREA_EXT,
@@ -178,8 +177,7 @@ struct expect_area {
 	/* by a hash of addresses: tick of the latest packet of a connection
 	 * with a helper, 0 = none; [0] of any address */
 	uint32_t host[EXPECT_HOSTS];
-	struct conn conn[EXPECT_ROOM];
-	struct conn_detail detail[EXPECT_ROOM]; /* struct expect_info */
+	struct conn_entry entry[EXPECT_ROOM]; /* detail: struct expect_info */
 	struct addr6 addr6[EXPECT_ROOM];
 };
 

@@ -226,10 +226,9 @@ static int map_table(const struct region *r, struct table *t,
 	t->shard = (struct shard *)(void *)(m + h->off[AREA_SHARD]);
 	t->line = (struct line *)(void *)(m + h->off[AREA_LINE]);
 	t->chk = (uint32_t *)(void *)(m + h->off[AREA_CHK]);
-	t->conn = (struct conn *)(void *)(m + h->off[AREA_CONN]);
-	if (h->detail)
-		t->detail =
-			(struct conn_detail *)(void *)(m + h->off[AREA_DETAIL]);
+	t->entry = m + h->off[AREA_CONN];
+	t->detail = h->detail;
+	t->stride = table_stride(h->detail);
 	t->addr6 = (struct addr6 *)(void *)(m + h->off[AREA_ADDR6]);
 	t->ext = (struct conn_ext *)(void *)(m + h->off[AREA_EXT]);
 	t->told = (struct conn_told *)(void *)(m + h->off[AREA_TOLD]);
@@ -250,8 +249,9 @@ static int map_expect(struct table *t, uint64_t off, struct region_error *err)
 	e->shard = &x->shard;
 	e->line = x->line;
 	e->chk = x->chk;
-	e->conn = x->conn;
-	e->detail = x->detail;
+	e->entry = (char *)x->entry;
+	e->detail = true;
+	e->stride = table_stride(true);
 	e->addr6 = x->addr6;
 	e->nshard = 1;
 	e->shard0 = t->nshard;

@@ -325,8 +325,8 @@ static void expect_convert(struct migration *m)
 	memcpy(m->t.expect_tag, x->tag, sizeof(x->tag));
 	memcpy(m->t.expect_host, x->host, sizeof(x->host));
 	for (i = 0; i < L1_EXPECT_ROOM; i++) {
-		conn_take(&t->conn[i], &x->conn[i]);
-		line_take(&t->detail[i], &x->detail[i], true);
+		conn_take(table_conn(t, 0, i), &x->conn[i]);
+		line_take(table_detail(t, 0, i), &x->detail[i], true);
 		memcpy(&t->addr6[i], &x->addr6[i], sizeof(x->addr6[i]));
 	}
 }

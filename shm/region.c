@@ -109,10 +109,7 @@ static void geometry_of(const struct region_params *p, struct geometry *g)
 	len[AREA_SHARD] = NSHARD * sizeof(struct shard);
 	len[AREA_LINE] = (uint64_t)NSHARD * g->nline * sizeof(struct line);
 	len[AREA_CHK] = (uint64_t)NSHARD * g->cap * sizeof(uint32_t);
-	len[AREA_CONN] = (uint64_t)NSHARD * g->cap * sizeof(struct conn);
-	len[AREA_DETAIL] = p->detail ? (uint64_t)NSHARD * g->cap *
-	                                       sizeof(struct conn_detail)
-	                             : 0;
+	len[AREA_CONN] = (uint64_t)NSHARD * g->cap * table_stride(p->detail);
 	len[AREA_EXPECT] = sizeof(struct expect_area);
 	len[AREA_ADDR6] = (uint64_t)NSHARD * g->cap * sizeof(struct addr6);
 	len[AREA_EXT] = (uint64_t)NSHARD * g->cap * sizeof(struct conn_ext);

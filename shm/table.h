@@ -26,8 +26,9 @@ struct table {
 	struct shard *shard;
 	struct line *line;
 	uint32_t *chk;
-	struct conn *conn;
-	struct conn_detail *detail; /* NULL with detail = off */
+	char *entry;     /* `stride` bytes apart */
+	uint32_t stride; /* of struct conn_entry, or of its struct conn */
+	bool detail;     /* detail = on */
 	struct addr6 *addr6;
 	struct conn_ext *ext;
 	struct conn_told *told;        /* NULL: expectations */
@@ -70,6 +71,11 @@ struct conn_lookup {
 	uint8_t sender; /* endpoint of the key that sent, or would be src */
 };
 
+static inline uint32_t table_stride(bool detail)
+{
+	return detail ? sizeof(struct conn_entry) : sizeof(struct conn);
+}
+
 static inline struct line *table_line(const struct table *t, uint32_t sh,
                                       uint32_t li)
 {
@@ -79,13 +85,16 @@ static inline struct line *table_line(const struct table *t, uint32_t sh,
 static inline struct conn *table_conn(const struct table *t, uint32_t sh,
                                       uint32_t idx)
 {
-	return &t->conn[(size_t)sh * t->cap + idx];
+	char *at = t->entry + ((size_t)sh * t->cap + idx) * t->stride;
+
+	return (struct conn *)(void *)at;
 }
 
+/* With detail = on. */
 static inline struct conn_detail *table_detail(const struct table *t,
                                                uint32_t sh, uint32_t idx)
 {
-	return &t->detail[(size_t)sh * t->cap + idx];
+	return (struct conn_detail *)(void *)(table_conn(t, sh, idx) + 1);
 }
 
 /* IPv6 entries come from the top of a shard, so their addresses are dense */

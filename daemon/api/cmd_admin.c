@@ -277,7 +277,7 @@ static void change_one(struct request *q, struct change *c)
 	    conn_id_idx(id) < t->cap &&
 	    conn_read(t, conn_id_shard(id), conn_id_idx(id), &v) > 0 &&
 	    !pb_expired(&q->api->pb, &v) &&
-	    filter_view(c->filter, &q->api->policy, &v, t->detail != NULL))
+	    filter_view(c->filter, &q->api->policy, &v, t->detail))
 		change_post_view(q, &v);
 	c->walked = true;
 }
@@ -301,7 +301,7 @@ static enum cmd_step change_step(struct request *q)
 			c->walked = true;
 		} else if (!pb_expired(&a->pb, &v) &&
 		           filter_view(c->filter, &a->policy, &v,
-		                       a->t->detail != NULL)) {
+		                       a->t->detail)) {
 			change_post_view(q, &v);
 			rang = true;
 		}

@@ -32,7 +32,7 @@ static bool listing_match(const struct request *q, const struct filter *f,
 	struct api *a = q->api;
 
 	return !pb_expired(&a->pb, v) &&
-	       filter_view(f, &a->policy, v, a->t->detail != NULL);
+	       filter_view(f, &a->policy, v, a->t->detail);
 }
 
 static enum cmd_step listing_end(struct request *q)

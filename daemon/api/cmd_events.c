@@ -191,8 +191,7 @@ static enum cmd_step watch_snapshot(struct request *q)
 			break;
 		}
 		if (!pb_expired(&a->pb, &v) &&
-		    filter_view(w->filter, &a->policy, &v,
-		                a->t->detail != NULL))
+		    filter_view(w->filter, &a->policy, &v, a->t->detail))
 			pb_list(&a->pb, &v, shard_seq[v.shard]);
 	}
 	request_send_rows(q);

@@ -33,8 +33,7 @@ static enum cmd_step zero_step(struct request *q)
 		if (!conn_walk(a->t, &c->walk, &v))
 			c->walked = true;
 		else if (!pb_expired(&a->pb, &v) &&
-		         filter_view(c->filter, &a->policy, &v,
-		                     a->t->detail != NULL))
+		         filter_view(c->filter, &a->policy, &v, a->t->detail))
 			zero_row(q, &v);
 	if (a->pb.n)
 		role_ring(a->env->fd[ROLE_FD_bell_reaper]);

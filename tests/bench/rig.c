@@ -236,6 +236,11 @@ uint64_t rig_packets(const struct rig *r)
 	return n;
 }
 
+static struct conn *floor_at(const struct rig *r, uint64_t k)
+{
+	return table_conn(r->t, 0, (uint32_t)k);
+}
+
 /* The floor: one random entry of 128 bytes read and written, fetched ahead in
  * batches of 32, in this very table (its packet counters, put back). */
 double rig_floor(struct rig *r)
@@ -249,10 +254,10 @@ double rig_floor(struct rig *r)
 	for (i = 0; i < n; i += 32) {
 		for (j = 0; j < 32; j++) {
 			at[j] = (bench_random(&x) >> 32) * span >> 32;
-			__builtin_prefetch(&r->t->conn[at[j]], 1);
+			__builtin_prefetch(floor_at(r, at[j]), 1);
 		}
 		for (j = 0; j < 32; j++)
-			*(volatile uint64_t *)&r->t->conn[at[j]].packets[0] +=
+			*(volatile uint64_t *)&floor_at(r, at[j])->packets[0] +=
 				1;
 	}
 	t0 = bench_cpu_ns() - t0;
@@ -260,7 +265,7 @@ double rig_floor(struct rig *r)
 	for (i = 0; i < n; i++) {
 		uint64_t k = (bench_random(&x) >> 32) * span >> 32;
 
-		r->t->conn[k].packets[0] -= 1;
+		floor_at(r, k)->packets[0] -= 1;
 	}
 	return (double)t0 / (double)n;
 }

@@ -19,8 +19,8 @@
 struct still {
 	struct table *t;
 	struct tbl_header hdr;
-	struct shard *shard;                               /* nshard of them */
-	char *lines, *conns, *details, *addr6, *ext, *chk; /* of all shards */
+	struct shard *shard;                     /* nshard of them */
+	char *lines, *conns, *addr6, *ext, *chk; /* of all shards */
 	struct ring_header ring[STILL_RINGS];
 	uint32_t slot[STILL_RINGS]; /* which rings these are */
 	uint32_t nring;
@@ -50,13 +50,10 @@ static inline void still_keep(struct still *s, struct table *t)
 	s->shard = (struct shard *)(void *)still_save(t->shard,
 	                                              n * sizeof(*t->shard));
 	s->lines = still_save(t->line, n * t->nline * sizeof(struct line));
-	s->conns = still_save(t->conn, n * still_size(t, sizeof(*t->conn)));
+	s->conns = still_save(t->entry, n * still_size(t, t->stride));
 	s->addr6 = still_save(t->addr6, n * still_size(t, sizeof(*t->addr6)));
 	s->ext = still_save(t->ext, n * still_size(t, sizeof(*t->ext)));
 	s->chk = still_save(t->chk, n * still_size(t, sizeof(*t->chk)));
-	if (t->detail)
-		s->details = still_save(t->detail,
-		                        n * still_size(t, sizeof(*t->detail)));
 	for (i = 0; i < NRING; i++)
 		if (t->ring[i].hdr) {
 			fuzz_check(s->nring < STILL_RINGS, "too many rings");
@@ -80,13 +77,10 @@ static inline void still_shard(const struct still *s, uint32_t sh)
 
 	t->shard[sh] = s->shard[sh];
 	still_part(t->line, s->lines, sh, t->nline * sizeof(struct line));
-	still_part(t->conn, s->conns, sh, still_size(t, sizeof(*t->conn)));
+	still_part(t->entry, s->conns, sh, still_size(t, t->stride));
 	still_part(t->addr6, s->addr6, sh, still_size(t, sizeof(*t->addr6)));
 	still_part(t->ext, s->ext, sh, still_size(t, sizeof(*t->ext)));
 	still_part(t->chk, s->chk, sh, still_size(t, sizeof(*t->chk)));
-	if (t->detail)
-		still_part(t->detail, s->details, sh,
-		           still_size(t, sizeof(*t->detail)));
 }
 
 static inline bool still_touched(const struct still *s, uint32_t sh)

@@ -28,9 +28,7 @@ static unsigned int image_parts(const struct table *t, struct part *p)
 	p[n++] = (struct part){t->line, (size_t)IMAGE_SHARDS * t->nline *
 	                                        sizeof(*t->line)};
 	p[n++] = (struct part){t->chk, per * sizeof(*t->chk)};
-	p[n++] = (struct part){t->conn, per * sizeof(*t->conn)};
-	if (t->detail)
-		p[n++] = (struct part){t->detail, per * sizeof(*t->detail)};
+	p[n++] = (struct part){t->entry, per * t->stride};
 	p[n++] = (struct part){t->addr6, per * sizeof(*t->addr6)};
 	p[n++] = (struct part){t->ext, per * sizeof(*t->ext)};
 	p[n++] = (struct part){t->told, per * sizeof(*t->told)};

@@ -24,7 +24,7 @@ struct place {
 	char *m;
 	struct shard *q;
 	struct line *line;
-	struct conn *conn;
+	char *entry;
 	uint32_t *chk;
 	struct conn_ext *ext;
 	uint32_t sh;
@@ -43,7 +43,7 @@ static void shard_at(struct place *p, uint32_t sh)
 	p->sh = sh;
 	p->q = area(p, AREA_SHARD, sizeof(struct shard));
 	p->line = area(p, AREA_LINE, p->h->nline * sizeof(struct line));
-	p->conn = area(p, AREA_CONN, p->h->cap * sizeof(struct conn));
+	p->entry = area(p, AREA_CONN, p->h->cap * table_stride(p->h->detail));
 	p->chk = area(p, AREA_CHK, p->h->cap * sizeof(uint32_t));
 	p->ext = area(p, AREA_EXT, p->h->cap * sizeof(struct conn_ext));
 	p->n = 0;
@@ -60,9 +60,16 @@ static uint32_t *slot_of(const struct place *p, uint32_t n)
 	return &p->line[p->where[n] >> 4].slot[p->where[n] & 15];
 }
 
+static struct conn *conn_at(const struct place *p, uint32_t idx)
+{
+	char *at = p->entry + (size_t)idx * table_stride(p->h->detail);
+
+	return (struct conn *)(void *)at;
+}
+
 static struct conn *conn_of(const struct place *p, uint32_t n)
 {
-	return &p->conn[p->word[n] & SLOT_IDX];
+	return conn_at(p, p->word[n] & SLOT_IDX);
 }
 
 /* ---- the faults: false if this shard cannot have it ---- */
@@ -132,7 +139,7 @@ static bool free_circle(struct place *p)
 		idx = p->q->bump[0]++;
 		p->q->free_head[0] = p->q->free_tail[0] = idx;
 	}
-	p->conn[idx].ext = idx;
+	conn_at(p, idx)->ext = idx;
 	return idx != 0;
 }
 
@@ -172,7 +179,7 @@ static bool chk_late(struct place *p)
 {
 	uint32_t idx = p->word[0] & SLOT_IDX;
 
-	p->chk[idx] = p->conn[idx].deadline + 1000000;
+	p->chk[idx] = conn_at(p, idx)->deadline + 1000000;
 	return true;
 }
 

@@ -197,8 +197,7 @@ static void both_same(const struct both *o)
 	same(a->line, b->line, (size_t)a->nshard * a->nline * sizeof(*a->line),
 	     "the index");
 	same(a->chk, b->chk, n * sizeof(*a->chk), "chk");
-	same(a->conn, b->conn, n * sizeof(*a->conn), "an entry");
-	same(a->detail, b->detail, n * sizeof(*a->detail), "a detail line");
+	same(a->entry, b->entry, n * a->stride, "an entry");
 	same(a->addr6, b->addr6, n * sizeof(*a->addr6), "addresses");
 	same(g->counter, h->counter, sizeof(g->counter), "a counter");
 	assert_int_equal(g->cursor[0], h->cursor[0]);
