@@ -237,9 +237,10 @@ static inline bool key_equal(const struct conn_key *a, const struct conn_key *b)
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]));
 }
 
-/* Is the entry `c`, which is `idx` of the shard, the one that is looked for? */
-static inline bool conn_has(const struct table *t, const struct conn *c,
-                            const struct conn_lookup *k, uint32_t idx)
+/* Is the entry `c` the one that is looked for?  `a6`: its place in addr6[], for
+ * a key of IPv6. */
+static inline bool conn_has(const struct conn *c, const struct addr6 *a6,
+                            const struct conn_lookup *k)
 {
 	const uint64_t *a, *b;
 
@@ -247,7 +248,7 @@ static inline bool conn_has(const struct table *t, const struct conn *c,
 		return false;
 	if (!(k->key.flags & KEY_V6))
 		return true;
-	a = &table_addr6(t, k->shard, idx)->a[0][0];
+	a = &a6->a[0][0];
 	b = &k->addr6.a[0][0];
 	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]));
 }
@@ -255,7 +256,8 @@ static inline bool conn_has(const struct table *t, const struct conn *c,
 static inline bool conn_is(const struct table *t, const struct conn_lookup *k,
                            uint32_t idx)
 {
-	return conn_has(t, table_conn(t, k->shard, idx), k, idx);
+	return conn_has(table_conn(t, k->shard, idx),
+	                table_addr6(t, k->shard, idx), k);
 }
 
 #endif

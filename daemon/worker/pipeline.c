@@ -260,8 +260,10 @@ static inline bool lane_locate(const struct pipeline *p, struct lane *l)
 		l->detail = table_detail(t, l->look.shard, idx);
 		__builtin_prefetch(l->detail, 1);
 	}
-	if (l->look.key.flags & KEY_V6)
-		__builtin_prefetch(table_addr6(t, l->look.shard, idx));
+	if (l->look.key.flags & KEY_V6) {
+		l->addr6 = table_addr6(t, l->look.shard, idx);
+		__builtin_prefetch(l->addr6);
+	}
 	/* of one that is there it is hardly ever touched (update_chk()) */
 	if (unlikely(!m))
 		__builtin_prefetch(table_chk(t, l->look.shard, idx), 1);

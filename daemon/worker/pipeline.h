@@ -53,8 +53,9 @@ struct lane {
 	/* of that word, and what belongs to it (NULL with detail = off) */
 	struct conn *conn;
 	struct conn_detail *detail;
-	struct tcp_plain seg; /* if `plain` */
-	uint64_t now_ns;      /* table time of this packet */
+	const struct addr6 *addr6; /* for a key of IPv6 */
+	struct tcp_plain seg;      /* if `plain` */
+	uint64_t now_ns;           /* table time of this packet */
 	uint64_t awaits; /* capture: the frame that help_order() waits for */
 	uint8_t kind;
 	uint8_t trk_id;

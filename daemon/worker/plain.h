@@ -124,7 +124,7 @@ static inline bool plain_locked(struct pipeline *p, struct lane *l,
 	uint8_t dir;
 
 	if (unlikely(l->line->slot[l->at] != l->word ||
-	             !conn_has(t, c, &l->look, l->word & SLOT_IDX) ||
+	             !conn_has(c, l->addr6, &l->look) ||
 	             tick_expired(c->deadline, now)))
 		return false;
 	if (unlikely((status & (PLAIN_HAS | PLAIN_NOT)) != PLAIN_HAS ||
