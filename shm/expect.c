@@ -42,7 +42,7 @@ void expect_dst_lookup(const struct table *t, bool v6, const uint64_t dst[2],
 	if (v6) {
 		k->key.flags = KEY_V6;
 		memcpy(k->addr6.a[0], dst, sizeof(k->addr6.a[0]));
-		k->key.addr[0] = hash_fold(t->key.fold, dst);
+		k->key.addr[0] = hash_fold(t->key.steer, dst);
 	} else {
 		memcpy(&k->key.addr[0], dst, sizeof(k->key.addr[0]));
 	}

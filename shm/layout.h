@@ -483,8 +483,7 @@ _Static_assert(sizeof(struct mlog_header) <= MLOG_HEADER, "mlog header");
 
 struct key_segment {
 	uint64_t hash[HASH_KEYS];
-	uint32_t steer[6];
-	uint32_t fold[4];
+	uint32_t steer[6]; /* daemon/pkt/steer.h; hash_fold() */
 };
 
 /* FNV-1a over sizes and offsets of all of the above */

@@ -258,6 +258,19 @@ static const void *old_area(const struct migration *m, unsigned int a)
 	return (const char *)h + h->off[a];
 }
 
+/* Version 1 folded IPv6 addresses by words of their own.  Of a key's addresses
+ * the first `n`. */
+static void fold_anew(const struct migration *m, struct conn_key *k,
+                      const struct addr6 *a, unsigned int n)
+{
+	const struct keys1 *keys = m->old[SEG_KEY];
+	unsigned int i;
+
+	if (k->flags & KEY_V6)
+		for (i = 0; i < n; i++)
+			k->addr[i] = hash_fold(keys->steer, a->a[i]);
+}
+
 /* The arrays that are filled as they come get memory as far as the old ones
  * have some; a file has holes there, which read as nothing. */
 static int sparse_room(struct table *t, uint32_t sh, const struct shard1 *q,
@@ -306,8 +319,11 @@ static int shard_convert(struct migration *m, uint32_t sh,
 		if (t->detail)
 			detail_take(table_detail(t, sh, i), &x[i]);
 	}
-	for (i = 0; i < q->addr6_ready; i++)
+	for (i = 0; i < q->addr6_ready; i++) {
 		memcpy(&t->addr6[at + i], &a[i], sizeof(a[i]));
+		fold_anew(m, &table_conn(t, sh, t->cap - 1 - i)->key,
+		          &t->addr6[at + i], 2);
+	}
 	for (i = 0; i < q->ext_ready; i++)
 		ext_take(&t->ext[at + i], &e[i]);
 	return 0;
@@ -329,6 +345,9 @@ static void expect_convert(struct migration *m)
 		line_take(table_detail(t, 0, i), &x->detail[i], true);
 		memcpy(&t->addr6[i], &x->addr6[i], sizeof(x->addr6[i]));
 	}
+	for (i = 0; i < L1_EXPECT_ROOM; i++)
+		fold_anew(m, &table_conn(t, 0, i)->key, table_addr6(t, 0, i),
+		          1);
 }
 _Static_assert(EXPECT_ROOM == L1_EXPECT_ROOM && EXPECT_LINE == L1_EXPECT_LINE,
                "expectations have another room");
@@ -356,9 +375,11 @@ _Static_assert(CTR_COUNT >= L1_COUNTERS && STATS_DECODE >= L1_DECODE &&
                        STATS_SLOTS - STATS_MIRROR >= L1_MIRROR,
                "statistics of version 1 have a place");
 
-static void cell_take(struct event_cell *to, const struct cell1 *from)
+static void cell_take(const struct migration *m, struct event_cell *to,
+                      const struct cell1 *from)
 {
 	CELL(TAKE)
+	fold_anew(m, &to->key, &to->addr6, event_of_expect(to->type) ? 1 : 2);
 }
 
 static void more_take(struct event_more *to, const struct more1 *from,
@@ -368,8 +389,8 @@ static void more_take(struct event_more *to, const struct more1 *from,
 	line_take(&to->detail, &from->detail, expect);
 }
 
-static void cells_convert(struct event_cell *to, const struct cell1 *from,
-                          uint32_t n)
+static void cells_convert(const struct migration *m, struct event_cell *to,
+                          const struct cell1 *from, uint32_t n)
 {
 	bool expect = false;
 	struct more1 more1;
@@ -381,7 +402,7 @@ static void cells_convert(struct event_cell *to, const struct cell1 *from,
 			more_take((struct event_more *)(void *)&to[i], &more1,
 			          expect);
 		} else {
-			cell_take(&to[i], &from[i]);
+			cell_take(m, &to[i], &from[i]);
 			expect = event_of_expect(from[i].type);
 		}
 	}
@@ -414,7 +435,7 @@ static void ring_convert(struct migration *m, uint32_t i)
 	for (u = 0; u < NUNDO; u++)
 		undo_take(&to->undo[u], &from->undo[u], u == UNDO_EXPECT);
 	pend_convert(to, from);
-	cells_convert(m->t.ring[i].cell,
+	cells_convert(m, m->t.ring[i].cell,
 	              (const struct cell1 *)(const void *)((const char *)from +
 	                                                   L1_RING),
 	              m->t.ring[i].mask + 1);
@@ -432,7 +453,7 @@ static void mlog_convert(struct migration *m)
 
 	MLOG(TAKE)
 	for (i = 0; i <= m->t.log_mask; i++) {
-		cell_take(&m->t.log[i].cell, &s[i].cell);
+		cell_take(m, &m->t.log[i].cell, &s[i].cell);
 		more_take(&m->t.log[i].more, &s[i].more,
 		          event_of_expect(s[i].cell.type));
 	}
@@ -440,10 +461,15 @@ static void mlog_convert(struct migration *m)
 
 static int keys_convert(struct migration *m, struct region_error *err)
 {
-	const struct keys1 *k = m->old[SEG_KEY];
+	const struct keys1 *from = m->old[SEG_KEY];
+	struct key_segment to;
 
-	_Static_assert(sizeof(*k) == sizeof(struct key_segment), "keys");
-	return region_write_keys(&m->to, k, sizeof(*k), err);
+	_Static_assert(sizeof(from->hash) == sizeof(to.hash) &&
+	                       sizeof(from->steer) == sizeof(to.steer),
+	               "keys");
+	memcpy(to.hash, from->hash, sizeof(to.hash));
+	memcpy(to.steer, from->steer, sizeof(to.steer));
+	return region_write_keys(&m->to, &to, sizeof(to), err);
 }
 
 /* ---- all ---- */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "daemon/pkt/decap.h"
+#include "shm/hash.h"
 
 #define STEER_KEYS 6u   /* secret words, chosen at random for each table */
 #define STEER_MAX  256u /* instructions of a program, at most */
@@ -28,23 +29,10 @@ static inline bool steer_has_ports(uint8_t l4proto)
 #undef X
 }
 
-static inline uint32_t steer_round(const uint32_t *k, uint32_t acc,
-                                   uint32_t word)
-{
-	acc = ((acc ^ word) + k[0]) * (k[1] | 1);
-	return acc ^ acc >> 15;
-}
-
 static inline uint32_t steer_fold(const uint32_t *k, bool v6,
                                   const union pkt_addr *addr)
 {
-	uint32_t acc = steer_round(k, 0, get32(addr->b));
-
-	if (!v6)
-		return acc;
-	acc = steer_round(k, acc, get32(addr->b + 4));
-	acc = steer_round(k, acc, get32(addr->b + 8));
-	return steer_round(k, acc, get32(addr->b + 12));
+	return v6 ? hash_fold(k, addr->d) : hash_round(k, 0, get32(addr->b));
 }
 
 static inline uint32_t steer_endpoint(const uint32_t *k, uint32_t folded,
@@ -55,6 +43,20 @@ static inline uint32_t steer_endpoint(const uint32_t *k, uint32_t folded,
 	return y ^ y >> 13;
 }
 
+/* The shard of a tuple, of whose addresses steer_fold() was made. */
+static inline __attribute__((always_inline)) uint8_t
+steer_folded(const uint32_t key[STEER_KEYS], uint32_t src, uint32_t dst,
+             uint16_t sport, uint16_t dport, uint8_t l4proto)
+{
+	uint32_t h;
+
+	if (unlikely(!steer_has_ports(l4proto)))
+		sport = dport = 0;
+	h = steer_endpoint(key, src, sport) + steer_endpoint(key, dst, dport);
+	h = (h + l4proto * (key[4] | 1)) * (key[5] | 1);
+	return (uint8_t)(h >> 24);
+}
+
 /* The shard of a tuple in either direction.  Addresses in network order,
  * ports in host order; ports count only for protocols that have them. */
 static inline __attribute__((always_inline)) uint8_t
@@ -62,14 +64,8 @@ steer_tuple(const uint32_t key[STEER_KEYS], bool v6, const union pkt_addr *src,
             const union pkt_addr *dst, uint16_t sport, uint16_t dport,
             uint8_t l4proto)
 {
-	uint32_t h;
-
-	if (unlikely(!steer_has_ports(l4proto)))
-		sport = dport = 0;
-	h = steer_endpoint(key, steer_fold(key, v6, src), sport) +
-	    steer_endpoint(key, steer_fold(key, v6, dst), dport);
-	h = (h + l4proto * (key[4] | 1)) * (key[5] | 1);
-	return (uint8_t)(h >> 24);
+	return steer_folded(key, steer_fold(key, v6, src),
+	                    steer_fold(key, v6, dst), sport, dport, l4proto);
 }
 
 /* What of a frame decides its shard, without parsing all of it. */

@@ -37,7 +37,7 @@ static void key_addr(const struct table *t, struct conn_lookup *k,
 		return;
 	}
 	memcpy(k->addr6.a[e], a->d, sizeof(k->addr6.a[e]));
-	k->key.addr[e] = hash_fold(t->key.fold, k->addr6.a[e]);
+	k->key.addr[e] = hash_fold(t->key.steer, k->addr6.a[e]);
 }
 
 static bool ports_tuple(const struct pkt *p, struct trk_tuple *tp)

@@ -45,6 +45,9 @@ static inline void key_ports6(const struct table *t, const struct pkt *p,
 	bool src = (s > d) | ((s == d) & (tp->src > tp->dst));
 	uint64_t all = -(uint64_t)src, w[2], swap;
 	uint32_t ports = (uint32_t)(tp->src ^ tp->dst) & (uint32_t)all;
+	uint32_t fs = hash_fold(t->key.steer, p->src.d);
+	uint32_t fd = hash_fold(t->key.steer, p->dst.d);
+	uint32_t folds = (fs ^ fd) & (uint32_t)all;
 
 	swap = (p->src.d[0] ^ p->dst.d[0]) & all;
 	k->addr6.a[0][0] = p->src.d[0] ^ swap;
@@ -53,16 +56,14 @@ static inline void key_ports6(const struct table *t, const struct pkt *p,
 	k->addr6.a[0][1] = p->src.d[1] ^ swap;
 	k->addr6.a[1][1] = p->dst.d[1] ^ swap;
 	key_join(&k->key, w,
-	         &(struct conn_key){
-			 .addr = {hash_fold(t->key.fold, k->addr6.a[0]),
-	                          hash_fold(t->key.fold, k->addr6.a[1])},
-			 .port = {(uint16_t)(tp->src ^ ports),
-	                          (uint16_t)(tp->dst ^ ports)},
-			 .l4proto = p->l4proto,
-			 .flags = KEY_V6,
-			 .zone = p->zone});
-	k->shard = steer_tuple(t->key.steer, true, &p->src, &p->dst, tp->src,
-	                       tp->dst, p->l4proto);
+	         &(struct conn_key){.addr = {fs ^ folds, fd ^ folds},
+	                            .port = {(uint16_t)(tp->src ^ ports),
+	                                     (uint16_t)(tp->dst ^ ports)},
+	                            .l4proto = p->l4proto,
+	                            .flags = KEY_V6,
+	                            .zone = p->zone});
+	k->shard = steer_folded(t->key.steer, fs, fd, tp->src, tp->dst,
+	                        p->l4proto);
 	k->sender = src;
 	*land = (s == d) & (tp->src == tp->dst);
 	k->hash = hash_words6(t->key.hash, w[1], &k->addr6);

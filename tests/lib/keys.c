@@ -68,7 +68,7 @@ struct conn_lookup key_make(const struct table *t, uint32_t n, bool v6,
 		for (i = 0; i < 2; i++) {
 			k.addr6.a[i][0] = 0xb80d0120;
 			k.addr6.a[i][1] = i ? (uint64_t)n << 32 | 7 : 1;
-			k.key.addr[i] = hash_fold(t->key.fold, k.addr6.a[i]);
+			k.key.addr[i] = hash_fold(t->key.steer, k.addr6.a[i]);
 		}
 	}
 	k.hash = hash_key(t->key.hash, &k.key, &k.addr6);

@@ -67,7 +67,7 @@ static void test_every_bit(void **state)
 static void test_keyed(void **state)
 {
 	static const uint64_t k1[HASH_KEYS] = {1, 2}, k2[HASH_KEYS] = {1, 3};
-	static const uint32_t f1[4] = {1, 2, 3, 4}, f2[4] = {1, 2, 3, 5};
+	static const uint32_t f1[2] = {1, 2}, f2[2] = {2, 2};
 	const uint64_t a[2] = {5, 6}, b[2] = {6, 5};
 	struct conn_key k;
 
