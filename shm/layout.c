@@ -132,6 +132,7 @@ static const uint32_t layout_table[] = {
 	SIZE(struct mlog_header),
 	OFF(struct mlog_header, cursor),
 	OFF(struct mlog_header, next),
+	OFF(struct mlog_header, followed),
 	OFF(struct mlog_header, command),
 	OFF(struct mlog_header, trace),
 	OFF(struct mlog_header, trace_taken),

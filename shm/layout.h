@@ -472,6 +472,9 @@ struct mlog_header {
 	uint32_t started;        /* capture held back: workers may begin */
 	uint32_t lossless;       /* capture: producers wait for the log */
 	uint64_t ncommand;       /* commands written */
+	/* position + 1 of the furthest subscriber that still reads, if he is
+	 * behind the tail, else 0 */
+	uint64_t followed;
 	struct command command[NCOMMAND] __attribute__((aligned(64)));
 	struct command_conn add[NCOMMAND];
 	/* on lines of their own: workers look at each batch */

@@ -56,6 +56,7 @@ done
 bench create --connections "$n"
 bench flood --connections "$n"
 bench expire --connections "$n"
+line expire_followed tests/bench/expire.py --connections "$n" --repeat 3
 bench reaper --connections "${ten:-$n}"
 bench list --connections "$n" --clients 1 -o jsonl
 bench find --connections "$n"

@@ -26,6 +26,8 @@
 
 /* pending output above which nothing more is made or read */
 #define OUT_PAUSE (256u << 10)
+/* a subscriber that took nothing for so long does not read */
+#define MOVES_NS (200 * NS_PER_MS)
 /* a buffer that has grown beyond is given back once empty */
 #define KEEP   (64u << 10)
 #define IN_MAX (FRAME_REQUEST_MAX + FRAME_HEAD)
@@ -349,6 +351,31 @@ uint64_t api_log_limit(const struct api *a)
 	return held < limit ? held : limit;
 }
 
+/* Does it read, lately?  Who does not is waited for by nobody. */
+static bool request_moves(struct request *q, uint64_t now)
+{
+	if (q->moved != q->pos + q->sent) {
+		q->moved = q->pos + q->sent;
+		q->moved_ns = now;
+	}
+	return now - q->moved_ns < MOVES_NS;
+}
+
+/* For the reaper: what can wait is not told faster than it is read. */
+static void followers_note(struct api *a)
+{
+	uint64_t now = clock_mono_ns(), least = a->merge.tail;
+	struct request *q;
+	struct client *c;
+
+	for (c = a->clients; c; c = c->next)
+		for (q = c->requests; q; q = q->next)
+			if (q->watching && !q->tracing && !q->ended &&
+			    q->pos < least && request_moves(q, now))
+				least = q->pos;
+	shm_store(&a->t->mlog->followed, least < a->merge.tail ? least + 1 : 0);
+}
+
 /* ---- the turn ---- */
 
 static bool client_steps(struct client *c)
@@ -386,5 +413,6 @@ bool clients_turn(struct api *a)
 			more |= frames || steps;
 	}
 	clients_sweep(a, false);
+	followers_note(a);
 	return more;
 }

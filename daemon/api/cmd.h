@@ -57,6 +57,8 @@ struct request {
 	uint64_t pos;  /* in the merged log */
 	uint64_t sent; /* rows */
 	uint64_t lost; /* events that were overwritten before it came */
+	/* what pos and sent came to together when they last moved, and when */
+	uint64_t moved, moved_ns;
 };
 
 /* who stands at the other end */

@@ -38,9 +38,15 @@
 /* huge pages are asked for in the background, so many bytes a turn */
 #define COLLAPSE_STEPS 16u
 
+/* Expiry looks again so soon when somebody is behind, and a round over all
+ * shards waits no longer for those who read. */
+#define PACE_NS  (2 * NS_PER_MS)
+#define ROUND_NS (10 * NS_PER_S)
+
 struct turn {
 	uint32_t shard; /* next */
 	uint64_t next_ns;
+	uint64_t round_ns; /* it came to shard 0 again */
 	uint64_t collapse_at, huge;
 	bool collapsed;
 	bool checking;
@@ -101,39 +107,73 @@ static int reaper_begin(struct role_env *e)
 
 /* ---- expiry ---- */
 
-/* The api is far behind and there is room: deadlines are soft, so expiry can
- * wait; a storm of DESTROY alone must not cost a subscriber an event. */
-static bool ring_behind(const struct role_env *e, const struct policy *pol)
+/*
+ * Deadlines are soft, so while there is room expiry can wait for those who are
+ * told: a storm of DESTROY alone must not cost a subscriber an event.
+ */
+enum expiry { EXPIRY_DONE, EXPIRY_MORE, EXPIRY_HELD };
+
+static bool room_left(const struct role_env *e, const struct policy *pol)
 {
 	const struct table *t = e->t;
-	uint64_t lag = t->ring[e->slot].hdr->tail -
-	               shm_load(&t->mlog->cursor[e->slot]);
 	uint32_t max = pol->max && pol->max < t->max ? pol->max : t->max;
 
-	return lag > t->ring[e->slot].mask / 2 && proc_alive(t, SLOT_API) &&
-	       table_count(t) < max / 10ull * 9;
+	return proc_alive(t, SLOT_API) && table_count(t) < max / 10ull * 9;
 }
 
-static bool reaper_expire(struct role_env *e, const struct policy *pol,
-                          struct turn *turn)
+/* cells that the api has not taken */
+static uint64_t ring_lag(const struct role_env *e)
+{
+	const struct table *t = e->t;
+
+	return t->ring[e->slot].hdr->tail - shm_load(&t->mlog->cursor[e->slot]);
+}
+
+static bool ring_behind(const struct role_env *e)
+{
+	return ring_lag(e) > e->t->ring[e->slot].mask / 2;
+}
+
+/* Somebody who reads is about to be lapped.  What the api says of him need not
+ * be true: it is believed for a round. */
+static bool follower_behind(const struct role_env *e, const struct turn *turn)
+{
+	const struct table *t = e->t;
+	uint64_t tail = shm_load(&t->mlog->tail);
+	uint64_t at = shm_load(&t->mlog->followed);
+	uint64_t kept = shm_load(&table_proc(t, SLOT_RECORDER)->holds);
+
+	if (!at || (kept && kept < at))
+		at = kept;
+	if (!at || clock_mono_ns() - turn->round_ns > ROUND_NS)
+		return false;
+	return tail + ring_lag(e) - (at - 1) > t->log_mask / 2;
+}
+
+static enum expiry reaper_expire(struct role_env *e, const struct policy *pol,
+                                 struct turn *turn)
 {
 	uint64_t now = table_clock_ns(e->t);
-	bool again = false;
+	enum expiry last = EXPIRY_DONE;
 	uint32_t i, due = 0; /* not needed: every shard is looked at */
 
 	for (i = 0; i < TURN_SHARDS; i++) {
 		uint32_t n, sh = turn->shard;
 
-		if (ring_behind(e, pol))
-			return false;
+		if ((ring_behind(e) || follower_behind(e, turn)) &&
+		    room_left(e, pol))
+			return EXPIRY_HELD;
 		n = shard_expire(e->t, sh, now, EXPIRE_SHARD, pol->max,
 		                 pol->events != 0, &due);
 		turn->shard = (turn->shard + 1) % e->t->nshard;
-		again |= n >= EXPIRE_SHARD;
+		if (!turn->shard)
+			turn->round_ns = clock_mono_ns();
+		if (n >= EXPIRE_SHARD)
+			last = EXPIRY_MORE;
 		if (n)
 			role_beat(e);
 	}
-	return again;
+	return last;
 }
 
 /* active_timeout; what was there before it was set is looked at, too */
@@ -245,7 +285,7 @@ static void reaper_turn(struct role_env *e, const struct policy *pol,
 {
 	uint64_t now = clock_mono_ns();
 	uint64_t tail = e->t->ring[e->slot].hdr->tail;
-	bool again = false, ran = false;
+	bool ran = false;
 	unsigned int n;
 
 	proc_cpu(e->t);
@@ -257,12 +297,17 @@ static void reaper_turn(struct role_env *e, const struct policy *pol,
 		role_beat(e);
 	}
 	if (e->live && now >= turn->next_ns) {
-		again = reaper_expire(e, pol, turn);
+		static const uint64_t pause[] = {[EXPIRY_DONE] =
+		                                         TURN_MS * NS_PER_MS,
+		                                 [EXPIRY_MORE] = 0,
+		                                 [EXPIRY_HELD] = PACE_NS};
+		enum expiry last = reaper_expire(e, pol, turn);
+
 		expect_sweep(e->t, table_clock_ns(e->t), pol->max,
 		             pol->events != 0);
 		e->t->keys_gone = false;
 		reaper_pressure(e, pol);
-		turn->next_ns = again ? now : now + TURN_MS * NS_PER_MS;
+		turn->next_ns = now + pause[last];
 	} else if (!e->live) {
 		turn->next_ns = now + TURN_MS * NS_PER_MS;
 	}
@@ -281,7 +326,7 @@ static void reaper_check(struct role_env *e, struct turn *turn)
 
 static int reaper_loop(struct role_env *e)
 {
-	struct turn turn = {.checking = true};
+	struct turn turn = {.checking = true, .round_ns = clock_mono_ns()};
 	const struct policy *pol;
 
 	while (!role_stopping()) {

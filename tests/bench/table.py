@@ -99,6 +99,10 @@ def rows(r, others=()):
                False)
     elif b == "expire":
         yield "expire", r["per_second"], "/s", 5e6, None, False
+    elif b == "expire_followed" and "per_second" in r:
+        yield ("expire with one subscriber, jsonl to a file",
+               r["per_second"], "/s", *NONE, False)
+        yield "  events that he missed", r["lost"], "", 0, None, True
     elif b == "reaper":
         yield ("reaper without work, %s connections" % number(n),
                r["percent_of_core"], "% of a core", 1, None, True)

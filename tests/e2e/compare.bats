@@ -40,8 +40,9 @@ compare() {
 
 # Conversations that stay open, and some that end.
 talk() {
-	ip netns exec $b timeout 100 /usr/bin/python3 - "$W/up" <<-'END' 3>&- 4>&- &
-	import socket, sys, threading
+	ip netns exec $b /usr/bin/python3 - "$W/up" <<-'END' 3>&- 4>&- &
+	import signal, socket, sys, threading
+	signal.alarm(100)
 	def serve(c):
 	    while True:
 	        d = c.recv(100)
@@ -64,9 +65,10 @@ talk() {
 	END
 	others+=($!)
 	try test -e "$W/up"
-	ip netns exec $a timeout 100 /usr/bin/python3 - "$W/talked" \
+	ip netns exec $a /usr/bin/python3 - "$W/talked" \
 		<<-'END' 3>&- 4>&- &
-	import socket, sys, time
+	import signal, socket, sys, time
+	signal.alarm(100)
 	held = []
 	for i in range(20):
 	    c = socket.create_connection(('10.78.0.2', 7000))

@@ -1,10 +1,11 @@
 /*
  * mktable.c - segments with many connections in them, as a daemon finds them.
  *
- *	mktable DIR NAME CONNECTIONS MAX
+ *	mktable DIR NAME CONNECTIONS MAX [SECONDS]
  *
- * UDP conversations that were answered and last for a day, without a packet
- * having been sent: what takes a sender minutes on a busy machine.
+ * UDP conversations that were answered and last so long, a day unless said
+ * otherwise, without a packet having been sent: what takes a sender minutes on
+ * a busy machine.
  */
 #include <netinet/in.h>
 #include <stdio.h>
@@ -17,9 +18,9 @@
 #include "shm/proc.h"
 #include "shm/region.h"
 
-#define DAY_MS 86400000u
+#define DAY 86400u
 
-static bool add(struct table *t, uint32_t n, uint32_t now)
+static bool add(struct table *t, uint32_t n, uint32_t now, uint32_t lasts)
 {
 	const struct op_cursor none = {0, 0};
 	const struct trk_tuple ports = {(uint16_t)(1024 + n % 60000), 53};
@@ -35,7 +36,7 @@ static bool add(struct table *t, uint32_t n, uint32_t now)
 	key_of_tuple(t, false, &src, &dst, &ports, IPPROTO_UDP, 0, &k);
 	init.status =
 		CONN_CONFIRMED | CONN_SEEN_REPLY | CONN_ASSURED | CONN_ACCT;
-	init.deadline = now + DAY_MS;
+	init.deadline = tick_after_s(now, lasts);
 	init.start = now;
 	init.packets[0] = init.packets[1] = 1;
 	init.bytes[0] = init.bytes[1] = 48;
@@ -56,10 +57,12 @@ int main(int argc, char **argv)
 	struct region_error err;
 	static struct table t;
 	struct region r;
-	uint32_t n, now, many;
+	uint32_t n, now, many, lasts = DAY;
 
-	if (argc != 5)
+	if (argc < 5 || argc > 6)
 		return 2;
+	if (argc == 6)
+		lasts = (uint32_t)strtoul(argv[5], NULL, 10);
 	p.dir = argv[1];
 	p.name = argv[2];
 	many = (uint32_t)strtoul(argv[3], NULL, 10);
@@ -73,7 +76,7 @@ int main(int argc, char **argv)
 		return 1;
 	now = table_now(&t);
 	for (n = 0; n < many; n++)
-		if (!add(&t, n, now)) {
+		if (!add(&t, n, now, lasts)) {
 			fprintf(stderr, "mktable: room for %u\n", n);
 			return 1;
 		}
