@@ -521,6 +521,7 @@ static int super_setup(struct super *s)
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN); /* means nothing: no reason to die */
 	signal(SIGUSR2, SIG_IGN);
 	upgrade_init(s);
 	watchdog_init(s);

@@ -419,6 +419,8 @@ b[at[0]:at[0] + 8] = fnv(at[0])'
 	try grep -q 'workers cannot be changed' "$W/log"
 	[ "$(pgrep -c -P "$pid" -f '^ctshardd: worker')" -eq 1 ]
 	printf 'udp_timeout = 60\nno_such_key = 3\n' >"$W/conf"
+	# means nothing, and nobody dies of it
+	kill -USR1 "$pid"
 	kill -HUP "$pid"
 	try grep -q "$W/conf:2: " "$W/log"
 	[ "$(ctl show udp_timeout)" = "udp_timeout = 50" ]
