@@ -4,8 +4,10 @@
  * Theory.  One's complement addition does not care in which order words are
  * added nor how wide they are, and a sum in the host's byte order is the sum
  * in the wire's with its bytes swapped (RFC 1071 §2).  So bytes are added as
- * 64-bit words of the host, carries counted, and folded once at the end;
- * whether the result is "all ones" is the same question in either order.
+ * words of the host, carries counted, and folded once at the end; whether the
+ * result is "all ones" is the same question in either order.  Payloads are
+ * added 32 bytes at a time, as words of 32 bits in lanes of 64, where no carry
+ * gets lost however long a frame is.
  */
 #include "daemon/pkt/pkt.h"
 
@@ -19,25 +21,43 @@ static inline uint64_t add64(uint64_t sum, uint64_t word)
 	return sum + (sum < word);
 }
 
+typedef uint64_t lanes __attribute__((vector_size(16)));
+
+/* `len`: a multiple of 32 */
+static uint64_t sum_wide(const uint8_t *at, uint32_t len, uint64_t sum)
+{
+	const lanes low = {UINT32_MAX, UINT32_MAX};
+	lanes a = {0}, b = {0}, c = {0}, d = {0}, w[2];
+
+	for (; len; at += 32, len -= 32) {
+		memcpy(w, at, 32);
+		a += w[0] & low;
+		b += w[0] >> 32;
+		c += w[1] & low;
+		d += w[1] >> 32;
+	}
+	a += b;
+	a += c;
+	a += d;
+	return add64(sum, a[0] + a[1]);
+}
+
 static uint64_t sum_bytes(const uint8_t *at, uint32_t len, uint64_t sum)
 {
-	uint64_t w[4];
+	uint32_t wide = len & ~31u;
+	uint64_t w;
 
-	for (; len >= 32; at += 32, len -= 32) {
-		memcpy(w, at, 32);
-		sum = add64(sum, w[0]);
-		sum = add64(sum, w[1]);
-		sum = add64(sum, w[2]);
-		sum = add64(sum, w[3]);
-	}
-	for (; len >= 8; at += 8, len -= 8) {
-		memcpy(w, at, 8);
-		sum = add64(sum, w[0]);
+	if (wide)
+		sum = sum_wide(at, wide, sum);
+	at += wide;
+	for (len -= wide; len >= 8; at += 8, len -= 8) {
+		memcpy(&w, at, 8);
+		sum = add64(sum, w);
 	}
 	if (len) {
-		w[0] = 0;
-		memcpy(w, at, len);
-		sum = add64(sum, w[0]);
+		w = 0;
+		memcpy(&w, at, len);
+		sum = add64(sum, w);
 	}
 	return sum;
 }

@@ -67,6 +67,28 @@ static void test_right_and_wrong(void **state)
 			}
 }
 
+/* words that all carry, and many of them */
+static void test_long(void **state)
+{
+	bool known;
+
+	(void)state;
+	for (uint32_t len = 1300; len < 1400; len++) {
+		build(len & 1, 6, len);
+		assert_int_equal(sum(len & 7, 6, &known), 0);
+		B.buf[B.len - 1 - len * 13 % 1200] ^= 4;
+		assert_int_not_equal(sum(len & 7, 6, &known), 0);
+		packet_begin(&B);
+		packet_ip4(&B, "255.255.255.255", "255.255.255.255");
+		packet_udp(&B, 0xffff, 0xffff);
+		packet_fill(&B, 0xff, len);
+		packet_end(&B);
+		assert_int_equal(sum(len & 7, 17, &known), 0);
+		B.buf[B.len - 1 - len * 7 % 1200] ^= 0x80;
+		assert_int_not_equal(sum(len & 7, 17, &known), 0);
+	}
+}
+
 static void test_pseudo_header(void **state)
 {
 	bool known;
@@ -134,6 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_right_and_wrong),
+		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_pseudo_header),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_part),
