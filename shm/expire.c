@@ -117,12 +117,50 @@ static bool entry_look(struct table *t, uint32_t sh, uint32_t idx,
 	return true;
 }
 
+#define EXPIRE_LOOK 64u /* entries looked at together */
+
+typedef uint32_t lanes __attribute__((vector_size(16)));
+typedef int32_t signed_lanes __attribute__((vector_size(16)));
+
+/* Of EXPIRE_LOOK entries from idx on: is none due?  Then the soonest of them is
+ * noted.  Nearly all are looked at in vain, so four at a time: what is free is
+ * as far away as can be. */
+static bool none_due(const struct table *t, uint32_t sh, uint32_t idx,
+                     uint32_t now, uint32_t *due)
+{
+	const lanes sign = {1u << 31, 1u << 31, 1u << 31, 1u << 31};
+	const uint32_t *chk = table_chk(t, sh, idx);
+	signed_lanes least = ~(signed_lanes)sign, left, sooner;
+	uint32_t i, soonest = UINT32_MAX;
+	lanes v;
+
+	for (i = 0; i < EXPIRE_LOOK; i += 4) {
+		memcpy(&v, chk + i, sizeof(v));
+		left = (signed_lanes)(((v - now + TICK_BEHIND) |
+		                       (lanes)(v == 0)) ^
+		                      sign);
+		sooner = left < least;
+		least = (left & sooner) | (least & ~sooner);
+	}
+	v = (lanes)least ^ sign;
+	for (i = 0; i < 4; i++)
+		soonest = v[i] < soonest ? v[i] : soonest;
+	if (soonest <= TICK_BEHIND)
+		return false;
+	if (soonest == UINT32_MAX)
+		return true;
+	soonest += now - TICK_BEHIND;
+	if (tick_left(soonest, *due) < 0)
+		*due = soonest;
+	return true;
+}
+
 uint32_t shard_expire(struct table *t, uint32_t sh, uint64_t now_ns,
                       uint32_t most, uint32_t max, bool tell, uint32_t *due)
 {
 	uint32_t now = table_tick_of(t, now_ns);
 	const struct shard *q = &t->shard[sh];
-	uint32_t idx, gap, held = 0, n = 0, chk;
+	uint32_t idx, gap, look = 0, held = 0, n = 0, chk;
 	bool locked = false;
 
 	for (idx = 1; idx < t->cap; idx++) {
@@ -130,6 +168,13 @@ uint32_t shard_expire(struct table *t, uint32_t sh, uint64_t now_ns,
 		if (gap) {
 			idx = gap;
 			continue;
+		}
+		if (idx >= look && shard_run(t, q, idx) >= EXPIRE_LOOK) {
+			if (none_due(t, sh, idx, now, due)) {
+				idx += EXPIRE_LOOK - 1;
+				continue;
+			}
+			look = idx + EXPIRE_LOOK;
 		}
 		chk = *table_chk(t, sh, idx);
 		if (likely(!chk))

@@ -174,6 +174,15 @@ static inline uint32_t shard_gap(const struct table *t, const struct shard *q,
 	return hi < t->cap ? hi : t->cap;
 }
 
+/* How many have been used from idx on, itself one of them? */
+static inline uint32_t shard_run(const struct table *t, const struct shard *q,
+                                 uint32_t idx)
+{
+	uint32_t lo = shm_load(&q->bump[0]);
+
+	return (idx < lo && lo <= t->cap ? lo : t->cap) - idx;
+}
+
 /*
  * The slots of a line whose tag is `tag`, a bit each; that of a free slot is 0
  * and may be among them.  Also used where others may write the line: a word is

@@ -86,6 +86,9 @@ struct super {
 	int exit_code;
 	int fd[ROLE_FD_COUNT]; /* what children get, but for ctl */
 	uint64_t turn_ns;      /* of the watch, the last */
+	struct event *turn;    /* the next */
+	uint64_t frames;       /* of all workers, as of the last */
+	bool quiet;            /* nothing moved before the last */
 	uint64_t deadline_ns;  /* of stopping: SIGKILL after it */
 	pid_t snapshot_pid;    /* 0: none is written */
 	uint64_t snapshot_ns;  /* when the last began */

@@ -283,6 +283,35 @@ static void child_signalled(evutil_socket_t sig, short what, void *arg)
 	child_reap(arg);
 }
 
+static bool anything_moves(struct super *s)
+{
+	uint64_t frames = 0;
+	bool waits = false;
+	uint32_t i;
+
+	for (i = 0; i < s->t.nworker; i++)
+		frames += shm_load(&s->t.ring[i].hdr->counter[CTR_FRAMES]);
+	for (i = 0; i < NSLOT; i++)
+		waits |= s->watch.slot[i].lock != 0;
+	waits |= frames != s->frames;
+	s->frames = frames;
+	return waits || s->phase != PHASE_READY;
+}
+
+/* Waking up is all that an idle supervisor costs: then it does so half as
+ * often. */
+static void turn_pace(struct super *s)
+{
+	bool quiet = !anything_moves(s);
+	const struct timeval tv = {0, (quiet ? WATCH_QUIET_MS : WATCH_TURN_MS) *
+	                                      1000};
+
+	if (quiet == s->quiet)
+		return;
+	s->quiet = quiet;
+	event_add(s->turn, &tv);
+}
+
 static void turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct super *s = arg;
@@ -302,6 +331,7 @@ static void turn(evutil_socket_t fd, short what, void *arg)
 	else if (super_now() > s->deadline_ns)
 		for (i = 0; i < NSLOT; i++)
 			child_signal(&s->child[i], SIGKILL);
+	turn_pace(s);
 }
 
 static void event_must(struct super *s, evutil_socket_t fd, short what,
@@ -326,6 +356,7 @@ static void events_run(struct super *s)
 	event_must(s, SIGHUP, EV_SIGNAL, reload_signal, NULL, &ev[2]);
 	event_must(s, SIGCHLD, EV_SIGNAL, child_signalled, NULL, &ev[3]);
 	event_must(s, -1, 0, turn, &tv, &ev[4]);
+	s->turn = ev[4];
 	event_must(s, SIGUSR2, EV_SIGNAL, upgrade_signal, NULL, &ev[5]);
 	s->turn_ns = super_now();
 	phase_go(s, PHASE_REAPER);
@@ -468,12 +499,27 @@ static const struct role *role_must(const char *name)
 	return r;
 }
 
+/* By exact timers: with those of a millisecond a turn is waited for in several
+ * naps, and waking up is most of what an idle supervisor costs. */
+static struct event_base *base_new(void)
+{
+	struct event_config *c = event_config_new();
+	struct event_base *base;
+
+	if (!c)
+		return NULL;
+	event_config_set_flag(c, EVENT_BASE_FLAG_PRECISE_TIMER);
+	base = event_base_new_with_config(c);
+	event_config_free(c);
+	return base;
+}
+
 static int children_init(struct super *s)
 {
 	const struct role *worker = role_must("worker");
 	uint32_t i;
 
-	s->base = event_base_new();
+	s->base = base_new();
 	if (!s->base) {
 		log_warnx("supervisor", "out of memory");
 		return 1;

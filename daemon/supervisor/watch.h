@@ -33,6 +33,7 @@
 #include "shm/table.h"
 
 #define WATCH_TURN_MS     25u
+#define WATCH_QUIET_MS    50u /* while no packet comes and nobody waits */
 #define WATCH_TURN_MAX_MS 100u
 #define WATCH_LOCK_MS     90u
 #define WATCH_START_MS    60000u

@@ -10,7 +10,6 @@
  */
 #include "tests/bench/bench.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -231,7 +230,8 @@ static int readers_one(const struct bench_opt *o, enum reader_kind kind,
 	/* the table has room for what is new */
 	uint64_t seed = o->seed + kind, id = o->connections,
 		 room = o->connections + 2 * pairs * (o->packets / 16 + 1);
-	double sum = 0, squares = 0, with = 0, without = 0, mean, half;
+	struct sample ratio = {0}, with = {0}, without = {0};
+	double low, high;
 	struct reader rd;
 	struct flow *fl;
 	struct rig r;
@@ -241,7 +241,7 @@ static int readers_one(const struct bench_opt *o, enum reader_kind kind,
 	fl = rig_fill(&r, o);
 	reader_round(&r, o, fl, &seed, &id);
 	for (i = 0; i < pairs; i++) {
-		double ns[2], ratio;
+		double ns[2];
 
 		for (k = 0; k < 2; k++) {
 			bool reads = k ^ (i & 1);
@@ -252,21 +252,17 @@ static int readers_one(const struct bench_opt *o, enum reader_kind kind,
 			if (reads)
 				reader_stop(&rd);
 		}
-		ratio = log(ns[1] / ns[0]);
-		sum += ratio;
-		squares += ratio * ratio;
-		without += ns[0];
-		with += ns[1];
+		sample_add(&ratio, ns[1] / ns[0]);
+		sample_add(&without, ns[0]);
+		sample_add(&with, ns[1]);
 	}
-	mean = sum / pairs;
-	/* 2.14: Student's t of 15 pairs, 95 % */
-	half = 2.14 * sqrt((squares / pairs - mean * mean) / (pairs - 1));
+	sample_interval(&ratio, &low, &high);
 	printf("{\"bench\":\"readers\",\"reader\":\"%s\",\"pairs\":%u,"
 	       "\"connections\":%llu,\"ns_without\":%.1f,\"ns_with\":%.1f,"
 	       "\"ratio\":%.3f,\"low\":%.3f,\"high\":%.3f}\n",
 	       names[kind], pairs, (unsigned long long)o->connections,
-	       without / pairs, with / pairs, exp(mean), exp(mean - half),
-	       exp(mean + half));
+	       sample_median(&without), sample_median(&with),
+	       sample_median(&ratio), low, high);
 	fflush(stdout);
 	free(fl);
 	rig_close(&r);
@@ -275,7 +271,7 @@ static int readers_one(const struct bench_opt *o, enum reader_kind kind,
 
 int bench_readers(const struct bench_opt *o)
 {
-	unsigned int pairs = o->repeat < 15 ? 15 : o->repeat;
+	unsigned int pairs = o->repeat < 31 ? 31 : o->repeat;
 	unsigned int k;
 
 	for (k = 0; k < READER_COUNT; k++)

@@ -66,7 +66,11 @@ ended() {
 		'.original.packets + .reply.packets == $n'
 	try figure_is 0 interface rx0
 	figure_is 1 interface rx1
-	[ $(($(figure 0 received) + $(figure 1 received))) -eq "$n" ]
+	# a row's figures are told after the packets
+	received() {
+		[ $(($(figure 0 received) + $(figure 1 received))) -eq "$n" ]
+	}
+	try received
 	[ $(($(figure 0 connections) + $(figure 1 connections))) -eq 1 ]
 	figure_is 0 up 1
 	# the names of metrics are those of the columns

@@ -159,7 +159,10 @@ judge() {
 	# where it cannot be opened now, the daemon lives and says why
 	ctl set flow_log="$W/none/log"
 	try grep -q "none/log.state: No such file" "$W/log"
-	[ "$(figure state)" = running ]
+	runs() {
+		[ "$(figure state)" = running ]
+	}
+	try runs
 	stop
 	run timeout 20 "$BUILD/ctshardd" -R "$run_dir" -r "$demo" \
 		-s flow_log="$W/none/log"

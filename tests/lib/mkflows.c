@@ -38,6 +38,18 @@ static int flow_side(const struct flow *f)
 	return (int)(f->turns & 1);
 }
 
+/* whoever is addressed looks at it (RFC 791) */
+static uint32_t header_sum(const uint8_t *ip)
+{
+	uint32_t sum = 0;
+	int i;
+
+	for (i = 0; i < 20; i += 2)
+		sum += (uint32_t)ip[i] << 8 | ip[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~(sum + (sum >> 16)) & 0xffff;
+}
+
 static size_t put_ip(uint8_t *b, uint32_t n, int side, unsigned int proto,
                      size_t len)
 {
@@ -52,6 +64,7 @@ static size_t put_ip(uint8_t *b, uint32_t n, int side, unsigned int proto,
 	b[23] = (uint8_t)proto;
 	put(b + 26, side ? server : client, 4);
 	put(b + 30, side ? client : server, 4);
+	put(b + 24, header_sum(b + 14), 2);
 	put(b + 34, side ? 80 : 1024 + n % 60000, 2);
 	put(b + 36, side ? 1024 + n % 60000 : 80, 2);
 	return 14 + 20 + len;
