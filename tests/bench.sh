@@ -45,7 +45,7 @@ if [ "$four" ]; then
 	bench pipeline --connections "$four" --packets "$(packets 14)" --repeat 3
 fi
 if [ "$ten" ]; then
-	bench pipeline --connections "$ten" --packets "$(packets 10)" --repeat 3
+	bench pipeline --connections "$ten" --packets "$(packets 10)" --repeat 5
 fi
 # memory only: one run, whose time says little
 for how in ${ten:+--v6} --no-detail "--v6 --no-detail"; do
