@@ -27,7 +27,8 @@ else ifeq ($(origin CC),default)
 CC := gcc
 endif
 SAN_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
-SAN_tsan := -O1 -fsanitize=thread
+# it does not know fences, with which processes order what they share
+SAN_tsan := -O1 -fsanitize=thread -Wno-tsan
 SAN_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined \
 	    -fno-sanitize-recover=all
 SAN      := $(SAN_$(VARIANT)) $(if $(SAN_$(VARIANT)),-fno-omit-frame-pointer)
