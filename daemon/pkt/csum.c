@@ -27,14 +27,15 @@ typedef uint64_t lanes __attribute__((vector_size(16)));
 static uint64_t sum_wide(const uint8_t *at, uint32_t len, uint64_t sum)
 {
 	const lanes low = {UINT32_MAX, UINT32_MAX};
-	lanes a = {0}, b = {0}, c = {0}, d = {0}, w[2];
+	lanes a = {0}, b = {0}, c = {0}, d = {0}, v, w;
 
 	for (; len; at += 32, len -= 32) {
-		memcpy(w, at, 32);
-		a += w[0] & low;
-		b += w[0] >> 32;
-		c += w[1] & low;
-		d += w[1] >> 32;
+		memcpy(&v, at, sizeof(v));
+		memcpy(&w, at + sizeof(v), sizeof(w));
+		a += v & low;
+		b += v >> 32;
+		c += w & low;
+		d += w >> 32;
 	}
 	a += b;
 	a += c;
