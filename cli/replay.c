@@ -211,10 +211,13 @@ bool replay_turn(struct replay *r)
 		return errno == EINTR;
 	if (p[1].revents)
 		replay_look(r, 0);
+	/* the word to stop is read: who writes now would not hear it again */
+	if (r->caught)
+		return false;
 	/* what a dying daemon said last is still in the socket */
 	if (p[0].revents && ctshard_dispatch(r->ct))
 		return false;
-	return !r->caught && !r->died;
+	return !r->died;
 }
 
 static int remove_one(const char *path, const struct stat *st, int type,
