@@ -92,30 +92,34 @@ static bool recent(const struct policy *pol, const struct pkt *p,
 }
 
 bool mirror_unlike(const struct policy *pol, const struct tracker *trk,
-                   const struct pkt *p, const struct conn_detail *x)
+                   const struct pkt *p, const struct conn_detail *x,
+                   uint32_t *print)
 {
-	return !recent(pol, p, x) || !ring_has(x, fingerprint(p), !trk->news);
+	*print = fingerprint(p);
+	return !recent(pol, p, x) || !ring_has(x, *print, !trk->news);
 }
 
 void mirror_remember(const struct policy *pol, const struct tracker *trk,
-                     const struct pkt *p, struct conn_detail *x)
+                     const struct pkt *p, uint32_t print, struct conn_detail *x)
 {
 	if (unlikely(!recent(pol, p, x)))
 		memset(x->dup, 0, sizeof(x->dup));
-	ring_put(x, fingerprint(p), !trk->news);
+	ring_put(x, print, !trk->news);
 }
 
 bool mirror_double(const struct policy *pol, const struct tracker *trk,
                    const struct pkt *p, const struct conn *c, uint8_t dir,
                    struct conn_detail *x)
 {
-	if (unlikely(!mirror_unlike(pol, trk, p, x)) &&
+	uint32_t print;
+
+	if (unlikely(!mirror_unlike(pol, trk, p, x, &print)) &&
 	    (!trk->news || !trk->news(p, c, dir))) {
 		if (x->dups < UINT8_MAX)
 			x->dups++;
 		return true;
 	}
-	mirror_remember(pol, trk, p, x);
+	mirror_remember(pol, trk, p, print, x);
 	return false;
 }
 

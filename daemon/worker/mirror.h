@@ -31,12 +31,14 @@ void mirror_first(const struct policy *pol, const struct tracker *trk,
                   const struct pkt *p, uint32_t status, struct conn_detail *x);
 
 /* A later one, of which nothing is written yet: is it none of the last, by its
- * fingerprint? */
+ * fingerprint, which is left in `print`? */
 bool mirror_unlike(const struct policy *pol, const struct tracker *trk,
-                   const struct pkt *p, const struct conn_detail *x);
+                   const struct pkt *p, const struct conn_detail *x,
+                   uint32_t *print);
 /* Remembers it. */
 void mirror_remember(const struct policy *pol, const struct tracker *trk,
-                     const struct pkt *p, struct conn_detail *x);
+                     const struct pkt *p, uint32_t print,
+                     struct conn_detail *x);
 
 /* Both: remembers it, and says whether it is one of the last. */
 bool mirror_double(const struct policy *pol, const struct tracker *trk,

@@ -120,6 +120,7 @@ static inline bool plain_locked(struct pipeline *p, struct lane *l,
 	uint32_t status = c->status;
 	struct ring_header *h = t->ring[t->me].hdr;
 	uint64_t at = h->count_last - k->frame;
+	uint32_t print = 0; /* if `look` */
 	struct spot s;
 	uint8_t dir;
 
@@ -135,7 +136,7 @@ static inline bool plain_locked(struct pipeline *p, struct lane *l,
 		return false;
 	if (unlikely(p->mirror) && !look && mirror_looks(p->pol, c, dir, x))
 		return plain_looked(p, l, now);
-	if (look && (p->shed || !mirror_unlike(p->pol, l->trk, k, x)))
+	if (look && (p->shed || !mirror_unlike(p->pol, l->trk, k, x, &print)))
 		return false;
 	if (unlikely(k->source || at >= NCOUNT || h->pend_cursor))
 		return false;
@@ -149,7 +150,7 @@ static inline bool plain_locked(struct pipeline *p, struct lane *l,
 	                  .idx = l->word & SLOT_IDX};
 	update_open(t, &s, look);
 	if (look)
-		mirror_remember(p->pol, l->trk, k, x);
+		mirror_remember(p->pol, l->trk, k, print, x);
 	c->deadline = now + p->rules.timeout[plain_learn(&l->seg, priv, dir)];
 	c->packets[dir]++;
 	c->bytes[dir] += k->l3len;

@@ -199,3 +199,26 @@ void fake_conn(struct fake_conn *to, unsigned n)
 	to->c.original = &to->t[0];
 	to->c.reply = &to->t[1];
 }
+
+int fake_open(struct fake *f, fake_answer answer)
+{
+	snprintf(f->dir, sizeof(f->dir), "/tmp/ctshardd-fake.XXXXXX");
+	if (!mkdtemp(f->dir))
+		return -1;
+	f->pid = fake_start(f->dir, answer);
+	return 0;
+}
+
+int fake_close(struct fake *f)
+{
+	static const char *const names[] = {"api.sock", "control.sock"};
+	char path[128];
+	unsigned i;
+
+	fake_stop(f->pid);
+	for (i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
+		unlink(path);
+	}
+	return rmdir(f->dir);
+}

@@ -21,6 +21,14 @@ pid_t fake_start(const char *dir, fake_answer answer);
 void fake_serve(const char *dir, fake_answer answer);
 void fake_stop(pid_t pid);
 
+/* The same in a directory of its own, and both away again; 0, or -1. */
+struct fake {
+	char dir[64];
+	pid_t pid;
+};
+int fake_open(struct fake *f, fake_answer answer);
+int fake_close(struct fake *f);
+
 void fake_send(struct fake_client *c, const Ctshard__Response *r);
 /* An answer of nothing but its end. */
 void fake_end(struct fake_client *c, const Ctshard__Request *r);

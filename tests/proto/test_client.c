@@ -13,8 +13,7 @@
 #include "proto/ctshard.h"
 #include "tests/lib/fake.h"
 
-static char dir[64];
-static pid_t daemon_pid;
+static struct fake fake;
 
 static void send_conns(struct fake_client *c, const Ctshard__Request *r,
                        unsigned n)
@@ -118,24 +117,13 @@ static void answer(struct fake_client *c, const Ctshard__Request *r)
 static int setup(void **state)
 {
 	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/test_client.XXXXXX");
-	if (!mkdtemp(dir))
-		return -1;
-	daemon_pid = fake_start(dir, answer);
-	return 0;
+	return fake_open(&fake, answer);
 }
 
 static int teardown(void **state)
 {
-	char path[128];
-
 	(void)state;
-	fake_stop(daemon_pid);
-	snprintf(path, sizeof(path), "%s/api.sock", dir);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/control.sock", dir);
-	unlink(path);
-	return rmdir(dir);
+	return fake_close(&fake);
 }
 
 struct seen {
@@ -183,7 +171,7 @@ static struct ctshard *open_client(unsigned flags)
 {
 	struct ctshard *c;
 
-	assert_int_equal(ctshard_open(dir, flags, &c), 0);
+	assert_int_equal(ctshard_open(fake.dir, flags, &c), 0);
 	return c;
 }
 

@@ -21,8 +21,7 @@
 #define TURNS   40u
 #define AGAIN   8u /* turns of a handle */
 
-static char dir[64];
-static pid_t daemon_pid;
+static struct fake fake;
 
 /* as many rows as were asked for; of a count its mark, as an error */
 static void answer(struct fake_client *c, const Ctshard__Request *r)
@@ -54,24 +53,13 @@ static void answer(struct fake_client *c, const Ctshard__Request *r)
 static int setup(void **state)
 {
 	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/test_threads.XXXXXX");
-	if (!mkdtemp(dir))
-		return -1;
-	daemon_pid = fake_start(dir, answer);
-	return 0;
+	return fake_open(&fake, answer);
 }
 
 static int teardown(void **state)
 {
-	char path[128];
-
 	(void)state;
-	fake_stop(daemon_pid);
-	snprintf(path, sizeof(path), "%s/api.sock", dir);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/control.sock", dir);
-	unlink(path);
-	return rmdir(dir);
+	return fake_close(&fake);
 }
 
 struct work {
@@ -124,7 +112,7 @@ static void *work_alone(void *arg)
 
 	for (w->turn = 0; w->turn < TURNS; w->turn++) {
 		if (!(w->turn % AGAIN))
-			look(w, !ctshard_open(dir, 0, &w->c));
+			look(w, !ctshard_open(fake.dir, 0, &w->c));
 		ask(w);
 		if (w->turn % AGAIN == AGAIN - 1)
 			ctshard_close(w->c);
@@ -166,7 +154,7 @@ static void test_handed_over(void **state)
 
 	(void)state;
 	memset(&w, 0, sizeof(w));
-	assert_int_equal(ctshard_open(dir, 0, &w.c), 0);
+	assert_int_equal(ctshard_open(fake.dir, 0, &w.c), 0);
 	for (w.turn = 0; w.turn < 5; w.turn++) {
 		assert_int_equal(pthread_create(&w.thread, NULL, work_once, &w),
 		                 0);
